@@ -1,0 +1,2 @@
+//! psql-cm.
+fn main() {}

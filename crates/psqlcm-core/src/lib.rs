@@ -1,0 +1,1 @@
+//! Facts, kinds, graph, plan and tree text of psql-cm.
