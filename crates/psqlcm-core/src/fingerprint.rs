@@ -1,0 +1,105 @@
+//! Fingerprints: versioned hashes of a snapshot, rolled up per object, schema and database.
+//!
+//! Stored order and what belongs to the installation are outside them, and so are the tool's own objects,
+//! which are split off the snapshot before.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::fact::{Fact, FactId, Value};
+use crate::kinds::Nature;
+use crate::snapshot::Snapshot;
+
+/// The prefix of every fingerprint. It changes when the hashed bytes would for an unchanged database: old
+/// fingerprints are then told from different ones.
+pub const VERSION: &str = "f1";
+
+/// The fingerprints of one snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprints {
+    /// Of all facts.
+    pub database: String,
+    /// Of the facts of each schema.
+    pub schemas: BTreeMap<String, String>,
+    /// Of each object with all that hangs on it, by identity.
+    pub objects: BTreeMap<FactId, String>,
+}
+
+impl Fingerprints {
+    /// Computes them.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut objects: BTreeMap<FactId, Sha256> = BTreeMap::new();
+        for (id, fact) in snapshot.facts() {
+            if id.kind().kind().attributes.iter().any(|attribute| attribute.nature != Nature::Local)
+                || id.kind().kind().attributes.is_empty()
+            {
+                objects.entry(id.object().clone()).or_default().update(fact_hash(id, fact));
+            }
+        }
+        let objects: BTreeMap<_, _> = objects.into_iter().map(|(id, hash)| (id, hash.finalize())).collect();
+        let mut schemas: BTreeMap<String, Sha256> = BTreeMap::new();
+        let mut database = Sha256::new();
+        for (id, hash) in &objects {
+            database.update(hash);
+            if let Some(schema) = id.schema() {
+                schemas.entry(schema.to_owned()).or_default().update(hash);
+            }
+        }
+        Self {
+            database: shown(&database.finalize()),
+            schemas: schemas.into_iter().map(|(name, hash)| (name, shown(&hash.finalize()))).collect(),
+            objects: objects.into_iter().map(|(id, hash)| (id, shown(&hash))).collect(),
+        }
+    }
+}
+
+/// The hash of one fact: its identity, then each compared attribute with its length before it.
+fn fact_hash(id: &FactId, fact: &Fact) -> [u8; 32] {
+    let mut bytes = Vec::with_capacity(256);
+    id.canonical(&mut bytes);
+    for (name, value) in fact.attributes() {
+        if matches!(id.kind().kind().nature(name), Nature::Plain | Nature::Deparsed) {
+            put(&mut bytes, name);
+            put_value(&mut bytes, value);
+        }
+    }
+    Sha256::digest(&bytes).into()
+}
+
+fn put_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Yes => out.push(b'y'),
+        Value::Int(number) => {
+            out.push(b'i');
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        Value::Text(text) => {
+            out.push(b't');
+            put(out, text);
+        }
+        Value::List(items) => {
+            out.push(b'l');
+            out.extend_from_slice(&(items.len() as u64).to_be_bytes());
+            items.iter().for_each(|item| put(out, item));
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn shown(hash: &[u8]) -> String {
+    format!("{VERSION}:{}", hex(hash))
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,48 @@
+//! That a table is a partition of another, with its bound; read along with tables.
+
+use super::{Attribute, Kind, KindId, plain, shared};
+use crate::fact::FactId;
+use crate::plan::Group;
+use crate::snapshot::Snapshot;
+
+pub(super) static KIND: Kind = Kind {
+    name: "partition",
+    attributes: ATTRIBUTES,
+    display: |id| format!("attachment of partition {}", shared::parent_path(id)),
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[plain("parent"), plain("bound")];
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let text = |name: &str| group.fact.get_text(name).unwrap_or_default();
+    let child = shared::parent_path(group.id);
+    vec![format!("ALTER TABLE ONLY {} ATTACH PARTITION {child} {}", text("parent"), text("bound"))]
+}
+
+/// Adds the edges that PostgreSQL does not record: what is said of a partitioned table with ONLY, its keys and
+/// indexes, must find the partitions attached, so that each partition's index keeps its own name; and a
+/// partition is attached once it can hold what its parent demands.
+pub(crate) fn add_edges(snapshot: &mut Snapshot) {
+    let attachments: Vec<(FactId, FactId)> = snapshot
+        .facts()
+        .filter(|(id, _)| id.kind() == KindId::Attachment)
+        .filter_map(|(id, _)| {
+            let parent = snapshot.needs(id).iter().find(|needed| needed.kind() == KindId::Table)?;
+            Some((parent.clone(), id.clone()))
+        })
+        .collect();
+    for (parent, attachment) in attachments {
+        let waits = |kind| matches!(kind, KindId::Constraint | KindId::Index | KindId::ForeignKey);
+        let waiting: Vec<FactId> = snapshot
+            .below(&parent)
+            .filter(|(id, fact)| waits(id.kind()) && id.parent() == Some(&parent) && !super::constraint::is_said_by_table(fact))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in waiting {
+            snapshot.add_need(&id, &attachment);
+        }
+    }
+}

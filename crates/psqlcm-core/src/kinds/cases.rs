@@ -1,0 +1,1 @@
+//! The cases of a kind: markdown sections of SQL.

@@ -1,0 +1,168 @@
+//! A check, primary key, unique, exclusion or not-null constraint of a table or domain.
+
+use super::{Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, index, plain, shared, table};
+use crate::fact::{Fact, FactId};
+use crate::name::quote_ident;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
+
+pub(super) static KIND: Kind = Kind {
+    name: "constraint",
+    attributes: ATTRIBUTES,
+    reads: &[Read {
+        catalog: Catalog::Constraint,
+        sql: &[(OLDEST, include_str!("read.sql"))],
+        row,
+    }],
+    reference: |id| match id.ancestor(KindId::Domain) {
+        Some(domain) => format!("CONSTRAINT {} ON DOMAIN {}", quote_ident(id.name()), shared::path(domain)),
+        None => shared::reference_on(id),
+    },
+    fold,
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    plain("type"),
+    deparsed("definition"),
+    plain("column"),
+    plain("not_valid"),
+    plain("no_inherit"),
+    plain("inherited"),
+    plain("index_options"),
+    plain("tablespace"),
+    plain("clustered"),
+    plain("replica_identity"),
+    plain("on_partitioned"),
+];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[
+        own,
+        relation,
+        domain,
+        name,
+        kind,
+        definition,
+        column,
+        valid,
+        no_inherit,
+        is_local,
+        from_parent,
+        index,
+        index_options,
+        tablespace,
+        clustered,
+        replica_identity,
+        is_partitioned,
+    ] = columns(KIND.name, cells)?;
+    let own = oid(own)?;
+    let parent = match oid(domain)? {
+        0 => reader.relation(oid(relation)?),
+        domain => reader.fact_at(Catalog::Type, domain, 0).cloned(),
+    };
+    let Some(parent) = parent else { return Ok(()) };
+    let name = text(name)?;
+    let kind = match kind {
+        Some("c") => "check",
+        Some("p") => "primary key",
+        Some("u") => "unique",
+        Some("x") => "exclusion",
+        Some("n") => "not null",
+        // The trigger says all there is to say.
+        Some("t") => return Ok(()),
+        // The parent's foreign key makes those of its partitions.
+        Some("f") if flag(from_parent)? => return Ok(()),
+        Some("f") => {
+            let id = parent.child(KindId::ForeignKey, name);
+            let fact = Fact::new().text("definition", definition).yes("not_valid", !flag(valid)?);
+            reader.add(Catalog::Constraint, own, &id, fact);
+            return Ok(());
+        }
+        other => return Err(ReadError::Unknown { what: "type of constraint", value: other.unwrap_or_default().into() }),
+    };
+    let fact = Fact::new()
+        .text("type", Some(kind))
+        .text("definition", definition)
+        .text("column", column)
+        .yes("not_valid", !flag(valid)?)
+        .yes("no_inherit", flag(no_inherit)? && matches!(kind, "check" | "not null"))
+        .yes("inherited", !flag(is_local)?)
+        .list("index_options", &list(index_options)?)
+        .text("tablespace", tablespace)
+        .yes("clustered", flag(clustered)?)
+        .yes("replica_identity", flag(replica_identity)?)
+        .yes("on_partitioned", flag(is_partitioned)?);
+    let id = parent.child(KindId::Constraint, name);
+    reader.add(Catalog::Constraint, own, &id, fact);
+    match oid(index)? {
+        0 => {}
+        index => reader.locate(Catalog::Class, index, 0, &id),
+    }
+    Ok(())
+}
+
+/// Within CREATE TABLE a constraint cannot be NOT VALID, and the keys of a partitioned table come after its
+/// partitions are attached.
+fn fold(_: &FactId, fact: &Fact) -> Fold {
+    match is_said_by_table(fact) {
+        true => Fold::May,
+        false => Fold::Never,
+    }
+}
+
+/// Whether CREATE TABLE can say it.
+pub(super) fn is_said_by_table(fact: &Fact) -> bool {
+    let by_index = matches!(fact.get_text("type"), Some("primary key" | "unique" | "exclusion"));
+    fact.get_text("type").is_some() && !fact.is("not_valid") && !(by_index && fact.is("on_partitioned"))
+}
+
+/// Whether it is a not-null constraint.
+pub(super) fn is_not_null(fact: &Fact) -> bool {
+    fact.get_text("type") == Some("not null")
+}
+
+/// Whether making the table makes it, because a parent has it; a partition is made with all its own.
+pub(super) fn comes_from_parent(table: &Fact, fact: &Fact) -> bool {
+    fact.is("inherited") && !table::is_partition(table)
+}
+
+/// `CONSTRAINT name CHECK (...)`.
+pub(super) fn clause(id: &FactId, fact: &Fact) -> String {
+    format!("CONSTRAINT {} {}", quote_ident(id.name()), definition(fact))
+}
+
+/// PostgreSQL prints the definition without the options of its index, which stand before DEFERRABLE.
+fn definition(fact: &Fact) -> String {
+    let text = fact.get_text("definition").unwrap_or_default();
+    let options = fact.get_list("index_options");
+    if options.is_empty() || fact.get_text("type") == Some("exclusion") {
+        return text.to_owned();
+    }
+    let at = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"].iter().find_map(|end| text.strip_suffix(end));
+    let before = at.unwrap_or(text);
+    format!("{before}{}{}", shared::with_options(options), &text[before.len()..])
+}
+
+/// What follows once the constraint's index is there.
+pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
+    index::settings(id, fact)
+}
+
+/// Only where the table or domain could not say it.
+fn create(group: &Group<'_>) -> Vec<String> {
+    let (id, fact) = (group.id, group.fact);
+    let reaches_children = matches!(fact.get_text("type"), Some("check" | "not null")) && !fact.is("no_inherit");
+    let alter = match id.parent().map(FactId::kind) {
+        Some(KindId::Domain) => "ALTER DOMAIN",
+        // The parent's statement reaches its children.
+        _ if reaches_children && fact.is("inherited") => return Vec::new(),
+        _ if reaches_children => "ALTER TABLE",
+        _ => "ALTER TABLE ONLY",
+    };
+    let mut statements = vec![format!("{alter} {} ADD {}", shared::parent_path(id), clause(id, fact))];
+    statements.extend(settings(id, fact));
+    statements
+}

@@ -1,0 +1,124 @@
+//! The database itself: encoding, locale, limits. Its name is no part of it: a tree can be restored under another.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::PART};
+use crate::fact::{Fact, FactId, Value};
+use crate::name::{quote_ident, quote_literal};
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, filled, flag, number, oid};
+
+/// Stands for the database's own name in statements; a caller puts the real one in its place.
+pub(crate) const NAME: &str = "\u{1}database\u{1}";
+
+pub(super) static KIND: Kind = Kind {
+    name: "database",
+    attributes: ATTRIBUTES,
+    reads: &[Read {
+        catalog: Catalog::Database,
+        sql: &[
+            (OLDEST, include_str!("read.sql")),
+            (150_000, include_str!("read.pg15.sql")),
+            (160_000, include_str!("read.pg16.sql")),
+            (170_000, include_str!("read.pg17.sql")),
+        ],
+        row,
+    }],
+    display: |_| "database".to_owned(),
+    reference: |_| format!("DATABASE {NAME}"),
+    create,
+    cases: include_str!("cases.md"),
+    ..PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    plain("encoding"),
+    plain("collate"),
+    plain("ctype"),
+    plain("provider"),
+    plain("locale"),
+    plain("icu_rules"),
+    plain("connection_limit"),
+    plain("is_template"),
+    plain("closed"),
+    local("tablespace"),
+    plain("without_public"),
+];
+
+/// The identity of the database.
+pub(crate) fn id() -> FactId {
+    FactId::root(KindId::Database, "")
+}
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[
+        own,
+        encoding,
+        collate,
+        ctype,
+        provider,
+        locale,
+        icu_rules,
+        limit,
+        is_template,
+        allows,
+        tablespace,
+        owner,
+        acl,
+        usual,
+        has_public,
+    ] = columns(KIND.name, cells)?;
+    let provider = match provider {
+        Some("c") => None,
+        Some("i") => Some("icu"),
+        Some("b") => Some("builtin"),
+        other => return Err(ReadError::Unknown { what: "locale provider", value: other.unwrap_or_default().into() }),
+    };
+    let fact = Fact::new()
+        .text("encoding", encoding)
+        .text("collate", collate)
+        .text("ctype", ctype)
+        .text("provider", provider)
+        .text("locale", filled(locale))
+        .text("icu_rules", filled(icu_rules))
+        .int("connection_limit", number(limit)?.filter(|&limit| limit != -1))
+        .yes("is_template", flag(is_template)?)
+        .yes("closed", !flag(allows)?)
+        .text("tablespace", tablespace.filter(|&name| name != "pg_default"))
+        .yes("without_public", !flag(has_public)?);
+    let id = id();
+    reader.add(Catalog::Database, oid(own)?, &id, fact);
+    let owner = oid(owner)?;
+    reader.owner(&id, owner);
+    reader.grants(&id, Some(owner), acl, usual)
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let fact = group.fact;
+    let mut create = format!("CREATE DATABASE {NAME} WITH TEMPLATE = template0");
+    let option = |name: &str| fact.get_text(name).map(quote_literal);
+    let options = [
+        ("ENCODING", option("encoding")),
+        ("LOCALE_PROVIDER", fact.get_text("provider").map(str::to_owned)),
+        ("LC_COLLATE", option("collate")),
+        ("LC_CTYPE", option("ctype")),
+        (if fact.get_text("provider") == Some("builtin") { "BUILTIN_LOCALE" } else { "ICU_LOCALE" }, option("locale")),
+        ("ICU_RULES", option("icu_rules")),
+        ("TABLESPACE", fact.get_text("tablespace").map(|name| quote_ident(name).into_owned())),
+        ("CONNECTION LIMIT", fact.get_int("connection_limit").map(|limit| limit.to_string())),
+        ("IS_TEMPLATE", fact.is("is_template").then(|| "true".to_owned())),
+    ];
+    for (name, value) in options {
+        if let Some(value) = value {
+            create += &format!(" {name} = {value}");
+        }
+    }
+    let mut statements = vec![create];
+    if fact.is("without_public") {
+        statements.push("DROP SCHEMA IF EXISTS public".to_owned());
+    }
+    statements
+}
+
+/// Whether the property `closed` (no connections allowed) has to be set once all is done.
+pub(crate) fn closed(fact: &Fact) -> bool {
+    fact.get("closed") == Some(&Value::Yes)
+}

@@ -1,0 +1,64 @@
+//! The default of a column; the expression of a generated column is a part of the column.
+
+use super::{Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, shared};
+use crate::fact::{Fact, FactId, Value};
+use crate::name::quote_ident;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, oid, text, text_value};
+
+pub(super) static KIND: Kind = Kind {
+    name: "default",
+    attributes: ATTRIBUTES,
+    reads: &[Read { catalog: Catalog::AttrDef, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    display: |id| format!("default of column {}", shared::parent_path(id)),
+    fold,
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[deparsed("expression")];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[own, relation, column, expression, generated] = columns(KIND.name, cells)?;
+    let own = oid(own)?;
+    let Some(column) = reader.column(oid(relation)?, oid(column)?) else { return Ok(()) };
+    let expression = text_value(text(expression)?);
+    let how = match generated {
+        Some("") => {
+            let id = column.child(KindId::Default, "");
+            reader.add(Catalog::AttrDef, own, &id, Fact::new().with("expression", expression));
+            return Ok(());
+        }
+        Some("s") => "stored",
+        Some("v") => "virtual",
+        other => return Err(ReadError::Unknown { what: "kind of generation", value: other.unwrap_or_default().into() }),
+    };
+    reader.locate(Catalog::AttrDef, own, 0, &column);
+    if let Some(fact) = reader.fact_mut(&column) {
+        fact.set("generated", Value::Text(how.into()));
+        fact.set("expression", expression);
+    }
+    Ok(())
+}
+
+/// A view's column takes its default only once the view is there.
+fn fold(id: &FactId, _: &Fact) -> Fold {
+    match id.ancestor(KindId::View) {
+        Some(_) => Fold::Never,
+        None => Fold::May,
+    }
+}
+
+/// Only where it could not be folded: it needs something that needs the table, or the column is a view's.
+fn create(group: &Group<'_>) -> Vec<String> {
+    let (Some(column), Some(expression)) = (group.id.parent(), group.fact.get_text("expression")) else {
+        return Vec::new();
+    };
+    let only = match column.parent().map(FactId::kind) {
+        Some(KindId::View) => "VIEW",
+        _ => "TABLE ONLY",
+    };
+    let relation = shared::parent_path(column);
+    vec![format!("ALTER {only} {relation} ALTER COLUMN {} SET DEFAULT {expression}", quote_ident(column.name()))]
+}

@@ -1,0 +1,49 @@
+//! A domain; its constraints are facts of their own.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, constraint, deparsed, enum_type, plain, shared};
+use crate::fact::Fact;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, flag};
+
+pub(super) static KIND: Kind = Kind {
+    name: "domain",
+    folder: Some("domains"),
+    attributes: ATTRIBUTES,
+    reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[plain("type"), plain("collation"), deparsed("default"), plain("not_null")];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[own, namespace, name, array, owner, acl, usual, base, collation, default, not_null] =
+        columns(KIND.name, cells)?;
+    let fact = Fact::new()
+        .text("type", base)
+        .text("collation", collation)
+        .text("default", default)
+        .yes("not_null", flag(not_null)?);
+    enum_type::add_type(reader, KindId::Domain, &[own, namespace, name, array, owner, acl, usual], fact)?;
+    Ok(())
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let text = |name: &str| group.fact.get_text(name).unwrap_or_default();
+    let mut create = format!("CREATE DOMAIN {} AS {}", shared::path(group.id), text("type"));
+    if let Some(collation) = group.fact.get_text("collation") {
+        create += &format!(" COLLATE {collation}");
+    }
+    if let Some(default) = group.fact.get_text("default") {
+        create += &format!(" DEFAULT {default}");
+    }
+    let named: Vec<_> = group.members_of(group.id, KindId::Constraint).collect();
+    if group.fact.is("not_null") && !named.iter().any(|(_, fact)| constraint::is_not_null(fact)) {
+        create += " NOT NULL";
+    }
+    for (id, fact) in named {
+        create += &format!("\n    {}", constraint::clause(id, fact));
+    }
+    vec![create]
+}

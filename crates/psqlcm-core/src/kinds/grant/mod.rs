@@ -1,0 +1,75 @@
+//! What one role was granted on an object, or on a column, by another, where that differs from what a new
+//! object gives it.
+
+use super::{Attribute, Kind, KindId, order, plain, shared};
+use crate::fact::FactId;
+use crate::name::quote_ident;
+use crate::plan::Group;
+
+pub(super) static KIND: Kind = Kind {
+    name: "grant",
+    satellite: true,
+    attributes: ATTRIBUTES,
+    display: |id| {
+        let object = id.parent().map(ToString::to_string).unwrap_or_default();
+        format!("grant on {object} to {}", shown(id.name()))
+    },
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[plain("privileges"), plain("revoke_first"), plain("grantor"), order("position")];
+
+/// A grantee for people; `PUBLIC` is no role's name.
+pub(super) fn shown(grantee: &str) -> &str {
+    if grantee.is_empty() { "PUBLIC" } else { grantee }
+}
+
+/// A grantee for SQL.
+pub(super) fn to(grantee: &str) -> String {
+    if grantee.is_empty() { "PUBLIC".to_owned() } else { quote_ident(grantee).into_owned() }
+}
+
+/// The privileges without and with the grant option.
+pub(super) fn split(privileges: &[Box<str>]) -> [(Vec<&str>, &'static str); 2] {
+    let plain = privileges.iter().filter(|name| !name.ends_with('*')).map(AsRef::as_ref).collect();
+    let grantable = privileges.iter().filter_map(|name| name.strip_suffix('*')).collect();
+    [(plain, ""), (grantable, " WITH GRANT OPTION")]
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let Some(object) = group.id.parent() else { return Vec::new() };
+    let grantee = to(group.id.name());
+    let (columns, on) = target(object);
+    let mut statements = Vec::new();
+    if group.fact.is("revoke_first") {
+        statements.push(format!("REVOKE ALL{columns} ON {on} FROM {grantee}"));
+    }
+    for (privileges, option) in split(group.fact.get_list("privileges")) {
+        let listed: Vec<_> = privileges.iter().map(|name| format!("{name}{columns}")).collect();
+        if !listed.is_empty() {
+            statements.push(format!("GRANT {} ON {on} TO {grantee}{option}", listed.join(", ")));
+        }
+    }
+    // PostgreSQL records the owner as grantor whoever grants, unless the grantor does it.
+    if let Some(grantor) = group.fact.get_text("grantor") {
+        statements.insert(0, format!("SET ROLE {}", quote_ident(grantor)));
+        statements.push("RESET ROLE".to_owned());
+    }
+    statements
+}
+
+/// The list of columns, if any, and the object as GRANT names it.
+fn target(object: &FactId) -> (String, String) {
+    match (object.kind(), object.parent()) {
+        (KindId::Column, Some(table)) => {
+            (format!(" ({})", quote_ident(object.name())), format!("TABLE {}", shared::path(table)))
+        }
+        (KindId::View | KindId::MaterializedView, _) => (String::new(), format!("TABLE {}", shared::path(object))),
+        // GRANT knows functions and aggregates by one word.
+        (KindId::Aggregate, _) => (String::new(), format!("FUNCTION {}", shared::path(object))),
+        (KindId::Domain, _) => (String::new(), format!("TYPE {}", shared::path(object))),
+        _ => (String::new(), (object.kind().kind().reference)(object)),
+    }
+}

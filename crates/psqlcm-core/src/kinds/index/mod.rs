@@ -1,0 +1,85 @@
+//! An index that no constraint made, as PostgreSQL prints it.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
+use crate::fact::{Fact, FactId};
+use crate::name::quote_ident;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
+
+pub(super) static KIND: Kind = Kind {
+    name: "index",
+    attributes: ATTRIBUTES,
+    reads: &[
+        Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row },
+        Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.statistics.sql"))], row: statistics_row },
+    ],
+    reference: |id| format!("INDEX {}", shared::schema_path(id)),
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    deparsed("definition"),
+    plain("tablespace"),
+    plain("clustered"),
+    plain("replica_identity"),
+    plain("statistics"),
+];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[own, relation, name, definition, is_valid, tablespace, clustered, replica_identity] =
+        columns(KIND.name, cells)?;
+    let own = oid(own)?;
+    let Some(table) = reader.relation(oid(relation)?) else { return Ok(()) };
+    let id = table.child(KindId::Index, text(name)?);
+    if !flag(is_valid)? {
+        reader.pass(Catalog::Class, own);
+        reader.mention("invalid index", &shared::schema_path(&id), "left out: its build failed; rebuild or drop it");
+        return Ok(());
+    }
+    let fact = Fact::new()
+        .text("definition", definition)
+        .text("tablespace", tablespace)
+        .yes("clustered", flag(clustered)?)
+        .yes("replica_identity", flag(replica_identity)?);
+    reader.add(Catalog::Class, own, &id, fact);
+    Ok(())
+}
+
+/// The statistics target of an expression column, as `number=target`.
+fn statistics_row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[index, targets] = columns("index statistics", cells)?;
+    let Some(id) = reader.relation(oid(index)?) else { return Ok(()) };
+    let targets = list(targets)?;
+    if let Some(fact) = reader.fact_mut(&id) {
+        *fact = std::mem::take(fact).list("statistics", &targets);
+    }
+    Ok(())
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let mut statements = vec![group.fact.get_text("definition").unwrap_or_default().to_owned()];
+    statements.extend(settings(group.id, group.fact));
+    statements
+}
+
+/// What is said of an index once it is there; constraints say the same of theirs.
+pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
+    let (name, table) = (quote_ident(id.name()), shared::parent_path(id));
+    let index = shared::schema_path(id);
+    let mut statements = Vec::new();
+    if let Some(tablespace) = fact.get_text("tablespace") {
+        statements.push(format!("ALTER INDEX {index} SET TABLESPACE {}", quote_ident(tablespace)));
+    }
+    for (number, target) in fact.get_list("statistics").iter().filter_map(|item| item.split_once('=')) {
+        statements.push(format!("ALTER INDEX {index} ALTER COLUMN {number} SET STATISTICS {target}"));
+    }
+    if fact.is("clustered") {
+        statements.push(format!("ALTER TABLE {table} CLUSTER ON {name}"));
+    }
+    if fact.is("replica_identity") {
+        statements.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY USING INDEX {name}"));
+    }
+    statements
+}

@@ -1,0 +1,35 @@
+//! That a partition's index belongs to the index of the partitioned table.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use crate::fact::Fact;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, oid};
+
+pub(super) static KIND: Kind = Kind {
+    name: "index partition",
+    attributes: ATTRIBUTES,
+    reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    display: |id| format!("attachment of {}", id.parent().map(ToString::to_string).unwrap_or_default()),
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[plain("parent")];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[child, parent] = columns(KIND.name, cells)?;
+    let (Some(child), Some(parent)) = (reader.relation(oid(child)?), reader.relation(oid(parent)?)) else {
+        return Ok(());
+    };
+    let id = child.child(KindId::IndexAttachment, "");
+    reader.add_part(id.clone(), Fact::new().text("parent", Some(&shared::schema_path(&parent))));
+    reader.need(&id, &parent);
+    Ok(())
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let Some(child) = group.id.parent() else { return Vec::new() };
+    let parent = group.fact.get_text("parent").unwrap_or_default();
+    vec![format!("ALTER INDEX {parent} ATTACH PARTITION {}", shared::schema_path(child))]
+}

@@ -1,0 +1,81 @@
+//! A materialized view. It is made without rows; whether it has been populated is a fact of its own.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, deparsed, plain, shared};
+use crate::fact::Fact;
+use crate::name::quote_ident;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
+
+pub(super) static KIND: Kind = Kind {
+    name: "materialized view",
+    folder: Some("materialized_views"),
+    attributes: ATTRIBUTES,
+    reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    deparsed("query"),
+    plain("options"),
+    plain("toast_options"),
+    plain("tablespace"),
+    plain("access_method"),
+];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[
+        own,
+        namespace,
+        name,
+        options,
+        toast_options,
+        definition,
+        tablespace,
+        access_method,
+        populated,
+        row_type,
+        row_array,
+        owner,
+        acl,
+        usual,
+    ] = columns(KIND.name, cells)?;
+    let (own, owner) = (oid(own)?, oid(owner)?);
+    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
+    let id = schema.child(KindId::MaterializedView, text(name)?);
+    let fact = Fact::new()
+        .text("query", Some(text(definition)?.trim_end_matches(';')))
+        .list("options", &list(options)?)
+        .list("toast_options", &list(toast_options)?)
+        .text("tablespace", tablespace)
+        .text("access_method", access_method.filter(|&name| name != "heap"));
+    reader.add(Catalog::Class, own, &id, fact);
+    for row_type in [row_type, row_array].into_iter().flatten() {
+        reader.locate(Catalog::Type, oid(Some(row_type))?, 0, &id);
+    }
+    if flag(populated)? {
+        reader.add_part(id.child(KindId::Population, ""), Fact::new());
+    }
+    reader.owner(&id, owner);
+    reader.grants(&id, Some(owner), acl, usual)
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let fact = group.fact;
+    let mut create = format!("CREATE MATERIALIZED VIEW {}", shared::path(group.id));
+    if let Some(method) = fact.get_text("access_method") {
+        create += &format!(" USING {}", quote_ident(method));
+    }
+    let toast = fact.get_list("toast_options").iter().map(|option| format!("toast.{option}").into());
+    let options: Vec<_> = fact.get_list("options").iter().cloned().chain(toast).collect();
+    create += &shared::with_options(&options);
+    if let Some(tablespace) = fact.get_text("tablespace") {
+        create += &format!(" TABLESPACE {}", quote_ident(tablespace));
+    }
+    create += &format!(" AS\n{}\nWITH NO DATA", fact.get_text("query").unwrap_or_default());
+    let columns = group.children(group.id, KindId::Column).into_iter();
+    let settings = columns.flat_map(|(id, fact)| column::settings(id, fact));
+    let settings = settings.map(|statement| statement.replacen("ALTER TABLE ONLY", "ALTER MATERIALIZED VIEW", 1));
+    std::iter::once(create).chain(settings).collect()
+}

@@ -1,0 +1,214 @@
+//! The registry of kinds: for each kind of fact one folder that says how it is read from the catalog, how it
+//! is made, and which cases prove it.
+//!
+//! The engine, the order, hashing and the tree text know kinds only through [`Kind`]. Edges between kinds
+//! may name another kind. To add one: a folder, and one line in the list below; the line's place is its
+//! place in the natural order.
+
+use crate::fact::{Fact, FactId};
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader};
+
+pub(crate) mod cases;
+mod shared;
+
+macro_rules! kinds {
+    ($($variant:ident => $module:ident,)*) => {
+        $(pub(crate) mod $module;)*
+
+        /// The kinds of fact, in their natural order: what is ready first is made in this order.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum KindId {
+            $(#[doc = concat!("See the folder `kinds/", stringify!($module), "`.")] $variant,)*
+        }
+
+        /// All kinds, in their natural order.
+        pub static ALL: &[KindId] = &[$(KindId::$variant,)*];
+
+        impl KindId {
+            /// What is known of the kind.
+            pub fn kind(self) -> &'static Kind {
+                match self {
+                    $(Self::$variant => &$module::KIND,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Database => database,
+    Role => role,
+    Schema => schema,
+    Extension => extension,
+    Enum => enum_type,
+    Composite => composite,
+    Domain => domain,
+    Range => range,
+    Function => function,
+    Procedure => procedure,
+    Aggregate => aggregate,
+    Table => table,
+    Column => column,
+    Sequence => sequence,
+    Default => default,
+    View => view,
+    ViewDefinition => view_definition,
+    MaterializedView => materialized_view,
+    OwnedBy => owned_by,
+    Attachment => attachment,
+    Constraint => constraint,
+    Index => index,
+    IndexAttachment => index_attachment,
+    ForeignKey => foreign_key,
+    Rule => rule,
+    Trigger => trigger,
+    Policy => policy,
+    Owner => owner,
+    Comment => comment,
+    Setting => setting,
+    Population => population,
+    Grant => grant,
+    DefaultPrivilege => default_privilege,
+}
+
+/// What is known of one kind of fact.
+pub struct Kind {
+    /// The kind's name for people and for hashing, in PostgreSQL's own words; never changes.
+    pub name: &'static str,
+    /// The folder of its files within a schema's folder; `None` for what hangs on something else.
+    pub folder: Option<&'static str>,
+    /// Whether it is said of any object (a comment, a grant) rather than being a part of one.
+    pub satellite: bool,
+    /// Every attribute a fact of this kind can have.
+    pub attributes: &'static [Attribute],
+    /// How it is read from the catalog; empty for kinds that others read along.
+    pub reads: &'static [Read],
+    /// The identity as people say it.
+    pub display: fn(&FactId) -> String,
+    /// The identity as COMMENT ON, ALTER ... OWNER TO and GRANT ... ON take it.
+    pub reference: fn(&FactId) -> String,
+    /// Whether it can be made within its parent's statement.
+    pub fold: fn(&FactId, &Fact) -> Fold,
+    /// The statements that make it and what is folded into it, each without its semicolon.
+    pub create: fn(&Group<'_>) -> Vec<String>,
+    /// The cases that prove it: `cases.md` of its folder.
+    pub cases: &'static str,
+}
+
+/// An attribute that facts of a kind can have.
+#[derive(Clone, Copy, Debug)]
+pub struct Attribute {
+    /// Its name.
+    pub name: &'static str,
+    /// What a difference in it means.
+    pub nature: Nature,
+}
+
+/// What a difference in an attribute means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// A difference.
+    Plain,
+    /// A difference, but only between texts that the same server version wrote.
+    Deparsed,
+    /// Reported, and no difference: stored order.
+    Order,
+    /// No difference: it belongs to the cluster or the installation, not to this database's schema.
+    Local,
+}
+
+/// Whether a fact can be made within its parent's statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// It has a statement of its own.
+    Never,
+    /// It is folded unless that would close a cycle.
+    May,
+    /// It cannot be made otherwise.
+    Always,
+}
+
+/// One statement that reads a kind from a system catalog.
+pub struct Read {
+    /// The catalog whose OID is the first column of each row.
+    pub catalog: Catalog,
+    /// The statement for servers from that version on (as `server_version_num`, first the oldest).
+    pub sql: &'static [(u32, &'static str)],
+    /// Takes in one row.
+    pub row: fn(&mut Reader, Cells<'_>) -> Result<(), ReadError>,
+}
+
+impl Read {
+    /// The statement for a server of that version.
+    pub fn sql_for(&self, server_version: u32) -> &'static str {
+        let fitting = self.sql.iter().rev().find(|(from, _)| *from <= server_version);
+        fitting.or(self.sql.first()).map_or("", |(_, sql)| sql)
+    }
+}
+
+/// The system catalogs that hold objects, with their OIDs, which PostgreSQL fixes in its sources
+/// (`CATALOG(..., oid, ...)` in `src/include/catalog/*.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Catalog {
+    /// Data types.
+    Type = 1247,
+    /// Functions, procedures, aggregates.
+    Proc = 1255,
+    /// Tables, indexes, views, sequences.
+    Class = 1259,
+    /// Roles.
+    Authid = 1260,
+    /// Databases.
+    Database = 1262,
+    /// Column defaults.
+    AttrDef = 2604,
+    /// Constraints.
+    Constraint = 2606,
+    /// Schemas.
+    Namespace = 2615,
+    /// Rules.
+    Rewrite = 2618,
+    /// Triggers.
+    Trigger = 2620,
+    /// Extensions.
+    Extension = 3079,
+    /// Policies.
+    Policy = 3256,
+    /// Default privileges.
+    DefaultAcl = 826,
+}
+
+impl Kind {
+    /// The nature of one of its attributes; a difference in an attribute nobody declared is a difference.
+    pub fn nature(&self, attribute: &str) -> Nature {
+        self.attributes.iter().find(|known| known.name == attribute).map_or(Nature::Plain, |known| known.nature)
+    }
+}
+
+/// Shorthands for the lists of attributes.
+const fn plain(name: &'static str) -> Attribute {
+    Attribute { name, nature: Nature::Plain }
+}
+
+const fn deparsed(name: &'static str) -> Attribute {
+    Attribute { name, nature: Nature::Deparsed }
+}
+
+const fn order(name: &'static str) -> Attribute {
+    Attribute { name, nature: Nature::Order }
+}
+
+const fn local(name: &'static str) -> Attribute {
+    Attribute { name, nature: Nature::Local }
+}
+
+/// The oldest server we read: what stands first in every list of statements.
+const OLDEST: u32 = 130_000;
+
+/// For kinds that are never folded.
+fn never(_: &FactId, _: &Fact) -> Fold {
+    Fold::Never
+}

@@ -1,0 +1,22 @@
+//! Who owns an object.
+
+use super::{Attribute, Kind, plain, shared};
+use crate::name::quote_ident;
+use crate::plan::Group;
+
+pub(super) static KIND: Kind = Kind {
+    name: "owner",
+    satellite: true,
+    attributes: ATTRIBUTES,
+    display: |id| format!("owner of {}", id.parent().map(ToString::to_string).unwrap_or_default()),
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[plain("role")];
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let (Some(object), Some(role)) = (group.id.parent(), group.fact.get_text("role")) else { return Vec::new() };
+    vec![format!("ALTER {} OWNER TO {}", (object.kind().kind().reference)(object), quote_ident(role))]
+}

@@ -1,0 +1,81 @@
+//! A range type and its multirange.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, enum_type, plain, shared};
+use crate::fact::Fact;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, oid};
+
+pub(super) static KIND: Kind = Kind {
+    name: "range type",
+    folder: Some("types"),
+    attributes: ATTRIBUTES,
+    reads: &[Read {
+        catalog: Catalog::Type,
+        sql: &[(OLDEST, include_str!("read.sql")), (140_000, include_str!("read.pg14.sql"))],
+        row,
+    }],
+    reference: enum_type::reference,
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    plain("subtype"),
+    plain("operator_class"),
+    plain("collation"),
+    plain("canonical"),
+    plain("subtype_difference"),
+    plain("multirange"),
+];
+
+/// The words of CREATE TYPE ... AS RANGE for each attribute.
+const OPTIONS: [(&str, &str); 6] = [
+    ("subtype", "SUBTYPE"),
+    ("operator_class", "SUBTYPE_OPCLASS"),
+    ("collation", "COLLATION"),
+    ("canonical", "CANONICAL"),
+    ("subtype_difference", "SUBTYPE_DIFF"),
+    ("multirange", "MULTIRANGE_TYPE_NAME"),
+];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[
+        own,
+        namespace,
+        name,
+        array,
+        owner,
+        acl,
+        usual,
+        subtype,
+        operator_class,
+        collation,
+        canonical,
+        difference,
+        multirange,
+        multirange_oid,
+        multirange_array,
+    ] = columns(KIND.name, cells)?;
+    let fact = Fact::new()
+        .text("subtype", subtype)
+        .text("operator_class", operator_class)
+        .text("collation", collation)
+        .text("canonical", canonical)
+        .text("subtype_difference", difference)
+        .text("multirange", multirange);
+    let cells = [own, namespace, name, array, owner, acl, usual];
+    let Some(id) = enum_type::add_type(reader, KindId::Range, &cells, fact)? else { return Ok(()) };
+    for also in [multirange_oid, multirange_array].into_iter().flatten() {
+        reader.locate(Catalog::Type, oid(Some(also))?, 0, &id);
+    }
+    Ok(())
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let option = |(attribute, word): (&str, &str)| {
+        group.fact.get_text(attribute).map(|value| format!("\n    {word} = {value}"))
+    };
+    let options: Vec<_> = OPTIONS.into_iter().filter_map(option).collect();
+    vec![format!("CREATE TYPE {} AS RANGE ({}\n)", shared::path(group.id), options.join(","))]
+}

@@ -1,0 +1,132 @@
+//! A sequence. One that serves an identity column is a part of the column; one that a column owns stands in
+//! the table's file.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use crate::fact::{Fact, FactId};
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, flag, number, oid, text};
+
+pub(super) static KIND: Kind = Kind {
+    name: "sequence",
+    folder: Some("sequences"),
+    attributes: ATTRIBUTES,
+    reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    plain("type"),
+    plain("start"),
+    plain("increment"),
+    plain("minimum"),
+    plain("maximum"),
+    plain("cache"),
+    plain("cycle"),
+    plain("unlogged"),
+];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[
+        own,
+        namespace,
+        name,
+        persistence,
+        data_type,
+        start,
+        increment,
+        minimum,
+        maximum,
+        cache,
+        cycle,
+        how_owned,
+        table,
+        column,
+        table_persistence,
+        owner,
+        acl,
+        usual,
+    ] = columns(KIND.name, cells)?;
+    let (own, owner) = (oid(own)?, oid(owner)?);
+    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
+    let fact = Fact::new()
+        .text("type", data_type.filter(|&name| name != "bigint"))
+        .int("start", number(start)?)
+        .int("increment", number(increment)?)
+        .int("minimum", number(minimum)?)
+        .int("maximum", number(maximum)?)
+        .int("cache", number(cache)?)
+        .yes("cycle", flag(cycle)?)
+        .yes("unlogged", persistence == Some("u"));
+    let id = schema.child(KindId::Sequence, text(name)?);
+    let owning = match (table, column) {
+        (Some(table), Some(column)) => reader.column(oid(Some(table))?, oid(Some(column))?),
+        _ => None,
+    };
+    match (how_owned, owning) {
+        (Some("i"), Some(column)) => {
+            reader.locate(Catalog::Class, own, 0, &column);
+            let persistence = (persistence != table_persistence).then(|| match persistence {
+                Some("u") => "UNLOGGED",
+                _ => "LOGGED",
+            });
+            let options = options(&fact);
+            if let Some(of) = reader.fact_mut(&column) {
+                *of = std::mem::take(of)
+                    .text("identity_sequence", Some(&shared::path(&id)))
+                    .text("identity_persistence", persistence)
+                    .text("identity_options", Some(&options).filter(|text| !text.is_empty()).map(String::as_str));
+            }
+            return Ok(());
+        }
+        (Some(_), Some(column)) => {
+            reader.add(Catalog::Class, own, &id, fact);
+            let owned = id.child(KindId::OwnedBy, "");
+            reader.add_part(owned.clone(), Fact::new().text("column", Some(&shared::path(&column))));
+            reader.need(&owned, &column);
+        }
+        _ => reader.add(Catalog::Class, own, &id, fact),
+    }
+    reader.owner(&id, owner);
+    reader.grants(&id, Some(owner), acl, usual)
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let unlogged = if group.fact.is("unlogged") { " UNLOGGED" } else { "" };
+    let data_type = group.fact.get_text("type").map(|name| format!(" AS {name}")).unwrap_or_default();
+    let options = options(group.fact);
+    vec![format!("CREATE{unlogged} SEQUENCE {}{data_type}{options}", shared::path(group.id))]
+}
+
+/// The options that are not the usual ones of the type and the direction.
+fn options(fact: &Fact) -> String {
+    let number = |name: &str| fact.get_int(name).unwrap_or_default();
+    let (lowest, highest) = match fact.get_text("type") {
+        Some("smallint") => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        Some("integer") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    };
+    let rises = number("increment") > 0;
+    let (minimum, maximum) = if rises { (1, highest) } else { (lowest, -1) };
+    let start = if rises { number("minimum") } else { number("maximum") };
+    let mut text = String::new();
+    for (name, usual, words) in [
+        ("increment", 1, "INCREMENT BY"),
+        ("minimum", minimum, "MINVALUE"),
+        ("maximum", maximum, "MAXVALUE"),
+        ("start", start, "START WITH"),
+        ("cache", 1, "CACHE"),
+    ] {
+        if number(name) != usual {
+            text += &format!(" {words} {}", number(name));
+        }
+    }
+    text + if fact.is("cycle") { " CYCLE" } else { "" }
+}
+
+/// The table whose column owns the sequence, if any.
+pub(crate) fn owning_table(id: &FactId, snapshot: &crate::snapshot::Snapshot) -> Option<FactId> {
+    let owned = id.child(KindId::OwnedBy, "");
+    snapshot.needs(&owned).iter().find_map(|id| id.ancestor(KindId::Table).cloned())
+}

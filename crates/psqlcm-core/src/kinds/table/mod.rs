@@ -1,0 +1,193 @@
+//! A table: plain, partitioned, a partition, inherited, unlogged. Columns and what can be said within CREATE
+//! TABLE are folded into it; partitions are made alone and attached later, so that they keep their own order
+//! of columns and the names of their indexes.
+
+use std::collections::BTreeSet;
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, order, plain, shared};
+use crate::fact::{Fact, FactId};
+use crate::name::quote_ident;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
+
+pub(super) static KIND: Kind = Kind {
+    name: "table",
+    folder: Some("tables"),
+    attributes: ATTRIBUTES,
+    reads: &[
+        Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row },
+        Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.inherits.sql"))], row: inherits_row },
+    ],
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[
+    plain("unlogged"),
+    plain("options"),
+    plain("toast_options"),
+    plain("partition_key"),
+    plain("partition_bound"),
+    plain("parents"),
+    plain("access_method"),
+    plain("tablespace"),
+    plain("replica_identity"),
+    plain("row_security"),
+    plain("force_row_security"),
+    order("position"),
+];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[
+        own,
+        namespace,
+        name,
+        persistence,
+        options,
+        toast_options,
+        replica_identity,
+        row_security,
+        force_row_security,
+        tablespace,
+        access_method,
+        of_type,
+        bound,
+        key,
+        row_type,
+        row_array,
+        owner,
+        acl,
+        usual,
+    ] = columns(KIND.name, cells)?;
+    let (own, owner) = (oid(own)?, oid(owner)?);
+    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
+    let id = schema.child(KindId::Table, text(name)?);
+    let replica_identity = match replica_identity {
+        Some("f") => Some("full"),
+        Some("n") => Some("nothing"),
+        // An index says itself that it is the replica identity.
+        Some("d" | "i") => None,
+        other => return Err(ReadError::Unknown { what: "replica identity", value: other.unwrap_or_default().into() }),
+    };
+    let fact = Fact::new()
+        .yes("unlogged", persistence == Some("u"))
+        .list("options", &list(options)?)
+        .list("toast_options", &list(toast_options)?)
+        .text("partition_key", key)
+        .text("partition_bound", filled(bound))
+        .text("access_method", access_method.filter(|&name| name != "heap"))
+        .text("tablespace", tablespace)
+        .text("replica_identity", replica_identity)
+        .yes("row_security", flag(row_security)?)
+        .yes("force_row_security", flag(force_row_security)?);
+    if let Some(of_type) = of_type {
+        reader.leave_out("typed table", &id.to_string(), &format!("tables OF a type ({of_type}) are not supported yet"));
+    }
+    reader.add(Catalog::Class, own, &id, fact);
+    for row_type in [row_type, row_array].into_iter().flatten() {
+        reader.locate(Catalog::Type, oid(Some(row_type))?, 0, &id);
+    }
+    reader.owner(&id, owner);
+    reader.grants(&id, Some(owner), acl, usual)
+}
+
+/// A child of a plain parent is made with INHERITS; a partition is attached, which is a fact of its own.
+fn inherits_row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[child, parent, _position] = columns("inheritance", cells)?;
+    let Some(child) = reader.relation(oid(child)?) else { return Ok(()) };
+    let Some(parent) = reader.relation(oid(parent)?) else {
+        reader.leave_out("inheritance", &child.to_string(), "its parent belongs to an extension or another session");
+        return Ok(());
+    };
+    let name = shared::path(&parent);
+    let Some(fact) = reader.fact_mut(&child) else { return Ok(()) };
+    let bound = fact.get_text("partition_bound").map(str::to_owned);
+    let mut parents = fact.get_list("parents").to_vec();
+    parents.push(name.as_str().into());
+    *fact = std::mem::take(fact).list("parents", &parents);
+    match bound {
+        None => reader.need(&child, &parent),
+        Some(bound) => {
+            let attachment = child.child(KindId::Attachment, "");
+            let fact = Fact::new().text("parent", Some(&name)).text("bound", Some(&bound));
+            reader.add_part(attachment.clone(), fact);
+            reader.need(&attachment, &parent);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the table is made on its own and later attached to its parent.
+pub(super) fn is_partition(fact: &Fact) -> bool {
+    fact.get("partition_bound").is_some()
+}
+
+/// Whether the table has partitions rather than rows.
+pub(super) fn is_partitioned(fact: &Fact) -> bool {
+    fact.get("partition_key").is_some()
+}
+
+/// Where what is inherited comes from when the table is made.
+pub(super) fn inherited_from<'a>(group: &Group<'a>, table: &FactId) -> Vec<(&'a FactId, &'a Fact)> {
+    let made_alone = group.snapshot.get(table).is_none_or(is_partition);
+    let parents = group.snapshot.needs(table).iter().filter(|id| !made_alone && id.kind() == KindId::Table);
+    parents.filter_map(|id| group.snapshot.get(id).map(|fact| (id, fact))).collect()
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let fact = group.fact;
+    let path = shared::path(group.id);
+    let mut parts = Vec::new();
+    let mut after = Vec::new();
+    let mut inline = BTreeSet::new();
+    for (id, column) in group.children(group.id, KindId::Column) {
+        match column::is_inherited(group, column) {
+            true => after.extend(column::differences_from_parents(group, id, column)),
+            false => {
+                parts.push(column::definition(group, id, column));
+                inline.insert(id.name());
+            }
+        }
+        after.extend(column::settings(id, column));
+    }
+    for (id, part) in group.members_of(group.id, KindId::Constraint) {
+        let with_column = inline.contains(part.get_text("column").unwrap_or_default());
+        if !with_column && !constraint::comes_from_parent(fact, part) {
+            parts.push(constraint::clause(id, part));
+        }
+        after.extend(constraint::settings(id, part));
+    }
+    let parts: Vec<_> = parts.iter().map(|part| format!("\n    {part}")).collect();
+    let unlogged = if fact.is("unlogged") { " UNLOGGED" } else { "" };
+    let mut create = format!("CREATE{unlogged} TABLE {path} ({}\n)", parts.join(","));
+    if !is_partition(fact) && !fact.get_list("parents").is_empty() {
+        create += &format!("\nINHERITS ({})", fact.get_list("parents").join(", "));
+    }
+    if let Some(key) = fact.get_text("partition_key") {
+        create += &format!("\nPARTITION BY {key}");
+    }
+    if let Some(method) = fact.get_text("access_method") {
+        create += &format!("\nUSING {}", quote_ident(method));
+    }
+    let toast = fact.get_list("toast_options").iter().map(|option| format!("toast.{option}").into());
+    let options: Vec<_> = fact.get_list("options").iter().cloned().chain(toast).collect();
+    if !options.is_empty() {
+        create += &format!("\n{}", shared::with_options(&options).trim_start());
+    }
+    if let Some(tablespace) = fact.get_text("tablespace") {
+        create += &format!("\nTABLESPACE {}", quote_ident(tablespace));
+    }
+    let mut statements = vec![create];
+    statements.extend(after);
+    if let Some(identity) = fact.get_text("replica_identity") {
+        statements.push(format!("ALTER TABLE ONLY {path} REPLICA IDENTITY {}", identity.to_uppercase()));
+    }
+    for (attribute, words) in [("row_security", "ENABLE"), ("force_row_security", "FORCE")] {
+        if fact.is(attribute) {
+            let only = if attribute == "force_row_security" { "ONLY " } else { "" };
+            statements.push(format!("ALTER TABLE {only}{path} {words} ROW LEVEL SECURITY"));
+        }
+    }
+    statements
+}

@@ -1,0 +1,72 @@
+//! A trigger, as PostgreSQL prints it. A partition's copy of its parent's trigger is a fact only where it
+//! fires at other times.
+
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
+use crate::fact::Fact;
+use crate::name::quote_ident;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, oid, text};
+
+pub(super) static KIND: Kind = Kind {
+    name: "trigger",
+    attributes: ATTRIBUTES,
+    reads: &[Read { catalog: Catalog::Trigger, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    reference: shared::reference_on,
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+const ATTRIBUTES: &[Attribute] = &[deparsed("definition"), plain("firing"), plain("copied")];
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[own, relation, name, enabled, definition, parent_trigger, constraint] = columns(KIND.name, cells)?;
+    let own = oid(own)?;
+    let Some(parent) = reader.relation(oid(relation)?) else { return Ok(()) };
+    let copied = oid(parent_trigger)? != 0;
+    let fact = Fact::new()
+        .text("definition", definition)
+        .text("firing", firing(enabled)?.or(copied.then_some("origin")))
+        .yes("copied", copied);
+    let id = parent.child(KindId::Trigger, text(name)?);
+    reader.add(Catalog::Trigger, own, &id, fact);
+    match oid(constraint)? {
+        0 => {}
+        constraint => reader.locate(Catalog::Constraint, constraint, 0, &id),
+    }
+    if copied && let Some(of) = reader.fact_at(Catalog::Trigger, oid(parent_trigger)?, 0).cloned() {
+        reader.need(&id, &of);
+    }
+    Ok(())
+}
+
+/// When a trigger or rule fires where that is not the usual "origin and local": `tgenabled` and `ev_enabled`.
+pub(super) fn firing(letter: Option<&str>) -> Result<Option<&'static str>, ReadError> {
+    match letter {
+        Some("O") => Ok(None),
+        Some("D") => Ok(Some("disabled")),
+        Some("R") => Ok(Some("replica")),
+        Some("A") => Ok(Some("always")),
+        other => Err(ReadError::Unknown { what: "firing mode", value: other.unwrap_or_default().to_owned() }),
+    }
+}
+
+/// The words of ALTER TABLE for a firing mode.
+pub(super) fn words(firing: &str) -> &'static str {
+    match firing {
+        "disabled" => "DISABLE",
+        "replica" => "ENABLE REPLICA",
+        "always" => "ENABLE ALWAYS",
+        _ => "ENABLE",
+    }
+}
+
+fn create(group: &Group<'_>) -> Vec<String> {
+    let definition = group.fact.get_text("definition").filter(|_| !group.fact.is("copied")).map(str::to_owned);
+    let firing = group.fact.get_text("firing").map(|firing| {
+        let only = if group.fact.is("copied") { "ONLY " } else { "" };
+        let name = quote_ident(group.id.name());
+        format!("ALTER TABLE {only}{} {} TRIGGER {name}", shared::parent_path(group.id), words(firing))
+    });
+    definition.into_iter().chain(firing).collect()
+}

@@ -1,0 +1,218 @@
+//! The plan from empty: every fact of a snapshot made, in an order in which PostgreSQL accepts it.
+//!
+//! One graph, one deterministic sort. Facts are folded into their parent's statement (a column into CREATE
+//! TABLE) where that closes no cycle; where it would, they get a statement of their own (a default after the
+//! function it calls). What cannot be taken apart is an error that names the cycle.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use crate::fact::{Fact, FactId};
+use crate::graph::{self, Graph};
+use crate::kinds::{Fold, KindId};
+use crate::snapshot::Snapshot;
+
+/// One fact with all that is made in the same statements.
+pub struct Group<'a> {
+    /// The fact that gives the statement its name.
+    pub id: &'a FactId,
+    /// Its attributes.
+    pub fact: &'a Fact,
+    /// What is folded into it, in natural order.
+    pub members: Vec<(&'a FactId, &'a Fact)>,
+    /// Where everything else can be looked up.
+    pub snapshot: &'a Snapshot,
+}
+
+impl<'a> Group<'a> {
+    /// The folded facts of a kind whose parent is that one.
+    pub fn members_of(&self, parent: &FactId, kind: KindId) -> impl Iterator<Item = (&'a FactId, &'a Fact)> {
+        let of = move |id: &FactId| id.kind() == kind && id.parent() == Some(parent);
+        self.members.iter().copied().filter(move |(id, _)| of(id)).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The one folded fact of a kind directly below the group's own, if it is folded.
+    pub fn member(&self, kind: KindId) -> Option<&'a Fact> {
+        self.members_of(self.id, kind).next().map(|(_, fact)| fact)
+    }
+
+    /// Facts of a kind directly below one, folded or not, in stored order.
+    pub fn children(&self, parent: &'a FactId, kind: KindId) -> Vec<(&'a FactId, &'a Fact)> {
+        let of = |id: &FactId| id.kind() == kind && id.parent() == Some(parent);
+        let mut children: Vec<_> = self.snapshot.below(parent).filter(|(id, _)| of(id)).collect();
+        children.sort_by_key(|(_, fact)| position(fact));
+        children
+    }
+}
+
+/// One step of a plan: the statements that make a fact and what is folded into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The fact that gives the step its name.
+    pub id: FactId,
+    /// Its statements in order, each without the final semicolon; empty where PostgreSQL makes the fact along
+    /// with another.
+    pub statements: Vec<String>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Facts need each other and none of them can be made later.
+    #[error("these need each other and cannot be taken apart: {}", names(.0))]
+    Cycle(Vec<FactId>),
+}
+
+fn names(ids: &[FactId]) -> String {
+    ids.iter().map(FactId::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The steps that make a snapshot's facts in an empty database, in order.
+///
+/// # Errors
+/// When facts form a cycle that nothing takes apart.
+pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
+    let builder = Builder::new(snapshot);
+    let (heads, graph) = builder.fold()?;
+    let order = builder.sort(&heads, &graph);
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); builder.facts.len()];
+    for (fact, &head) in heads.iter().enumerate() {
+        if fact != head {
+            members[head].push(fact);
+        }
+    }
+    let step = |head: usize| {
+        let (id, fact) = builder.facts[head];
+        let members = members[head].iter().map(|&at| builder.facts[at]).collect();
+        let group = Group { id, fact, members, snapshot };
+        Step { id: id.clone(), statements: (id.kind().kind().create)(&group) }
+    };
+    Ok(order.into_iter().map(step).collect())
+}
+
+/// The stored position of a fact among its siblings.
+pub fn position(fact: &Fact) -> i64 {
+    fact.get_int("position").unwrap_or_default()
+}
+
+struct Builder<'a> {
+    facts: Vec<(&'a FactId, &'a Fact)>,
+    /// For each fact the one it is folded into when nothing is in the way, else itself.
+    parents: Vec<usize>,
+    folds: Vec<Fold>,
+    /// For each fact what it needs, its parent included.
+    needs: Vec<Vec<usize>>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        let facts: Vec<_> = snapshot.facts().collect();
+        let at = |id: &FactId| facts.binary_search_by_key(&id, |(id, _)| id).ok();
+        let parent = |id: &FactId| id.parent().and_then(at);
+        let parents = facts.iter().enumerate().map(|(own, (id, _))| parent(id).unwrap_or(own)).collect();
+        let folds = facts.iter().map(|(id, fact)| (id.kind().kind().fold)(id, fact)).collect();
+        let needs = facts.iter().map(|(id, _)| {
+            let needed = snapshot.needs(id).iter().filter_map(at);
+            needed.chain(parent(id)).collect()
+        });
+        let needs = needs.collect();
+        Self { facts, parents, folds, needs }
+    }
+
+    /// Folds all that can be folded: for each fact the head of its group, and the graph of the groups.
+    fn fold(&self) -> Result<(Vec<usize>, Graph), PlanError> {
+        let mut apart = vec![false; self.facts.len()];
+        loop {
+            let heads = self.heads(&apart);
+            let graph = self.contract(&heads);
+            let cycles: Vec<Vec<usize>> = graph::cycles(&graph);
+            if cycles.is_empty() {
+                return Ok((heads, graph));
+            }
+            for cycle in cycles {
+                if !self.take_apart(&cycle, &heads, &mut apart) {
+                    let ids = cycle.iter().map(|&at| self.facts[at].0.clone());
+                    return Err(PlanError::Cycle(ids.collect()));
+                }
+            }
+        }
+    }
+
+    /// Parents sort before children, so one pass finds the head of every group.
+    fn heads(&self, apart: &[bool]) -> Vec<usize> {
+        let mut heads: Vec<usize> = (0..self.facts.len()).collect();
+        for at in 0..heads.len() {
+            if self.folds[at] != Fold::Never && !apart[at] {
+                heads[at] = heads[self.parents[at]];
+            }
+        }
+        heads
+    }
+
+    fn contract(&self, heads: &[usize]) -> Graph {
+        let mut edges = vec![Vec::new(); self.facts.len()];
+        for (at, needed) in self.needs.iter().enumerate() {
+            let apart = needed.iter().map(|&to| heads[to]).filter(|&to| to != heads[at]);
+            edges[heads[at]].extend(apart);
+        }
+        for needed in &mut edges {
+            needed.sort_unstable();
+            needed.dedup();
+        }
+        edges
+    }
+
+    /// Gives the facts that hold a cycle together statements of their own; false when there are none left.
+    fn take_apart(&self, cycle: &[usize], heads: &[usize], apart: &mut [bool]) -> bool {
+        let groups: BTreeSet<usize> = cycle.iter().copied().collect();
+        let mut any = false;
+        for (at, needed) in self.needs.iter().enumerate() {
+            let inside = groups.contains(&heads[at]) && heads[at] != at && self.folds[at] == Fold::May;
+            if inside && needed.iter().any(|&to| heads[to] != heads[at] && groups.contains(&heads[to])) {
+                apart[at] = true;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Kahn's algorithm with a heap: of all that is ready, the first in natural order.
+    fn sort(&self, heads: &[usize], graph: &Graph) -> Vec<usize> {
+        let mut waiting: Vec<usize> = graph.iter().map(Vec::len).collect();
+        let mut blocks: Vec<Vec<usize>> = vec![Vec::new(); graph.len()];
+        for (at, needed) in graph.iter().enumerate() {
+            for &to in needed {
+                blocks[to].push(at);
+            }
+        }
+        let rank = self.ranks();
+        let ready = (0..graph.len()).filter(|&at| heads[at] == at && waiting[at] == 0);
+        let mut heap: BinaryHeap<_> = ready.map(|at| Reverse((rank[at], at))).collect();
+        let mut order = Vec::with_capacity(graph.len());
+        while let Some(Reverse((_, at))) = heap.pop() {
+            order.push(at);
+            for &blocked in &blocks[at] {
+                waiting[blocked] -= 1;
+                if waiting[blocked] == 0 {
+                    heap.push(Reverse((rank[blocked], blocked)));
+                }
+            }
+        }
+        order
+    }
+
+    /// The place of each fact in the natural order of a script: by kind, then by what it hangs on, then in
+    /// stored order, then by name.
+    fn ranks(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.facts.len()).collect();
+        order.sort_by_cached_key(|&at| {
+            let (id, fact) = self.facts[at];
+            (id.kind(), id.parent(), position(fact), at)
+        });
+        let mut ranks = vec![0; order.len()];
+        for (rank, at) in order.into_iter().enumerate() {
+            ranks[at] = rank;
+        }
+        ranks
+    }
+}

@@ -1,0 +1,432 @@
+//! A capture in progress: rows of the catalog come in, facts and edges come out.
+//!
+//! Rows are raw: OIDs are joined to names here and not on the server. Each kind's `row` function uses a
+//! [`Reader`] to look up what was read before it and to add its facts. Nothing here talks to a server.
+
+use std::collections::HashMap;
+
+use crate::fact::{Fact, FactId, Value};
+use crate::kinds::{ALL, Catalog, Kind, KindId, Read};
+use crate::privileges::{self, Acl};
+use crate::snapshot::{LeftOut, Snapshot};
+
+/// The cells of one row in PostgreSQL's text format; `None` is NULL.
+pub type Cells<'a> = &'a [Option<&'a str>];
+
+/// Objects with a lower OID are part of every database (`FirstNormalObjectId` in PostgreSQL's
+/// `access/transam.h`).
+pub const FIRST_USER_OID: u32 = 16_384;
+
+/// Why a row cannot be taken in. Each is a defect of this program or a server it does not know.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The statement returned rows of another shape than its reader expects.
+    #[error("a row of {kind} has {found} columns instead of {expected}")]
+    Width {
+        /// What was being read.
+        kind: &'static str,
+        /// How many columns the reader expects.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A cell does not hold what it should.
+    #[error("cannot read {what} from {cell:?}")]
+    Cell {
+        /// What it should be.
+        what: &'static str,
+        /// What it is.
+        cell: Option<String>,
+    },
+    /// A value of the catalog that this version of the program does not know.
+    #[error("unknown {what} {value:?}")]
+    Unknown {
+        /// Which property.
+        what: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// The address of an object as `pg_depend` gives it: catalog, OID, and the column's number or 0.
+type Address = (u32, u32, u32);
+
+/// Builds a [`Snapshot`] from rows.
+pub struct Reader {
+    server_version: u32,
+    snapshot: Snapshot,
+    /// What stands at an address; `None` where something was seen that is no fact of its own.
+    addresses: HashMap<Address, Option<FactId>>,
+    /// Extension members, with the extension they came with.
+    members: HashMap<(u32, u32), u32>,
+    roles: HashMap<u32, Fact>,
+    role_names: HashMap<Box<str>, u32>,
+    /// Relations by OID that partitioning makes a parent.
+    edges: Vec<(Address, Address)>,
+}
+
+/// One statement of a capture.
+#[derive(Clone, Copy)]
+pub enum Statement {
+    /// Which objects came with an extension.
+    Members,
+    /// All roles, by OID.
+    Roles,
+    /// A kind's own statement.
+    Kind(&'static Kind, &'static Read),
+    /// `pg_description` and `pg_shdescription`.
+    Comments,
+    /// `pg_depend`.
+    Edges,
+    /// How many objects each catalog holds, and how many objects nobody asked for.
+    Census,
+}
+
+impl Statement {
+    /// All statements of a capture, in the order in which their rows must come in.
+    pub fn all() -> Vec<Self> {
+        let kinds = ALL.iter().flat_map(|id| {
+            let kind = id.kind();
+            kind.reads.iter().map(move |read| Self::Kind(kind, read))
+        });
+        let first = [Self::Members, Self::Roles];
+        let last = [Self::Comments, Self::Edges, Self::Census];
+        first.into_iter().chain(kinds).chain(last).collect()
+    }
+
+    /// Its text for a server of that version: one statement, no semicolon.
+    pub fn sql(&self, server_version: u32) -> &'static str {
+        match self {
+            Self::Members => include_str!("read/members.sql"),
+            Self::Roles => include_str!("read/roles.sql"),
+            Self::Kind(_, read) => read.sql_for(server_version),
+            Self::Comments => include_str!("read/comments.sql"),
+            Self::Edges => include_str!("read/edges.sql"),
+            Self::Census => include_str!("read/census.sql"),
+        }
+    }
+
+    /// What it reads, for messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Members => "extension members",
+            Self::Roles => "roles",
+            Self::Kind(kind, _) => kind.name,
+            Self::Comments => "comments",
+            Self::Edges => "dependencies",
+            Self::Census => "census",
+        }
+    }
+}
+
+impl Reader {
+    /// Nothing read yet.
+    pub fn new(server_version: u32) -> Self {
+        Self {
+            server_version,
+            snapshot: Snapshot::new(server_version),
+            addresses: HashMap::new(),
+            members: HashMap::new(),
+            roles: HashMap::new(),
+            role_names: HashMap::new(),
+            edges: Vec::new(),
+        }
+    }
+
+    /// The `server_version_num` of the server the rows come from.
+    pub fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// Takes in one row of one statement.
+    ///
+    /// # Errors
+    /// When the row is not what the statement promises.
+    pub fn row(&mut self, statement: &Statement, cells: Cells<'_>) -> Result<(), ReadError> {
+        match statement {
+            Statement::Members => self.member_row(cells),
+            Statement::Roles => self.role_row(cells),
+            Statement::Kind(_, read) => {
+                let oid = oid(cells.first().copied().flatten())?;
+                if self.members.contains_key(&(read.catalog as u32, oid)) {
+                    return Ok(());
+                }
+                (read.row)(self, cells)
+            }
+            Statement::Comments => self.comment_row(cells),
+            Statement::Edges => self.edge_row(cells),
+            Statement::Census => self.census_row(cells),
+        }
+    }
+
+    /// Resolves what could only be resolved at the end, and hands the snapshot over.
+    pub fn finish(mut self) -> Snapshot {
+        for (from, to) in std::mem::take(&mut self.edges) {
+            if let (Some(from), Some(to)) = (self.resolve(from), self.resolve(to)) {
+                self.snapshot.add_need(&from, &to);
+            }
+        }
+        self.snapshot.settle();
+        self.snapshot
+    }
+
+    /// Adds a fact and what stands at its address.
+    pub fn add(&mut self, catalog: Catalog, oid: u32, id: &FactId, fact: Fact) {
+        self.locate(catalog, oid, 0, id);
+        self.snapshot.insert(id.clone(), fact);
+    }
+
+    /// Adds a fact that has no address of its own.
+    pub fn add_part(&mut self, id: FactId, fact: Fact) {
+        self.snapshot.insert(id, fact);
+    }
+
+    /// Says which fact stands for an address; `column` is 0 for the object itself.
+    pub fn locate(&mut self, catalog: Catalog, oid: u32, column: u32, id: &FactId) {
+        self.addresses.insert((catalog as u32, oid, column), Some(id.clone()));
+    }
+
+    /// Says that an object was seen which is no fact of its own, so that the census does not miss it.
+    pub fn pass(&mut self, catalog: Catalog, oid: u32) {
+        self.addresses.entry((catalog as u32, oid, 0)).or_insert(None);
+    }
+
+    /// The fact at an address, if one was read.
+    pub fn fact_at(&self, catalog: Catalog, oid: u32, column: u32) -> Option<&FactId> {
+        self.addresses.get(&(catalog as u32, oid, column))?.as_ref()
+    }
+
+    /// The schema of that OID; `None` for those of the system and for temporary ones.
+    pub fn schema(&self, oid: u32) -> Option<FactId> {
+        self.fact_at(Catalog::Namespace, oid, 0).cloned()
+    }
+
+    /// A relation of that OID that was read.
+    pub fn relation(&self, oid: u32) -> Option<FactId> {
+        self.fact_at(Catalog::Class, oid, 0).cloned()
+    }
+
+    /// The column of that relation and number.
+    pub fn column(&self, relation: u32, number: u32) -> Option<FactId> {
+        self.fact_at(Catalog::Class, relation, number).cloned()
+    }
+
+    /// A fact read before, to add to it.
+    pub fn fact_mut(&mut self, id: &FactId) -> Option<&mut Fact> {
+        self.snapshot.get_mut(id)
+    }
+
+    /// A fact read before.
+    pub fn fact(&self, id: &FactId) -> Option<&Fact> {
+        self.snapshot.get(id)
+    }
+
+    /// Records that one fact cannot be without the other.
+    pub fn need(&mut self, id: &FactId, needed: &FactId) {
+        self.snapshot.add_need(id, needed);
+    }
+
+    /// Names something that is there and that the snapshot does not hold.
+    pub fn leave_out(&mut self, kind: &str, identity: &str, reason: &str) {
+        self.snapshot.left_out.push(LeftOut::new(kind, identity, reason));
+    }
+
+    /// Says something of what is no schema.
+    pub fn mention(&mut self, kind: &str, identity: &str, what: &str) {
+        self.snapshot.mentions.push(LeftOut::new(kind, identity, what));
+    }
+
+    /// The role of that OID, as a fact of this snapshot; `None` for one that is gone.
+    pub fn role(&mut self, oid: u32) -> Option<FactId> {
+        let fact = self.roles.get(&oid)?;
+        let id = FactId::root(KindId::Role, fact.get_text("name")?);
+        if self.snapshot.get(&id).is_none() {
+            let mut fact = fact.clone();
+            fact.remove("name");
+            self.addresses.insert((Catalog::Authid as u32, oid, 0), Some(id.clone()));
+            self.snapshot.insert(id.clone(), fact);
+        }
+        Some(id)
+    }
+
+    /// The role of that name, as a fact of this snapshot; `None` for one that is gone.
+    pub fn role_named(&mut self, name: &str) -> Option<FactId> {
+        let oid = *self.role_names.get(name)?;
+        self.role(oid)
+    }
+
+    /// Records who owns an object.
+    pub fn owner(&mut self, id: &FactId, role: u32) {
+        let Some(role) = self.role(role) else {
+            self.leave_out("owner", &id.to_string(), &format!("role {role} is gone"));
+            return;
+        };
+        let owner = id.child(KindId::Owner, "");
+        self.snapshot.insert(owner.clone(), Fact::new().text("role", Some(role.name())));
+        self.snapshot.add_need(&owner, &role);
+    }
+
+    /// Records how the privileges on an object differ from those a new object of its kind has.
+    ///
+    /// # Errors
+    /// When a list is not one that PostgreSQL writes.
+    pub fn grants(
+        &mut self,
+        id: &FactId,
+        owner: Option<u32>,
+        acl: Option<&str>,
+        usual: Option<&str>,
+    ) -> Result<(), ReadError> {
+        let Some(acl) = acl else { return Ok(()) };
+        let owner = owner.and_then(|oid| self.roles.get(&oid)).and_then(|role| role.get_text("name"));
+        let owner = owner.unwrap_or_default().to_owned();
+        let differences = privileges::differences(&Acl::parse(acl)?, &Acl::parse(usual.unwrap_or("{}"))?);
+        for (position, entry) in differences.into_iter().enumerate() {
+            let grant = id.qualified_child(KindId::Grant, &entry.grantee, &entry.grantor);
+            let by_other = entry.grantor != owner;
+            let fact = Fact::new()
+                .list("privileges", &entry.privileges)
+                .yes("revoke_first", entry.revoke_first)
+                .text("grantor", by_other.then_some(entry.grantor.as_str()))
+                .int("position", i64::try_from(position).ok());
+            let mut roles = vec![entry.grantee.as_str()];
+            roles.extend(by_other.then_some(entry.grantor.as_str()));
+            for name in roles.into_iter().filter(|name| !name.is_empty()) {
+                match self.role_named(name) {
+                    Some(role) => self.snapshot.add_need(&grant, &role),
+                    None => self.leave_out("grant", &id.to_string(), &format!("role {name} is gone")),
+                }
+            }
+            self.snapshot.insert(grant, fact);
+        }
+        Ok(())
+    }
+
+    fn member_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+        let &[catalog, object, extension] = columns("extension members", cells)?;
+        self.members.insert((oid(catalog)?, oid(object)?), oid(extension)?);
+        Ok(())
+    }
+
+    fn role_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+        let (oid, fact) = crate::kinds::role::from_row(cells)?;
+        self.role_names.insert(fact.get_text("name").unwrap_or_default().into(), oid);
+        self.roles.insert(oid, fact);
+        Ok(())
+    }
+
+    fn comment_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+        let &[catalog, object, column, text] = columns("comments", cells)?;
+        let address = (oid(catalog)?, oid(object)?, oid(column)?);
+        if let Some(Some(id)) = self.addresses.get(&address) {
+            let id = id.child(KindId::Comment, "");
+            self.snapshot.insert(id, Fact::new().text("text", text));
+        }
+        Ok(())
+    }
+
+    fn edge_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+        let &[catalog, object, column, to_catalog, to_object, to_column] = columns("dependencies", cells)?;
+        let from = (oid(catalog)?, oid(object)?, oid(column)?);
+        let to = (oid(to_catalog)?, oid(to_object)?, oid(to_column)?);
+        self.edges.push((from, to));
+        Ok(())
+    }
+
+    /// Rows are either `catalog, count, NULL, NULL` or, for what no kind can read, `catalog, OID, type, identity`.
+    fn census_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+        let &[catalog, number, kind, identity] = columns("census", cells)?;
+        let (Some(kind), Some(identity)) = (kind, identity) else {
+            let (catalog, counted) = (oid(catalog)?, oid(number)?);
+            let seen = self.addresses.keys().filter(|at| at.0 == catalog && at.1 >= FIRST_USER_OID && at.2 == 0);
+            let seen = u32::try_from(seen.count()).unwrap_or(u32::MAX);
+            if counted != seen {
+                self.snapshot.unread.push((catalog, counted, seen));
+            }
+            return Ok(());
+        };
+        self.leave_out(kind, identity, "this kind of object is not supported yet");
+        Ok(())
+    }
+
+    /// The fact for an address: its own, that of the object it is a column of, or its extension.
+    fn resolve(&self, (catalog, object, column): Address) -> Option<FactId> {
+        let exact = self.addresses.get(&(catalog, object, column));
+        if let Some(Some(id)) = exact.or_else(|| self.addresses.get(&(catalog, object, 0))) {
+            return Some(id.clone());
+        }
+        let extension = self.members.get(&(catalog, object))?;
+        self.fact_at(Catalog::Extension, *extension, 0).cloned()
+    }
+}
+
+/// The columns of a row whose number is known.
+///
+/// # Errors
+/// When there are fewer or more.
+pub fn columns<'a, const N: usize>(
+    kind: &'static str,
+    cells: Cells<'a>,
+) -> Result<&'a [Option<&'a str>; N], ReadError> {
+    cells.try_into().map_err(|_| ReadError::Width { kind, expected: N, found: cells.len() })
+}
+
+/// An OID, or any other number that PostgreSQL keeps in 32 bits without a sign.
+///
+/// # Errors
+/// When the cell holds something else.
+pub fn oid(cell: Option<&str>) -> Result<u32, ReadError> {
+    parse("a number", cell)
+}
+
+/// A number; `None` for NULL.
+///
+/// # Errors
+/// When the cell holds something else.
+pub fn number(cell: Option<&str>) -> Result<Option<i64>, ReadError> {
+    cell.map(|text| parse("a number", Some(text))).transpose()
+}
+
+/// A boolean in PostgreSQL's text format; NULL is false.
+///
+/// # Errors
+/// When the cell holds something else.
+pub fn flag(cell: Option<&str>) -> Result<bool, ReadError> {
+    match cell {
+        Some("t") => Ok(true),
+        Some("f") | None => Ok(false),
+        Some(other) => Err(ReadError::Cell { what: "a boolean", cell: Some(other.to_owned()) }),
+    }
+}
+
+/// A text that cannot be NULL.
+///
+/// # Errors
+/// When it is.
+pub fn text<'a>(cell: Option<&'a str>) -> Result<&'a str, ReadError> {
+    cell.ok_or(ReadError::Cell { what: "a text", cell: None })
+}
+
+/// The items of a `text[]`; NULL is the empty list.
+///
+/// # Errors
+/// When the cell holds no array.
+pub fn list(cell: Option<&str>) -> Result<Vec<String>, ReadError> {
+    let Some(text) = cell else { return Ok(Vec::new()) };
+    privileges::parse_array(text).ok_or(ReadError::Cell { what: "an array", cell: Some(text.to_owned()) })
+}
+
+/// A text that is there and not empty.
+pub fn filled<'a>(cell: Option<&'a str>) -> Option<&'a str> {
+    cell.filter(|text| !text.is_empty())
+}
+
+/// The attribute value of a text.
+pub fn text_value(text: &str) -> Value {
+    Value::Text(text.into())
+}
+
+fn parse<T: std::str::FromStr>(what: &'static str, cell: Option<&str>) -> Result<T, ReadError> {
+    let parsed = cell.and_then(|text| text.parse().ok());
+    parsed.ok_or_else(|| ReadError::Cell { what, cell: cell.map(str::to_owned) })
+}

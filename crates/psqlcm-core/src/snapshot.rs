@@ -1,0 +1,129 @@
+//! All facts and edges of one database at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fact::{Fact, FactId};
+
+/// All facts of a database, which of them need which, and what could not be captured.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The server the facts were read from, as `server_version_num`.
+    pub server_version: u32,
+    facts: BTreeMap<FactId, Fact>,
+    needs: BTreeMap<FactId, Vec<FactId>>,
+    /// What is there and that no kind can hold, with the reason.
+    pub left_out: Vec<LeftOut>,
+    /// What is no schema, such as rows, and yet worth saying.
+    pub mentions: Vec<LeftOut>,
+    /// Catalogs in which objects are that nothing read: catalog OID, objects counted, objects seen.
+    pub unread: Vec<(u32, u32, u32)>,
+}
+
+/// Something that is in the database and not in the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// What kind of thing, in PostgreSQL's words.
+    pub kind: String,
+    /// Its name as PostgreSQL prints it.
+    pub identity: String,
+    /// Why it was left out.
+    pub reason: String,
+}
+
+impl LeftOut {
+    /// Puts the three together.
+    pub fn new(kind: &str, identity: &str, reason: &str) -> Self {
+        Self { kind: kind.to_owned(), identity: identity.to_owned(), reason: reason.to_owned() }
+    }
+}
+
+impl Snapshot {
+    /// The snapshot of nothing.
+    pub fn new(server_version: u32) -> Self {
+        Self {
+            server_version,
+            facts: BTreeMap::new(),
+            needs: BTreeMap::new(),
+            left_out: Vec::new(),
+            mentions: Vec::new(),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Adds a fact, or replaces it.
+    pub fn insert(&mut self, id: FactId, fact: Fact) {
+        self.facts.insert(id, fact);
+    }
+
+    /// The fact of that identity.
+    pub fn get(&self, id: &FactId) -> Option<&Fact> {
+        self.facts.get(id)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, id: &FactId) -> Option<&mut Fact> {
+        self.facts.get_mut(id)
+    }
+
+    /// Records that `id` cannot be without `needed`. That a fact needs its parent goes without saying.
+    pub fn add_need(&mut self, id: &FactId, needed: &FactId) {
+        if id != needed && id.parent() != Some(needed) {
+            self.needs.entry(id.clone()).or_default().push(needed.clone());
+        }
+    }
+
+    /// What a fact needs, its parent aside; sorted once the snapshot is settled.
+    pub fn needs(&self, id: &FactId) -> &[FactId] {
+        self.needs.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// All facts in natural order.
+    pub fn facts(&self) -> impl ExactSizeIterator<Item = (&FactId, &Fact)> {
+        self.facts.iter()
+    }
+
+    /// What belongs to a fact, at any depth, in natural order; the fact itself is not among them.
+    pub fn below<'a>(&'a self, id: &'a FactId) -> impl Iterator<Item = (&'a FactId, &'a Fact)> {
+        let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
+        self.facts.range::<FactId, _>(after).take_while(move |(below, _)| below.path().any(|at| at == id))
+    }
+
+    /// The schemas of the database, by name.
+    pub fn schemas(&self) -> BTreeSet<&str> {
+        self.facts.keys().filter(|id| id.kind() == crate::kinds::KindId::Schema).map(FactId::name).collect()
+    }
+
+    /// Sorts what is kept in lists, and drops edges to what is not there.
+    pub(crate) fn settle(&mut self) {
+        for needed in self.needs.values_mut() {
+            needed.retain(|id| self.facts.contains_key(id));
+            needed.sort_unstable();
+            needed.dedup();
+        }
+        let facts = &self.facts;
+        self.needs.retain(|id, needed| !needed.is_empty() && facts.contains_key(id));
+        self.left_out.sort();
+        self.left_out.dedup();
+    }
+
+    /// Splits off the facts for which `apart` holds, with their edges.
+    #[must_use]
+    pub fn split(self, apart: impl Fn(&FactId) -> bool) -> (Self, Self) {
+        let mut kept = Self {
+            left_out: self.left_out,
+            mentions: self.mentions,
+            unread: self.unread,
+            ..Self::new(self.server_version)
+        };
+        let mut split = Self::new(self.server_version);
+        for (id, fact) in self.facts {
+            if apart(&id) { &mut split } else { &mut kept }.facts.insert(id, fact);
+        }
+        for (id, needed) in self.needs {
+            if apart(&id) { &mut split } else { &mut kept }.needs.insert(id, needed);
+        }
+        kept.settle();
+        split.settle();
+        (kept, split)
+    }
+}
