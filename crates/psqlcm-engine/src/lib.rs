@@ -1,1 +1,3 @@
 //! The effects of psql-cm.
+
+pub mod server;
