@@ -361,4 +361,29 @@ mod tests {
     fn uris_carry_any_name() {
         assert_eq!(percent_encoded("a b/ü?&"), "a%20b%2F%C3%BC%3F%26");
     }
+
+    /// The moments of a start at which an owner may go away: nothing done, initdb at work, the server starting.
+    #[test]
+    fn a_cluster_can_be_stopped_while_it_starts() {
+        let installation = Installation::discover()
+            .into_iter()
+            .next()
+            .expect("a server; see `cargo xtask test`");
+        for moment in ["", "data/PG_VERSION", "data/postmaster.pid"] {
+            let folder = make_folder().unwrap();
+            let account = Account::choose(&installation.bin, folder.path()).unwrap();
+            let options = ScratchOptions::default();
+            let mut supervisor =
+                Supervisor::spawn(&account, &installation, folder.path(), 5432, &options).unwrap();
+            let deadline = Instant::now() + START_TIMEOUT;
+            while !folder.path().join(moment).exists() {
+                assert!(Instant::now() < deadline, "no {moment}");
+                sleep(Duration::from_millis(1));
+            }
+            supervisor
+                .stop(folder.path())
+                .unwrap_or_else(|error| panic!("{moment}: {error}"));
+            assert!(!folder.path().exists(), "{moment}: the folder is still there");
+        }
+    }
 }

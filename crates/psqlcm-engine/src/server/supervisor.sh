@@ -12,11 +12,16 @@ exec 3<&0 </dev/null >"$folder/log" 2>&1
 server=$!
 
 # Whoever ends the server on purpose leaves a mark; without it the server failed, and its log is for the owner to read.
+# The signal is repeated: a shell starts its background programs with SIGQUIT ignored, so that it is lost on a server
+# that has not come so far as to handle it.
 stop() {
     : >"$folder/stop"
-    kill -QUIT "$server"
+    while kill -QUIT "$server" 2>/dev/null; do
+        sleep 0.1 || sleep 1
+    done
 }
-trap stop HUP INT TERM
+# In the background, since only we can reap the server, and until then it can be signalled.
+trap 'stop &' HUP INT TERM
 (
     trap - HUP INT TERM
     read -r _ <&3
