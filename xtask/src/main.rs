@@ -1,2 +1,80 @@
-//! The chores of the project.
-fn main() {}
+//! The chores of the project: `cargo xtask servers|test|matrix|demo`.
+//!
+//! Each chore is one file. All talk goes to stderr; stdout belongs to what is run, and to the list of servers.
+
+mod demo;
+mod packages;
+mod servers;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The versions that every change must pass.
+const USUAL: [u32; 3] = [13, 15, 18];
+/// The versions that are supported.
+const ALL: [u32; 6] = [13, 14, 15, 16, 17, 18];
+
+/// The chores of psql-cm. Each gets what it needs by itself, and says first what it gets and with which program.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run all tests against one scratch server a version
+    #[command(after_help = servers::HELP)]
+    Test {
+        #[command(flatten)]
+        versions: Versions,
+        /// What goes to `cargo test --workspace`: after a second `--`, what goes to the tests
+        #[arg(last = true, value_name = "CARGO TEST ARGS")]
+        arguments: Vec<String>,
+    },
+    /// The same as test, on every supported version of PostgreSQL
+    #[command(after_help = servers::HELP)]
+    Matrix {
+        /// What goes to `cargo test --workspace`: after a second `--`, what goes to the tests
+        #[arg(last = true, value_name = "CARGO TEST ARGS")]
+        arguments: Vec<String>,
+    },
+    /// Get PostgreSQL servers, and the client programs of version 18, and print where they are
+    #[command(after_help = servers::HELP)]
+    Servers {
+        #[command(flatten)]
+        versions: Versions,
+    },
+    /// Run the walkthrough on a scratch server, the highest version that is installed
+    #[command(after_help = servers::HELP)]
+    Demo {
+        /// What goes to `psql-cm demo`
+        #[arg(last = true, value_name = "DEMO ARGS")]
+        arguments: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+struct Versions {
+    /// Major versions of PostgreSQL
+    #[arg(long, value_delimiter = ',', value_name = "13,15,18", default_values_t = USUAL,
+          value_parser = clap::value_parser!(u32).range(13..=18))]
+    versions: Vec<u32>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().chore {
+        Chore::Test { versions, arguments } => test::run(&versions.versions, &arguments),
+        Chore::Matrix { arguments } => test::run(&ALL, &arguments),
+        Chore::Servers { versions } => servers::run(&versions.versions),
+        Chore::Demo { arguments } => demo::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        shell::say(&format!("error: {error}"));
+        ExitCode::FAILURE
+    })
+}

@@ -166,6 +166,9 @@ impl Reader {
                 self.snapshot.add_need(&from, &to);
             }
         }
+        for kind in ALL {
+            (kind.kind().edges)(&mut self.snapshot);
+        }
         self.snapshot.settle();
         self.snapshot
     }

@@ -8,6 +8,7 @@
 use crate::fact::{Fact, FactId};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader};
+use crate::snapshot::Snapshot;
 
 pub(crate) mod cases;
 mod shared;
@@ -93,6 +94,10 @@ pub struct Kind {
     pub fold: fn(&FactId, &Fact) -> Fold,
     /// The statements that make it and what is folded into it, each without its semicolon.
     pub create: fn(&Group<'_>) -> Vec<String>,
+    /// Adds the edges between facts of this kind and others that PostgreSQL does not record.
+    pub edges: fn(&mut Snapshot),
+    /// The object in whose file it stands.
+    pub home: fn(&FactId, &Snapshot) -> FactId,
     /// The cases that prove it: `cases.md` of its folder.
     pub cases: &'static str,
 }

@@ -16,6 +16,8 @@ pub(super) const PART: Kind = Kind {
     reference,
     fold: never,
     create: nothing,
+    edges: |_| {},
+    home: |id, _| id.clone(),
     cases: "",
 };
 
@@ -67,11 +69,6 @@ pub(super) fn nothing(_: &Group<'_>) -> Vec<String> {
 /// For kinds that are folded where they can be.
 pub(super) fn may(_: &FactId, _: &Fact) -> Fold {
     Fold::May
-}
-
-/// For kinds that cannot be made but with their parent.
-pub(super) fn always(_: &FactId, _: &Fact) -> Fold {
-    Fold::Always
 }
 
 /// ` WITH (a='1', b='2')` for a list of `name=value` as `reloptions` keeps them; empty for none.

@@ -199,7 +199,7 @@ impl<'a> Splitter<'a> {
             return Err(self.lines.error(offset, kind));
         }
         let range = first.start..last.end;
-        if class::classify(&self.text[range.clone()]) == Class::Copy(CopyDirection::FromStdin) {
+        if classify(&self.text[range.clone()]) == Class::Copy(CopyDirection::FromStdin) {
             return self.copy_data(range);
         }
         self.push(range, self.lexer.position(), StatementKind::Sql);

@@ -10,6 +10,7 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     display: |id| format!("attachment of partition {}", shared::parent_path(id)),
     create,
+    edges,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -25,7 +26,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
 /// Adds the edges that PostgreSQL does not record: what is said of a partitioned table with ONLY, its keys and
 /// indexes, must find the partitions attached, so that each partition's index keeps its own name; and a
 /// partition is attached once it can hold what its parent demands.
-pub(crate) fn add_edges(snapshot: &mut Snapshot) {
+fn edges(snapshot: &mut Snapshot) {
     let attachments: Vec<(FactId, FactId)> = snapshot
         .facts()
         .filter(|(id, _)| id.kind() == KindId::Attachment)

@@ -1,7 +1,7 @@
 //! The database itself: encoding, locale, limits. Its name is no part of it: a tree can be restored under another.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::PART};
-use crate::fact::{Fact, FactId, Value};
+use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, number, oid};
@@ -116,9 +116,4 @@ fn create(group: &Group<'_>) -> Vec<String> {
         statements.push("DROP SCHEMA IF EXISTS public".to_owned());
     }
     statements
-}
-
-/// Whether the property `closed` (no connections allowed) has to be set once all is done.
-pub(crate) fn closed(fact: &Fact) -> bool {
-    fact.get("closed") == Some(&Value::Yes)
 }

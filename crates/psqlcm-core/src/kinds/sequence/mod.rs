@@ -5,6 +5,7 @@ use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, flag, number, oid, text};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "sequence",
@@ -12,6 +13,7 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    home: |id, snapshot| owning_table(id, snapshot).unwrap_or_else(|| id.clone()),
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -126,7 +128,7 @@ fn options(fact: &Fact) -> String {
 }
 
 /// The table whose column owns the sequence, if any.
-pub(crate) fn owning_table(id: &FactId, snapshot: &crate::snapshot::Snapshot) -> Option<FactId> {
+fn owning_table(id: &FactId, snapshot: &Snapshot) -> Option<FactId> {
     let owned = id.child(KindId::OwnedBy, "");
     snapshot.needs(&owned).iter().find_map(|id| id.ancestor(KindId::Table).cloned())
 }

@@ -1,0 +1,73 @@
+//! Real schemas to try things on. They stand beside a checkout, not in it; a checkout without them still passes.
+
+use std::env;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::server::{TestDatabase, TestServer, script_of};
+
+/// Any number; it keeps tests from creating the same roles at the same time.
+const ROLES_LOCK: i64 = 7_730_526;
+
+/// The folder of the corpus: `PSQL_CM_TEST_CORPUS`, else `../shared/corpus` beside the workspace; none when absent.
+#[must_use]
+pub fn corpus() -> Option<PathBuf> {
+    let folder = match env::var_os("PSQL_CM_TEST_CORPUS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus"),
+    };
+    folder.join("schemas").is_dir().then_some(folder)
+}
+
+/// Loads a schema of the corpus into a new database: `pagila`, or `pairs/farmbot_2020_2026/old`. Its roles are
+/// created first, those that exist are left as they are. None when there is no corpus.
+#[must_use]
+pub fn load_corpus(server: &TestServer, name: &str) -> Option<TestDatabase> {
+    let corpus = corpus()?;
+    let stem = if name.contains('/') {
+        corpus.join(name)
+    } else {
+        corpus.join("schemas").join(name)
+    };
+    let roles = PathBuf::from(format!("{}.roles.sql", stem.display()));
+    if roles.is_file() {
+        create_roles(server, &roles);
+    }
+    let database = server.database("corpus");
+    let schema = unpacked(&PathBuf::from(format!("{}.sql.gz", stem.display())));
+    let loaded = server.psql_file(database.name(), schema.path());
+    loaded.unwrap_or_else(|error| panic!("corpus {name} on {}: {error}", server.major()));
+    Some(database)
+}
+
+/// Roles belong to the whole cluster, where another test may be creating the same ones.
+fn create_roles(server: &TestServer, roles: &Path) {
+    let path = roles
+        .display()
+        .to_string()
+        .replace('\\', "\\\\")
+        .replace('\'', "\\'");
+    let lock = format!("SELECT pg_advisory_lock({ROLES_LOCK});");
+    let script = script_of(&[lock, format!("\\i '{path}'")]);
+    let created = server.psql_file("postgres", script.path());
+    created.unwrap_or_else(|error| panic!("{}: {error}", roles.display()));
+}
+
+/// By the program that every system has, which is not worth a crate here.
+fn unpacked(packed: &Path) -> tempfile::NamedTempFile {
+    let plain = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    let input = File::open(packed).unwrap_or_else(|error| panic!("{}: {error}", packed.display()));
+    let output = plain.reopen().expect("a temporary file can be opened");
+    let status = Command::new("gzip")
+        .arg("-dc")
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::from(output))
+        .status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "gzip -dc < {}",
+        packed.display()
+    );
+    plain
+}
