@@ -14,6 +14,7 @@ with member as (
    where o.oid >= 16384 and o.relkind in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I') and o.relpersistence <> 't'
      and o.relnamespace <> 99
      and not exists (select from member where classid = 1259 and objid = o.oid)
+     and not exists (select from member where classid = 1247 and objid = o.reltype)
      and not exists (select from pg_catalog.pg_index as i join member on classid = 1259 and member.objid = i.indrelid
                       where i.indexrelid = o.oid)
   union all

@@ -2,3 +2,4 @@
 
 mod servers;
 mod session;
+mod trip;
