@@ -1,1 +1,4 @@
 //! Facts, kinds, graph, plan and tree text of psql-cm.
+
+pub mod report;
+pub mod targets;
