@@ -1,1 +1,4 @@
 //! The effects of psql-cm.
+
+pub mod config;
+pub mod interrupt;
