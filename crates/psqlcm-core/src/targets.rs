@@ -437,7 +437,8 @@ fn each_once(names: &[String]) -> Result<Vec<String>, TargetError> {
     Ok(once)
 }
 
-fn check_name(name: &str) -> Result<(), TargetError> {
+/// Refuses what cannot be a name in PostgreSQL, or would be cut off by it.
+pub fn check_name(name: &str) -> Result<(), TargetError> {
     if name.is_empty() {
         return Err(TargetError::EmptyName);
     }
