@@ -23,11 +23,14 @@ use crate::values::NameList;
 #[derive(Debug, Parser)]
 #[command(name = "psql-cm", version, after_long_help = FIRST_STEPS, max_term_width = 110)]
 pub struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = COMMON_HEADING)]
     common: Common,
     #[command(subcommand)]
     command: Command,
 }
+
+/// What the common options stand under in every help.
+pub const COMMON_HEADING: &str = "Common options";
 
 const FIRST_STEPS: &str = r#"First steps:
   1. Take the schemas of a database under control; each gets a ledger, the table pg_psql_cm:
@@ -68,23 +71,26 @@ impl Cli {
             Some(after) => common.merge(after)?,
             None => common,
         };
-        Ok((common, command))
+        match command.contradiction(&common) {
+            Some(message) => Err(Self::command().error(ErrorKind::ArgumentConflict, message)),
+            None => Ok((common, command)),
+        }
     }
 }
 
-/// The options of one command, and the common ones after the action.
+// The options of one command, and the common ones after the action. No doc comment, as for `Common`: the one
+// of `A` is to be the command's help.
 #[derive(Debug, Args)]
 pub struct WithCommon<A: Args> {
-    // Before `own`, whose doc comment then becomes the command's help.
-    #[command(flatten)]
-    pub common: Common,
+    // First, for a heading holds for all that follows it.
     #[command(flatten)]
     pub own: A,
+    #[command(flatten, next_help_heading = COMMON_HEADING)]
+    pub common: Common,
 }
 
 // No doc comment: clap would make it the help of the command the options are flattened into.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Common options")]
 pub struct Common {
     /// Where the cluster is: a URI (postgres://user@host:port/database) or libpq's `key=value` pairs
     ///
@@ -165,6 +171,16 @@ pub struct Common {
 }
 
 impl Common {
+    /// How many databases the command line names.
+    pub fn databases_named(&self) -> usize {
+        self.database.len() + self.databases.iter().map(|list| list.0.len()).sum::<usize>()
+    }
+
+    /// Whether the command line names a schema.
+    pub fn names_schema(&self) -> bool {
+        !self.schema.is_empty() || !self.schemas.is_empty()
+    }
+
     /// Makes one of what stood before the action and what stood `after` it.
     fn merge(self, after: &Self) -> Result<Self, clap::Error> {
         Ok(Self {

@@ -134,6 +134,8 @@ impl Failure {
     pub fn by_signal(mut self, interrupted: Interrupted) -> Self {
         if self.exit == Exit::Failed {
             self.exit = exit_by(interrupted);
+            let problem = self.problem();
+            problem.message = format!("interrupted, nothing changed: {}", problem.message);
         }
         self
     }
@@ -211,9 +213,10 @@ impl From<ConfigError> for Failure {
     }
 }
 
+/// For work that has committed nothing; whoever has says [`Exit::Partly`].
 impl From<Interrupted> for Failure {
     fn from(interrupted: Interrupted) -> Self {
-        Self::new(exit_by(interrupted), "interrupted")
+        Self::new(exit_by(interrupted), "interrupted, nothing changed")
     }
 }
 
@@ -229,4 +232,40 @@ fn exit_by(interrupted: Interrupted) -> Exit {
 /// arrive removes this function.
 pub fn not_built_yet(command: &str) -> Failure {
     Failure::new(Exit::Failed, format!("{command} is not built yet"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signal_hook::consts::SIGINT;
+
+    #[test]
+    fn a_signal_explains_a_failure_but_not_what_was_done() {
+        let by = |exit, signal| Failure::new(exit, "canceled").by_signal(Interrupted { signal });
+        assert_eq!(by(Exit::Failed, SIGINT).exit, Exit::Interrupted);
+        assert_eq!(by(Exit::Failed, SIGTERM).exit, Exit::Terminated);
+        assert_eq!(
+            by(Exit::Failed, SIGINT).problems[0].message,
+            "interrupted, nothing changed: canceled"
+        );
+        assert_eq!(by(Exit::Partly, SIGINT).exit, Exit::Partly);
+        assert_eq!(by(Exit::InDoubt, SIGTERM).problems[0].message, "canceled");
+    }
+
+    #[test]
+    fn several_failures_are_one_report() {
+        let first = Failure::new(Exit::Partly, "no").on(&"a.public");
+        let report = first
+            .and(Failure::new(Exit::Failed, "neither").on(&"b.public"))
+            .into_report("submit");
+        let targets: Vec<_> = report
+            .errors
+            .iter()
+            .filter_map(|error| error.target.as_deref())
+            .collect();
+        assert_eq!(
+            (report.exit_code, targets),
+            (Exit::Partly, vec!["a.public", "b.public"])
+        );
+    }
 }

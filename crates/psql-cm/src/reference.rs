@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory};
 
-use crate::args::Cli;
+use crate::args::{COMMON_HEADING, Cli};
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
 const HEAD: &str = "# The command line\n\nThis page is the tool's own help, written by `UPDATE=1 cargo test -p psql-cm`.\n\
@@ -57,7 +57,25 @@ fn section(text: &mut String, mut command: Command) {
 /// The common options are documented once, at the top.
 fn without_common(action: &Command) -> Command {
     action.clone().mut_args(|arg| {
-        let is_common = arg.get_help_heading() == Some("Common options");
+        let is_common = arg.get_help_heading() == Some(COMMON_HEADING);
         arg.hide(is_common)
     })
+}
+
+#[test]
+fn every_command_teaches() {
+    let reference = reference();
+    for section in reference.split("\n## psql-cm ").skip(1) {
+        let name = section.lines().next().unwrap();
+        assert!(
+            section.contains("Examples:\n  psql-cm "),
+            "{name} has no examples"
+        );
+        assert!(
+            !section.contains("Common options:"),
+            "{name} documents the common options again"
+        );
+    }
+    assert_eq!(reference.matches("--cm-table <NAME>").count(), 1);
+    assert!(reference.contains("--lock-wait <TIME>") && reference.contains("--server-bin <DIR>"));
 }

@@ -150,6 +150,20 @@ impl Settings {
         choose_databases(request, uri_database, self.pgdatabase.as_deref())
     }
 
+    /// The schemas a change runs in: those named, else `public`; more only if `all` was said.
+    ///
+    /// A list in the file says what is managed; that a change is meant for all of it has to be said.
+    pub fn schemas_of_change(&self, all: bool) -> SchemaRequest {
+        let SchemaRequest { named, excluded } = self.schemas.value.clone();
+        let is_chosen = matches!(self.schemas.source, Source::Option(_) | Source::Variable(_));
+        let named = if all || is_chosen {
+            named
+        } else {
+            vec!["public".to_owned()]
+        };
+        SchemaRequest { named, excluded }
+    }
+
     /// Where each setting comes from, a line each, for `--verbose`.
     pub fn origins(&self) -> Vec<String> {
         let optional =
@@ -539,6 +553,27 @@ mod tests {
         assert_eq!(settings.databases(None).unwrap(), named(&["file_db"]));
         let none = resolve(&Common::default(), &[("PGDATABASE", "pg")], "").unwrap();
         assert_eq!(none.databases(None).unwrap(), named(&["pg"]));
+    }
+
+    #[test]
+    fn a_change_goes_to_public_unless_more_was_said() {
+        let schemas = |common: &Common, variables: &[(&str, &str)], all| {
+            resolve(common, variables, FILE)
+                .unwrap()
+                .schemas_of_change(all)
+                .named
+        };
+        let named_one = Common {
+            schema: vec!["app".into()],
+            ..Common::default()
+        };
+        assert_eq!(schemas(&Common::default(), &[], false), ["public"]);
+        assert_eq!(
+            schemas(&Common::default(), &[("PSQLCM_SCHEMAS", "a,b")], false),
+            ["a", "b"]
+        );
+        assert_eq!(schemas(&named_one, &[], false), ["app"]);
+        assert_eq!(schemas(&Common::default(), &[], true), ["file_schema"]);
     }
 
     #[test]

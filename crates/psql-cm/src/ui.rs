@@ -176,7 +176,7 @@ impl Ui {
             let failure = Failure::usage(message).hint(hint.trim());
             self.json(&failure.into_report(""));
         } else {
-            self.talk_as_is(&painted(self.err.paint));
+            self.talk(&painted(self.err.paint));
         }
         self.finish(Exit::Usage)
     }
@@ -196,7 +196,7 @@ impl Ui {
         if self.is_json() {
             self.json(&failure.into_report(command));
         } else {
-            self.talk_as_is(&render::failure(&failure, self.err.paint));
+            self.talk(&render::failure(&failure, self.err.paint));
         }
         exit
     }
@@ -206,13 +206,9 @@ impl Ui {
         self.data(&format!("{}\n", visible_json(&text)));
     }
 
+    /// Takes text that was made visible already, for it may carry our own colours.
     fn talk(&self, text: &str) {
         self.above_bars(|| self.err.write(text.as_bytes()));
-    }
-
-    /// For text that was made visible piece by piece and carries our own colours.
-    fn talk_as_is(&self, text: &str) {
-        self.talk(text);
     }
 
     /// A success that could not be written out is none.

@@ -66,6 +66,21 @@ impl Command {
         }
     }
 
+    /// What its own options and the common ones, on whichever side of the action, say against each other.
+    pub fn contradiction(&self, common: &Common) -> Option<&'static str> {
+        match self {
+            Self::Submit(args) if args.own.all_schemas && common.names_schema() => {
+                Some("the argument '--all-schemas' cannot be used with a named schema")
+            }
+            Self::Restore(args)
+                if args.own.new_name.is_some() && (common.all_databases || common.databases_named() > 1) =>
+            {
+                Some("the argument '--as' cannot be used with more than one database")
+            }
+            _ => None,
+        }
+    }
+
     /// Does it.
     pub fn run(&self, context: &Context) -> Result<Done, Failure> {
         match self {

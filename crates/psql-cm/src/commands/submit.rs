@@ -24,11 +24,11 @@ use crate::values::duration;
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// The change: SQL, a file or a folder; repeatable
-    #[arg(long, short, value_name = "SQL|FILE|DIR", required_unless_present = "revert")]
+    #[arg(long, short, value_name = "SQL|FILE|DIR", required = true)]
     pub change: Vec<String>,
 
     /// Run it in every schema under control, instead of public
-    #[arg(long, conflicts_with_all = ["schema", "schemas"])]
+    #[arg(long)]
     pub all_schemas: bool,
 
     /// Run it although the ledger has it already

@@ -1,6 +1,8 @@
 //! The binary as people and scripts meet it: usage, options on both sides of the action, exit codes, JSON.
 //! What commands do to databases is tested beside each command.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -65,7 +67,15 @@ fn usage_errors_exit_2_and_say_what_is_wrong_on_standard_error() {
     );
     check("submit -d a", "--change");
     check("submit -d a -c x --lock-wait 5", "write 500ms, 5s, 2min or 1h");
-    check("submit -d a -c x --all-schemas --schema s", "cannot be used with");
+    check(
+        "submit -d a -c x --all-schemas --schema s",
+        "'--all-schemas' cannot be used with",
+    );
+    check(
+        "--schemas s submit -d a -c x --all-schemas",
+        "'--all-schemas' cannot be used with",
+    );
+    check("-d a restore -d b --as c", "'--as' cannot be used with");
     check("restore -d a --role-map a", "old=new");
     check("dump -d a --no-commit --message x", "cannot be used with");
     check("completions tcsh", "tcsh");
