@@ -54,6 +54,17 @@ Exit codes:
     7  in doubt: COMMIT was sent, no answer came, and the entry could not be looked up
   130  interrupted by Ctrl-C, all rolled back; 143 the same by SIGTERM
 
+psql-cm.toml, in this folder or named by --config, never with a password:
+  environment = "dev"              # the one that is meant when none is named
+  sql_path = "sql"                 # beside this file
+  cm_table = "pg_psql_cm"
+  [environments.dev]
+  uri = "postgres://127.0.0.1:5432"
+  role = "app_owner"
+  databases = ["app", "crm"]
+  schemas = ["public", "billing"]  # what is managed; all that can be, without this line
+  exclude_schemas = ["tmp_*"]
+
 Environment:
   PSQLCM_URI, PSQLCM_DATABASES, PSQLCM_SCHEMAS, PSQLCM_EXCLUDE_SCHEMAS, PSQLCM_SQL_PATH,
   PSQLCM_CM_TABLE, PSQLCM_ENVIRONMENT, PSQLCM_ROLE, PSQLCM_JOBS, PSQLCM_FORMAT, PSQLCM_COLOR
@@ -243,10 +254,44 @@ pub enum Color {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use psqlcm_core::report::Exit;
+    use psqlcm_engine::config::Config;
+    use std::path::Path;
 
     #[test]
     fn clap_finds_no_fault_with_the_command_line() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_tells_every_exit_code_and_a_configuration_that_is_taken() {
+        for exit in Exit::ALL {
+            assert!(FIRST_STEPS.contains(&format!("{} ", exit.code())), "{exit:?}");
+        }
+        let (_, example) = FIRST_STEPS.split_once("password:\n").unwrap();
+        let (example, _) = example.split_once("\n\n").unwrap();
+        let config = Config::parse(example, Path::new("psql-cm.toml")).unwrap();
+        assert_eq!(config.environments["dev"].schemas, ["public", "billing"]);
+    }
+
+    #[test]
+    fn a_change_may_begin_with_a_comment() {
+        let arguments = [
+            "psql-cm",
+            "submit",
+            "-c",
+            "-- why\nSELECT 1",
+            "--change",
+            "--x",
+            "--revert",
+            "-- back",
+        ];
+        let (_, command) = Cli::read(&arguments.map(OsString::from)).unwrap();
+        let Command::Submit(args) = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!(args.own.change, ["-- why\nSELECT 1", "--x"]);
+        assert_eq!(args.own.revert.as_deref(), Some("-- back"));
     }
 
     #[test]

@@ -37,19 +37,18 @@ impl<'a> Progress<'a> {
 
     /// One more step is done: `name` of it.
     pub fn step(&self, name: &str) {
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        match &self.bar {
-            Some(bar) => {
-                bar.set_message(visible(name).into_owned());
-                bar.set_position(done);
-            }
-            None => self.ui.say(&format!(
-                "{} {done}/{}: {}",
-                self.label,
-                self.total,
-                visible(name)
-            )),
+        if let Some(bar) = &self.bar {
+            bar.set_message(visible(name).into_owned());
+            bar.inc(1);
+            return;
         }
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.ui.say(&format!(
+            "{} {done}/{}: {}",
+            self.label,
+            self.total,
+            visible(name)
+        ));
     }
 }
 
@@ -65,4 +64,27 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {wide_msg}")
         .expect("the template is fixed and right")
         .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Appearance;
+    use indicatif::ProgressDrawTarget;
+
+    #[test]
+    fn a_bar_counts_the_steps_of_all_threads_and_goes_away() {
+        let ui = Ui::of_process(Appearance::default());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let progress = Progress::new(&ui, "dump", 3, Some(bar.clone()));
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c\x1b"] {
+                scope.spawn(|| progress.step(name));
+            }
+        });
+        assert_eq!((bar.position(), bar.length()), (3, Some(3)));
+        assert!(!bar.message().contains('\x1b'));
+        drop(progress);
+        assert!(bar.is_finished());
+    }
 }

@@ -4,6 +4,7 @@
 //! A reader who has gone away (a broken pipe) is no failure; a full disk is. Data goes out as it is, byte for
 //! byte, for it may be a script; in talk, whatever acts on a terminal is made visible.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,9 +48,16 @@ pub enum Verbosity {
 impl Appearance {
     /// What the command line asks for as far as that can be told before it is understood.
     pub fn guess(arguments: &[OsString], variables: &Variables) -> Self {
+        let color = guessed(arguments, "--color", variables.text("PSQLCM_COLOR"));
+        // clap repeats what was typed; in its coloured form nobody could tell our escapes from typed ones.
+        let is_plain = |text: &OsString| matches!(visible_lines(&text.to_string_lossy()), Cow::Borrowed(_));
         Self {
             format: guessed(arguments, "--format", variables.text("PSQLCM_FORMAT")),
-            color: guessed(arguments, "--color", variables.text("PSQLCM_COLOR")),
+            color: if arguments.iter().all(is_plain) {
+                color
+            } else {
+                Color::Never
+            },
             verbosity: Verbosity::default(),
         }
     }
@@ -158,11 +166,12 @@ impl Ui {
     /// Shows help, the version, or what is wrong with the command line.
     pub fn usage(&self, error: &clap::Error) -> Exit {
         let rendered = error.render();
+        // The plain form has lost all escape sequences, those of what was typed too.
         let painted = |paint: Paint| {
             if paint.0 {
                 rendered.ansi().to_string()
             } else {
-                rendered.to_string()
+                visible_lines(&rendered.to_string()).into_owned()
             }
         };
         if !error.use_stderr() {

@@ -24,7 +24,13 @@ use crate::values::duration;
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// The change: SQL, a file or a folder; repeatable
-    #[arg(long, short, value_name = "SQL|FILE|DIR", required = true)]
+    #[arg(
+        long,
+        short,
+        value_name = "SQL|FILE|DIR",
+        required = true,
+        allow_hyphen_values = true
+    )]
     pub change: Vec<String>,
 
     /// Run it in every schema under control, instead of public
@@ -56,7 +62,7 @@ pub struct Args {
     pub reason: Option<String>,
 
     /// The way back: SQL or a file; recorded, not run
-    #[arg(long, value_name = "SQL|FILE")]
+    #[arg(long, value_name = "SQL|FILE", allow_hyphen_values = true)]
     pub revert: Option<String>,
 
     /// Who makes the change; recorded [default: git's user name and address, else the login]

@@ -260,6 +260,14 @@ fn a_full_disk_is_a_failure() {
 fn colour_is_used_when_asked_for_only() {
     let escape = '\x1b';
     assert!(!stderr(&run("setup --frobnicate")).contains(escape));
+    // What was typed cannot act on the terminal, coloured or not.
+    for color in ["never", "always"] {
+        let said = stderr(&run(&format!("set\x1bup --color {color}")));
+        assert!(
+            said.contains("unrecognized subcommand") && !said.contains(escape),
+            "{said:?}"
+        );
+    }
     assert!(stderr(&run("setup --frobnicate --color always")).contains(escape));
     assert!(stderr(&run("status --environment a/b --color=always")).contains(escape));
     assert!(!stderr(&run("status --environment a/b --color never")).contains(escape));
