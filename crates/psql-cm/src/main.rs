@@ -18,6 +18,7 @@ mod settings;
 mod signals;
 mod ui;
 mod values;
+mod variables;
 mod visible;
 
 use std::ffi::OsString;
@@ -32,8 +33,9 @@ use crate::args::{Cli, Common};
 use crate::commands::{Command, Done};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::settings::{Settings, Variables};
+use crate::settings::Settings;
 use crate::ui::{Appearance, Ui};
+use crate::variables::Variables;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -1,8 +1,6 @@
 //! The common options as they hold: an option wins over its `PSQLCM_*` variable, the variable over
 //! `psql-cm.toml`, the file over the default. Each remembers where it came from.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -18,6 +16,7 @@ use crate::args::Common;
 use crate::failure::Failure;
 use crate::ui::{Appearance, Verbosity};
 use crate::values::NameList;
+use crate::variables::{Variables, wrong};
 
 /// The common options, settled.
 #[derive(Clone, Debug)]
@@ -383,71 +382,11 @@ fn listed(single: &[String], lists: &[NameList]) -> Vec<String> {
         .collect()
 }
 
-fn wrong(variable: &str, error: &dyn fmt::Display) -> Failure {
-    Failure::usage(format!("the variable {variable} is wrong: {error}"))
-}
-
-/// The variables psql-cm itself reads; libpq's are the connection's business, but for `PGDATABASE`.
-#[derive(Clone, Debug, Default)]
-pub struct Variables(BTreeMap<String, OsString>);
-
-const KNOWN: [&str; 12] = [
-    "PSQLCM_CM_TABLE",
-    "PSQLCM_COLOR",
-    "PSQLCM_CONFIG",
-    "PSQLCM_DATABASES",
-    "PSQLCM_ENVIRONMENT",
-    "PSQLCM_EXCLUDE_SCHEMAS",
-    "PSQLCM_FORMAT",
-    "PSQLCM_JOBS",
-    "PSQLCM_ROLE",
-    "PSQLCM_SCHEMAS",
-    "PSQLCM_SQL_PATH",
-    "PSQLCM_URI",
-];
-
-impl Variables {
-    /// Those of this process.
-    pub fn of_process() -> Self {
-        let ours = |name: &str| name.starts_with("PSQLCM_") || name == "DEBUG" || name == "PGDATABASE";
-        let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        Self(named.filter(|(name, _)| ours(name)).collect())
-    }
-
-    /// The value, if there is one and it is text. An empty one is none, as everywhere in a shell.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .and_then(|value| value.to_str())
-            .filter(|value| !value.is_empty())
-    }
-
-    /// The value, if there is one; that it is no text is an error.
-    fn checked(&self, name: &str) -> Result<Option<&str>, Failure> {
-        match self.0.get(name) {
-            Some(value) if value.to_str().is_none() => Err(wrong(name, &"it is not UTF-8")),
-            _ => Ok(self.text(name)),
-        }
-    }
-
-    /// Variables that look like ours and are none; most likely misspelt.
-    pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .keys()
-            .map(String::as_str)
-            .filter(|name| name.starts_with("PSQLCM_") && !KNOWN.contains(name))
-    }
-
-    fn asks_for_debug(&self) -> bool {
-        self.text("DEBUG")
-            .is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use psqlcm_core::report::Exit;
+    use std::ffi::OsString;
     use std::path::Path;
 
     const FILE: &str = r#"
@@ -466,7 +405,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), OsString::from(value)));
         let config = Config::parse(file, Path::new("psql-cm.toml")).unwrap();
-        Settings::resolve(common, &Variables(variables.collect()), &config)
+        Settings::resolve(common, &variables.collect(), &config)
     }
 
     fn named(names: &[&str]) -> Databases {

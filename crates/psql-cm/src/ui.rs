@@ -19,7 +19,7 @@ use crate::commands::{Done, Text};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::{self, Paint};
-use crate::settings::Variables;
+use crate::variables::Variables;
 use crate::visible::{visible_json, visible_lines};
 
 /// How to speak.

@@ -6,9 +6,9 @@ use crate::failure::{Failure, not_built_yet};
 
 /// Write schemas as readable SQL to the tree, and commit them to git
 ///
-/// Every object has a file of its own under DIR/<database>/<schema>/, with all that hangs on it: a table with its
+/// Every object has a file of its own under DIR/DATABASE/SCHEMA/, with all that hangs on it: a table with its
 /// columns, constraints, indexes, triggers, policies, grants and comments. The entries of the ledgers, a manifest and
-/// restore.sql, which plain psql can run, go to DIR/.facts/<environment>/<database>/. The same schema gives the same
+/// restore.sql, which plain psql can run, go to DIR/.facts/ENVIRONMENT/DATABASE/. The same schema gives the same
 /// bytes: a dump after which nothing is new changes no file and makes no commit.
 ///
 /// Rows of tables are not dumped. A database with objects that psql-cm does not know is refused before a file is
