@@ -50,25 +50,14 @@ fn main() -> ExitCode {
 }
 
 fn run(common: &Common, command: &Command, variables: &Variables, early: Appearance) -> Exit {
-    match command {
-        // These two speak of the tool itself: a broken psql-cm.toml must not keep them from it.
-        Command::Completions(args) => {
-            let ui = Ui::of_process(early);
-            let outcome = commands::completions::run(args, &ui);
-            ui.conclude(command.name(), outcome)
-        }
-        Command::Man(args) => {
-            let ui = Ui::of_process(early);
-            let outcome = commands::man::run(args, &ui);
-            ui.conclude(command.name(), outcome)
-        }
-        _ => match prepare(common, variables) {
-            Ok(context) => {
-                let outcome = perform(command, &context);
-                context.ui.conclude(command.name(), outcome)
-            }
-            Err(failure) => Ui::of_process(early).conclude(command.name(), Err(failure)),
-        },
+    let name = command.name();
+    let early = Ui::of_process(early);
+    if let Some(outcome) = command.run_alone(&early) {
+        return early.conclude(name, outcome);
+    }
+    match prepare(common, variables) {
+        Ok(context) => context.ui.conclude(name, perform(command, &context)),
+        Err(failure) => early.conclude(name, Err(failure)),
     }
 }
 

@@ -18,6 +18,7 @@ use psqlcm_core::report::Report;
 use crate::args::{Common, WithCommon};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::ui::Ui;
 
 /// What can be done, in the order people need it.
 #[derive(Debug, Subcommand)]
@@ -77,6 +78,15 @@ impl Command {
             {
                 Some("the argument '--as' cannot be used with more than one database")
             }
+            _ => None,
+        }
+    }
+
+    /// Does what speaks of the tool itself: a broken `psql-cm.toml` must not keep anybody from it.
+    pub fn run_alone(&self, ui: &Ui) -> Option<Result<Done, Failure>> {
+        match self {
+            Self::Completions(args) => Some(completions::run(args, ui)),
+            Self::Man(args) => Some(man::run(args, ui)),
             _ => None,
         }
     }
