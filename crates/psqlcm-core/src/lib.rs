@@ -3,7 +3,6 @@
 //! A [`read::Reader`] turns rows of the catalog into a [`snapshot::Snapshot`] of facts; [`plan`] turns that
 //! into ordered statements; [`fingerprint`] hashes it. What is known of a kind of object stands in
 //! [`kinds`]. No socket, no file, no clock, no print: dependencies run from the binary to the engine to here.
-
 pub mod fact;
 pub mod file_name;
 pub mod fingerprint;
@@ -13,7 +12,9 @@ pub mod name;
 pub mod plan;
 pub mod privileges;
 pub mod read;
+pub mod report;
 pub mod script;
 pub mod snapshot;
 pub mod source;
+pub mod targets;
 pub mod visible;

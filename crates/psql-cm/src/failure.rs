@@ -1,0 +1,271 @@
+//! What a command ends with when it does not end well: what failed on which target, why, and what to do next.
+//!
+//! It carries facts; `render.rs` makes text of them. A secret never comes in here.
+
+use std::error::Error;
+
+use psqlcm_core::report::{ErrorReport, Exit, Report, TargetReport};
+use psqlcm_core::targets::TargetError;
+use psqlcm_engine::config::ConfigError;
+use psqlcm_engine::interrupt::Interrupted;
+use signal_hook::consts::SIGTERM;
+
+/// The failure of a run, with one or several problems.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// How the process ends.
+    pub exit: Exit,
+    /// What happened to each target all the same.
+    pub targets: Vec<TargetReport>,
+    /// What went wrong, in the order it happened; never empty.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that went wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problem {
+    /// The target, where one is to blame.
+    pub target: Option<String>,
+    /// What failed, in one line.
+    pub message: String,
+    /// Why, and why that; each without the next.
+    pub causes: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// PostgreSQL's code for it.
+    pub sqlstate: Option<String>,
+    /// Where the statement stands.
+    pub place: Option<Place>,
+}
+
+/// A place in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, or a word for where the text came from.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: Option<u32>,
+    /// The text of that line, to be shown with a caret.
+    pub text: Option<String>,
+}
+
+impl Failure {
+    /// A failure with one problem.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        let problem = Problem {
+            message: message.into(),
+            ..Problem::default()
+        };
+        Self {
+            exit,
+            targets: Vec::new(),
+            problems: vec![problem],
+        }
+    }
+
+    /// The command line, a variable or the configuration is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// It failed and nothing changed, because of `error` and what that was because of.
+    pub fn because(message: impl Into<String>, error: &dyn Error) -> Self {
+        Self::new(Exit::Failed, message).cause(error)
+    }
+
+    /// Adds an error and the chain of its sources as causes.
+    #[must_use]
+    pub fn cause(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            self.problem().causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// Says on which target it failed.
+    #[must_use]
+    pub fn on(mut self, target: &impl ToString) -> Self {
+        self.problem().target = Some(target.to_string());
+        self
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.problem().hints.push(hint.into());
+        self
+    }
+
+    /// Says which code PostgreSQL gave it.
+    #[must_use]
+    pub fn sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
+        self.problem().sqlstate = Some(sqlstate.into());
+        self
+    }
+
+    /// Says where the statement stands.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.problem().place = Some(place);
+        self
+    }
+
+    /// Tells what happened to the targets all the same.
+    #[must_use]
+    pub fn with_targets(mut self, targets: Vec<TargetReport>) -> Self {
+        self.targets.extend(targets);
+        self
+    }
+
+    /// Adds the problems and targets of another failure; the exit code stays.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.problems.extend(other.problems);
+        self.targets.extend(other.targets);
+        self
+    }
+
+    /// The same failure, now that a signal is known to be behind it. What was done or is in doubt stays so.
+    #[must_use]
+    pub fn by_signal(mut self, interrupted: Interrupted) -> Self {
+        if self.exit == Exit::Failed {
+            self.exit = exit_by(interrupted);
+            let problem = self.problem();
+            problem.message = format!("interrupted, nothing changed: {}", problem.message);
+        }
+        self
+    }
+
+    /// The report of it.
+    pub fn into_report(self, command: &str) -> Report {
+        let mut report = Report::new(command);
+        report.exit_code = self.exit;
+        report.targets = self.targets;
+        report.errors = self.problems.into_iter().map(Problem::into_report).collect();
+        report
+    }
+
+    /// The problem the builder's methods speak of: the first one.
+    fn problem(&mut self) -> &mut Problem {
+        self.problems
+            .first_mut()
+            .expect("a failure is made with a problem")
+    }
+}
+
+impl Problem {
+    fn into_report(self) -> ErrorReport {
+        let Self {
+            target,
+            message,
+            causes,
+            hints,
+            sqlstate,
+            place,
+        } = self;
+        let (file, line, column) = match place {
+            Some(place) => (Some(place.file), Some(place.line), place.column),
+            None => (None, None, None),
+        };
+        let message = [vec![message], causes].concat().join(": ");
+        let hint = (!hints.is_empty()).then(|| hints.join("\n"));
+        ErrorReport {
+            target,
+            message,
+            sqlstate,
+            file,
+            line,
+            column,
+            hint,
+        }
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        let exit = if error.is_usage() {
+            Exit::Usage
+        } else {
+            Exit::Failed
+        };
+        let failure = Self::new(exit, error.to_string());
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let failure = Self::usage(error.to_string());
+        match error {
+            ConfigError::Unreadable { source, .. } => failure.cause(&source),
+            ConfigError::Password { .. } => failure.hint(
+                "put it into ~/.pgpass, or into PGPASSWORD for one run, and change it if it was committed",
+            ),
+            ConfigError::Malformed { .. } => failure,
+        }
+    }
+}
+
+/// For work that has committed nothing; whoever has says [`Exit::Partly`].
+impl From<Interrupted> for Failure {
+    fn from(interrupted: Interrupted) -> Self {
+        Self::new(exit_by(interrupted), "interrupted, nothing changed")
+    }
+}
+
+fn exit_by(interrupted: Interrupted) -> Exit {
+    if interrupted.signal == SIGTERM {
+        Exit::Terminated
+    } else {
+        Exit::Interrupted
+    }
+}
+
+/// NOT BUILT YET: what the frame of a command answers until the command is there. The last command to
+/// arrive removes this function.
+pub fn not_built_yet(command: &str) -> Failure {
+    Failure::new(Exit::Failed, format!("{command} is not built yet"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signal_hook::consts::SIGINT;
+
+    #[test]
+    fn a_signal_explains_a_failure_but_not_what_was_done() {
+        let by = |exit, signal| Failure::new(exit, "canceled").by_signal(Interrupted { signal });
+        assert_eq!(by(Exit::Failed, SIGINT).exit, Exit::Interrupted);
+        assert_eq!(by(Exit::Failed, SIGTERM).exit, Exit::Terminated);
+        assert_eq!(
+            by(Exit::Failed, SIGINT).problems[0].message,
+            "interrupted, nothing changed: canceled"
+        );
+        assert_eq!(by(Exit::Partly, SIGINT).exit, Exit::Partly);
+        assert_eq!(by(Exit::InDoubt, SIGTERM).problems[0].message, "canceled");
+    }
+
+    #[test]
+    fn several_failures_are_one_report() {
+        let first = Failure::new(Exit::Partly, "no").on(&"a.public");
+        let report = first
+            .and(Failure::new(Exit::Failed, "neither").on(&"b.public"))
+            .into_report("submit");
+        let targets: Vec<_> = report
+            .errors
+            .iter()
+            .filter_map(|error| error.target.as_deref())
+            .collect();
+        assert_eq!(
+            (report.exit_code, targets),
+            (Exit::Partly, vec!["a.public", "b.public"])
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! How far the work is: a bar on a terminal, plain lines elsewhere.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::ui::Ui;
+use crate::visible::visible;
+
+/// The progress of one piece of work, shared by the threads that do it. Dropping it removes the bar.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    ui: &'a Ui,
+    label: &'static str,
+    total: u64,
+    done: AtomicU64,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Progress<'a> {
+    /// For `total` steps of `label`; with a bar if there is one to draw on.
+    pub fn new(ui: &'a Ui, label: &'static str, total: usize, bar: Option<ProgressBar>) -> Self {
+        let total = total as u64;
+        if let Some(bar) = &bar {
+            bar.set_length(total);
+            bar.set_style(style());
+            bar.set_prefix(label);
+        }
+        Self {
+            ui,
+            label,
+            total,
+            done: AtomicU64::new(0),
+            bar,
+        }
+    }
+
+    /// One more step is done: `name` of it.
+    pub fn step(&self, name: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(visible(name).into_owned());
+            bar.inc(1);
+            return;
+        }
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.ui.say(&format!(
+            "{} {done}/{}: {}",
+            self.label,
+            self.total,
+            visible(name)
+        ));
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {wide_msg}")
+        .expect("the template is fixed and right")
+        .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Appearance;
+    use indicatif::ProgressDrawTarget;
+
+    #[test]
+    fn a_bar_counts_the_steps_of_all_threads_and_goes_away() {
+        let ui = Ui::of_process(Appearance::default());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let progress = Progress::new(&ui, "dump", 3, Some(bar.clone()));
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c\x1b"] {
+                scope.spawn(|| progress.step(name));
+            }
+        });
+        assert_eq!((bar.position(), bar.length()), (3, Some(3)));
+        assert!(!bar.message().contains('\x1b'));
+        drop(progress);
+        assert!(bar.is_finished());
+    }
+}

@@ -1,0 +1,260 @@
+//! Reports and failures as text for people.
+//!
+//! Colour is decoration: the words and the signs `+ - ~` say everything. Whatever comes from a database or
+//! the command line is made visible first.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use psqlcm_core::report::{FactChange, Op, Outcome, Report, TargetReport};
+use serde_json::Value;
+
+use crate::failure::{Failure, Place, Problem};
+use crate::visible::{visible, visible_lines};
+
+/// Whether to paint, for one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    /// The text in this style, or as it is.
+    pub fn apply(self, style: Style, text: &str) -> String {
+        if self.0 {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const CHANGED: Style = AnsiColor::Yellow.on_default();
+const STRONG: Style = Style::new().bold();
+const QUIET: Style = Style::new().dimmed();
+
+/// The targets of a report, each with its outcome and its facts.
+pub fn report(report: &Report, paint: Paint) -> String {
+    targets(&report.targets, paint)
+}
+
+fn targets(targets: &[TargetReport], paint: Paint) -> String {
+    let mut text = String::new();
+    for target in targets {
+        let name = visible(&target.target);
+        let outcome = paint.apply(style_of(target.outcome), target.outcome.word());
+        let reason = target
+            .reason
+            .as_deref()
+            .map(|reason| format!(" ({})", visible(reason)));
+        line(
+            &mut text,
+            &format!("{name}: {outcome}{}", reason.unwrap_or_default()),
+        );
+        for fact in &target.facts {
+            line(&mut text, &fact_line(fact, paint));
+        }
+    }
+    text
+}
+
+fn fact_line(fact: &FactChange, paint: Paint) -> String {
+    let style = match fact.op {
+        Op::Add => GOOD,
+        Op::Remove => BAD,
+        Op::Change => CHANGED,
+    };
+    let head = paint.apply(style, &format!("{} {}", fact.op.sign(), visible(&fact.id)));
+    match (fact.op, &fact.before, &fact.after) {
+        (Op::Change, Some(before), Some(after)) => format!("  {head}: {} -> {}", value(before), value(after)),
+        _ => format!("  {head}"),
+    }
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::String(text) => visible(text).into_owned(),
+        other => visible(&other.to_string()).into_owned(),
+    }
+}
+
+fn style_of(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Done | Outcome::Good => GOOD,
+        Outcome::Different | Outcome::Planned => CHANGED,
+        Outcome::Refused | Outcome::Failed | Outcome::Partly | Outcome::InDoubt => BAD,
+        Outcome::Unchanged
+        | Outcome::Unmanaged
+        | Outcome::LeftOut
+        | Outcome::Skipped
+        | Outcome::RolledBack => QUIET,
+    }
+}
+
+/// A failure: its targets, then each problem with causes, place and hints.
+pub fn failure(failure: &Failure, paint: Paint) -> String {
+    let mut text = targets(&failure.targets, paint);
+    for problem in &failure.problems {
+        text.push_str(&self::problem(problem, paint));
+    }
+    text
+}
+
+fn problem(problem: &Problem, paint: Paint) -> String {
+    let mut text = String::new();
+    let error = paint.apply(BAD, "error:");
+    let target = problem
+        .target
+        .as_deref()
+        .map(|target| format!("{}: ", visible(target)))
+        .unwrap_or_default();
+    let sqlstate = problem
+        .sqlstate
+        .as_deref()
+        .map(|code| format!(" (SQLSTATE {})", visible(code)));
+    let message = paint.apply(STRONG, &format!("{target}{}", visible_lines(&problem.message)));
+    line(
+        &mut text,
+        &format!("{error} {message}{}", sqlstate.unwrap_or_default()),
+    );
+    for cause in &problem.causes {
+        line(
+            &mut text,
+            &format!("  caused by: {}", indented(&visible_lines(cause))),
+        );
+    }
+    if let Some(place) = &problem.place {
+        text.push_str(&self::place(place, paint));
+    }
+    for hint in &problem.hints {
+        line(
+            &mut text,
+            &format!(
+                "{} {}",
+                paint.apply(STRONG, "hint:"),
+                indented(&visible_lines(hint))
+            ),
+        );
+    }
+    text
+}
+
+fn place(place: &Place, paint: Paint) -> String {
+    let mut text = String::new();
+    let column = place
+        .column
+        .map(|column| format!(":{column}"))
+        .unwrap_or_default();
+    line(
+        &mut text,
+        &format!("  at {}:{}{column}", visible(&place.file), place.line),
+    );
+    let Some(source) = &place.text else { return text };
+    let number = place.line.to_string();
+    let gutter = " ".repeat(number.len());
+    // A tab has no fixed width: as a blank it keeps the caret where it belongs.
+    let source = source.replace('\t', " ");
+    line(&mut text, &format!("  {number} | {}", visible(&source)));
+    if let Some(column) = place.column {
+        let before: String = source.chars().take(column.saturating_sub(1) as usize).collect();
+        let blanks = " ".repeat(visible(&before).chars().count());
+        line(
+            &mut text,
+            &format!("  {gutter} | {blanks}{}", paint.apply(BAD, "^")),
+        );
+    }
+    text
+}
+
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n    ")
+}
+
+fn line(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("a string takes all");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use psqlcm_core::report::Exit;
+    use serde_json::json;
+    use std::io;
+
+    #[test]
+    fn a_report_as_text() {
+        let mut done = TargetReport::new(&"app.schema_two", Outcome::Done);
+        let fact = |op, id: &str, before, after| FactChange {
+            op,
+            id: id.into(),
+            before,
+            after,
+        };
+        done.facts = vec![
+            fact(
+                Op::Add,
+                "column schema_two.a_varchar.a_timestamp",
+                None,
+                Some(json!({})),
+            ),
+            fact(Op::Change, "comment \x1b[2J", Some(json!("a")), Some(json!(null))),
+            fact(Op::Remove, "table t", Some(json!({})), None),
+        ];
+        let mut told = Report::new("submit");
+        told.targets = vec![
+            done,
+            TargetReport::new(&"app.vendor", Outcome::LeftOut).because("is closed"),
+        ];
+        assert_eq!(
+            report(&told, Paint(false)),
+            "app.schema_two: done\n\
+             \x20 + column schema_two.a_varchar.a_timestamp\n\
+             \x20 ~ comment \\u{1b}[2J: a -> null\n\
+             \x20 - table t\n\
+             app.vendor: left out (is closed)\n"
+        );
+    }
+
+    #[test]
+    fn a_failure_names_target_code_place_causes_and_hints() {
+        let cause = io::Error::other("the inner reason");
+        let told = Failure::new(Exit::Failed, "column \"x\" does not exist")
+            .on(&"app.public")
+            .sqlstate("42703")
+            .cause(&cause)
+            .at(Place {
+                file: "change.sql".into(),
+                line: 12,
+                column: Some(12),
+                text: Some("\tSELECT \u{202e}, x".into()),
+            })
+            .hint("look at the table");
+        assert_eq!(
+            failure(&told, Paint(false)),
+            "error: app.public: column \"x\" does not exist (SQLSTATE 42703)\n\
+             \x20 caused by: the inner reason\n\
+             \x20 at change.sql:12:12\n\
+             \x20 12 |  SELECT \\u{202e}, x\n\
+             \x20    |                   ^\n\
+             hint: look at the table\n"
+        );
+        let report = told.into_report("submit");
+        assert_eq!(
+            report.errors[0].message,
+            "column \"x\" does not exist: the inner reason"
+        );
+        assert_eq!(
+            (report.errors[0].line, report.errors[0].column),
+            (Some(12), Some(12))
+        );
+    }
+
+    #[test]
+    fn colour_adds_nothing_to_the_words() {
+        let told = Failure::new(Exit::Failed, "no").hint("yes");
+        let painted = failure(&told, Paint(true));
+        assert!(painted.contains('\x1b'));
+        let stripped = anstream::adapter::strip_str(&painted).to_string();
+        assert_eq!(stripped, failure(&told, Paint(false)));
+    }
+}
