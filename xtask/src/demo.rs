@@ -16,13 +16,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Error> {
         Some(installed) => installed,
         None => obtain(&[NEWEST])?.remove(0),
     };
-    say(&format!(
-        "PostgreSQL {} in {}",
-        server.version,
-        server.bin.display()
-    ));
+    say(&format!("PostgreSQL {} in {}", server.version, server.bin.display()));
     let mut demo = cargo();
-    demo.args(["run", "--quiet", "-p", "psql-cm", "--", "demo", "--server-bin"])
-        .arg(&server.bin);
+    demo.args(["run", "--quiet", "-p", "psql-cm", "--", "demo", "--server-bin"]).arg(&server.bin);
     openly(demo.args(arguments))
 }

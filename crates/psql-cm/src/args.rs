@@ -276,20 +276,10 @@ mod tests {
 
     #[test]
     fn a_change_may_begin_with_a_comment() {
-        let arguments = [
-            "psql-cm",
-            "submit",
-            "-c",
-            "-- why\nSELECT 1",
-            "--change",
-            "--x",
-            "--revert",
-            "-- back",
-        ];
+        let arguments =
+            ["psql-cm", "submit", "-c", "-- why\nSELECT 1", "--change", "--x", "--revert", "-- back"];
         let (_, command) = Cli::read(&arguments.map(OsString::from)).unwrap();
-        let Command::Submit(args) = command else {
-            panic!("{command:?}")
-        };
+        let Command::Submit(args) = command else { panic!("{command:?}") };
         assert_eq!(args.own.change, ["-- why\nSELECT 1", "--x"]);
         assert_eq!(args.own.revert.as_deref(), Some("-- back"));
     }

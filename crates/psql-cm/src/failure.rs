@@ -54,15 +54,8 @@ pub struct Place {
 impl Failure {
     /// A failure with one problem.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        let problem = Problem {
-            message: message.into(),
-            ..Problem::default()
-        };
-        Self {
-            exit,
-            targets: Vec::new(),
-            problems: vec![problem],
-        }
+        let problem = Problem { message: message.into(), ..Problem::default() };
+        Self { exit, targets: Vec::new(), problems: vec![problem] }
     }
 
     /// The command line, a variable or the configuration is wrong.
@@ -151,47 +144,26 @@ impl Failure {
 
     /// The problem the builder's methods speak of: the first one.
     fn problem(&mut self) -> &mut Problem {
-        self.problems
-            .first_mut()
-            .expect("a failure is made with a problem")
+        self.problems.first_mut().expect("a failure is made with a problem")
     }
 }
 
 impl Problem {
     fn into_report(self) -> ErrorReport {
-        let Self {
-            target,
-            message,
-            causes,
-            hints,
-            sqlstate,
-            place,
-        } = self;
+        let Self { target, message, causes, hints, sqlstate, place } = self;
         let (file, line, column) = match place {
             Some(place) => (Some(place.file), Some(place.line), place.column),
             None => (None, None, None),
         };
         let message = [vec![message], causes].concat().join(": ");
         let hint = (!hints.is_empty()).then(|| hints.join("\n"));
-        ErrorReport {
-            target,
-            message,
-            sqlstate,
-            file,
-            line,
-            column,
-            hint,
-        }
+        ErrorReport { target, message, sqlstate, file, line, column, hint }
     }
 }
 
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
-        let exit = if error.is_usage() {
-            Exit::Usage
-        } else {
-            Exit::Failed
-        };
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
         let failure = Self::new(exit, error.to_string());
         match error.hint() {
             Some(hint) => failure.hint(hint),
@@ -221,11 +193,7 @@ impl From<Interrupted> for Failure {
 }
 
 fn exit_by(interrupted: Interrupted) -> Exit {
-    if interrupted.signal == SIGTERM {
-        Exit::Terminated
-    } else {
-        Exit::Interrupted
-    }
+    if interrupted.signal == SIGTERM { Exit::Terminated } else { Exit::Interrupted }
 }
 
 /// NOT BUILT YET: what the frame of a command answers until the command is there. The last command to
@@ -244,10 +212,7 @@ mod tests {
         let by = |exit, signal| Failure::new(exit, "canceled").by_signal(Interrupted { signal });
         assert_eq!(by(Exit::Failed, SIGINT).exit, Exit::Interrupted);
         assert_eq!(by(Exit::Failed, SIGTERM).exit, Exit::Terminated);
-        assert_eq!(
-            by(Exit::Failed, SIGINT).problems[0].message,
-            "interrupted, nothing changed: canceled"
-        );
+        assert_eq!(by(Exit::Failed, SIGINT).problems[0].message, "interrupted, nothing changed: canceled");
         assert_eq!(by(Exit::Partly, SIGINT).exit, Exit::Partly);
         assert_eq!(by(Exit::InDoubt, SIGTERM).problems[0].message, "canceled");
     }
@@ -255,17 +220,8 @@ mod tests {
     #[test]
     fn several_failures_are_one_report() {
         let first = Failure::new(Exit::Partly, "no").on(&"a.public");
-        let report = first
-            .and(Failure::new(Exit::Failed, "neither").on(&"b.public"))
-            .into_report("submit");
-        let targets: Vec<_> = report
-            .errors
-            .iter()
-            .filter_map(|error| error.target.as_deref())
-            .collect();
-        assert_eq!(
-            (report.exit_code, targets),
-            (Exit::Partly, vec!["a.public", "b.public"])
-        );
+        let report = first.and(Failure::new(Exit::Failed, "neither").on(&"b.public")).into_report("submit");
+        let targets: Vec<_> = report.errors.iter().filter_map(|error| error.target.as_deref()).collect();
+        assert_eq!((report.exit_code, targets), (Exit::Partly, vec!["a.public", "b.public"]));
     }
 }

@@ -1,10 +1,7 @@
 //! psql-cm: the binary that talks to people. It reads the command line, calls the engine and shows what came
 //! of it; what is computed and what is done stands in the two other crates.
 
-#![expect(
-    dead_code,
-    reason = "NOT BUILT YET: most commands are frames; remove this with the last of them"
-)]
+#![expect(dead_code, reason = "NOT BUILT YET: most commands are frames; remove this with the last of them")]
 
 mod args;
 mod commands;
@@ -74,11 +71,7 @@ fn prepare(common: &Common, variables: &Variables) -> Result<Context, Failure> {
     }
     let interrupt = Interrupt::default();
     signals::install(&interrupt)?;
-    Ok(Context {
-        ui,
-        settings,
-        interrupt,
-    })
+    Ok(Context { ui, settings, interrupt })
 }
 
 fn perform(command: &Command, context: &Context) -> Result<Done, Failure> {

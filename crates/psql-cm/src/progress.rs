@@ -26,13 +26,7 @@ impl<'a> Progress<'a> {
             bar.set_style(style());
             bar.set_prefix(label);
         }
-        Self {
-            ui,
-            label,
-            total,
-            done: AtomicU64::new(0),
-            bar,
-        }
+        Self { ui, label, total, done: AtomicU64::new(0), bar }
     }
 
     /// One more step is done: `name` of it.
@@ -43,12 +37,7 @@ impl<'a> Progress<'a> {
             return;
         }
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        self.ui.say(&format!(
-            "{} {done}/{}: {}",
-            self.label,
-            self.total,
-            visible(name)
-        ));
+        self.ui.say(&format!("{} {done}/{}: {}", self.label, self.total, visible(name)));
     }
 }
 

@@ -19,24 +19,15 @@ fn the_reference_is_what_the_help_says() {
         std::fs::write(PATH, &reference).unwrap();
     }
     let written = std::fs::read_to_string(Path::new(PATH)).unwrap_or_default();
-    assert!(
-        written == reference,
-        "docs/cli.md is out of date: UPDATE=1 cargo test -p psql-cm"
-    );
+    assert!(written == reference, "docs/cli.md is out of date: UPDATE=1 cargo test -p psql-cm");
 }
 
 fn reference() -> String {
-    let mut command = Cli::command()
-        .term_width(100)
-        .version("")
-        .disable_version_flag(true);
+    let mut command = Cli::command().term_width(100).version("").disable_version_flag(true);
     command.build();
     let mut text = HEAD.to_owned();
     section(&mut text, command.clone());
-    for action in command
-        .get_subcommands()
-        .filter(|action| action.get_name() != "help")
-    {
+    for action in command.get_subcommands().filter(|action| action.get_name() != "help") {
         section(&mut text, without_common(action));
     }
     text
@@ -46,12 +37,7 @@ fn section(text: &mut String, mut command: Command) {
     let name = command.get_bin_name().unwrap_or("psql-cm").to_owned();
     let help = command.render_long_help().to_string();
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-    write!(
-        text,
-        "\n## {name}\n\n```text\n{}\n```\n",
-        help.join("\n").trim_end()
-    )
-    .unwrap();
+    write!(text, "\n## {name}\n\n```text\n{}\n```\n", help.join("\n").trim_end()).unwrap();
 }
 
 /// The common options are documented once, at the top.
@@ -67,14 +53,8 @@ fn every_command_teaches() {
     let reference = reference();
     for section in reference.split("\n## psql-cm ").skip(1) {
         let name = section.lines().next().unwrap();
-        assert!(
-            section.contains("Examples:\n  psql-cm "),
-            "{name} has no examples"
-        );
-        assert!(
-            !section.contains("Common options:"),
-            "{name} documents the common options again"
-        );
+        assert!(section.contains("Examples:\n  psql-cm "), "{name} has no examples");
+        assert!(!section.contains("Common options:"), "{name} documents the common options again");
     }
     assert_eq!(reference.matches("--cm-table <NAME>").count(), 1);
     assert!(reference.contains("--lock-wait <TIME>") && reference.contains("--server-bin <DIR>"));

@@ -19,11 +19,7 @@ pub struct Paint(pub bool);
 impl Paint {
     /// The text in this style, or as it is.
     pub fn apply(self, style: Style, text: &str) -> String {
-        if self.0 {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
+        if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
@@ -43,14 +39,8 @@ fn targets(targets: &[TargetReport], paint: Paint) -> String {
     for target in targets {
         let name = visible(&target.target);
         let outcome = paint.apply(style_of(target.outcome), target.outcome.word());
-        let reason = target
-            .reason
-            .as_deref()
-            .map(|reason| format!(" ({})", visible(reason)));
-        line(
-            &mut text,
-            &format!("{name}: {outcome}{}", reason.unwrap_or_default()),
-        );
+        let reason = target.reason.as_deref().map(|reason| format!(" ({})", visible(reason)));
+        line(&mut text, &format!("{name}: {outcome}{}", reason.unwrap_or_default()));
         for fact in &target.facts {
             line(&mut text, &fact_line(fact, paint));
         }
@@ -103,52 +93,26 @@ pub fn failure(failure: &Failure, paint: Paint) -> String {
 fn problem(problem: &Problem, paint: Paint) -> String {
     let mut text = String::new();
     let error = paint.apply(BAD, "error:");
-    let target = problem
-        .target
-        .as_deref()
-        .map(|target| format!("{}: ", visible(target)))
-        .unwrap_or_default();
-    let sqlstate = problem
-        .sqlstate
-        .as_deref()
-        .map(|code| format!(" (SQLSTATE {})", visible(code)));
+    let target = problem.target.as_deref().map(|target| format!("{}: ", visible(target))).unwrap_or_default();
+    let sqlstate = problem.sqlstate.as_deref().map(|code| format!(" (SQLSTATE {})", visible(code)));
     let message = paint.apply(STRONG, &format!("{target}{}", visible_lines(&problem.message)));
-    line(
-        &mut text,
-        &format!("{error} {message}{}", sqlstate.unwrap_or_default()),
-    );
+    line(&mut text, &format!("{error} {message}{}", sqlstate.unwrap_or_default()));
     for cause in &problem.causes {
-        line(
-            &mut text,
-            &format!("  caused by: {}", indented(&visible_lines(cause))),
-        );
+        line(&mut text, &format!("  caused by: {}", indented(&visible_lines(cause))));
     }
     if let Some(place) = &problem.place {
         text.push_str(&self::place(place, paint));
     }
     for hint in &problem.hints {
-        line(
-            &mut text,
-            &format!(
-                "{} {}",
-                paint.apply(STRONG, "hint:"),
-                indented(&visible_lines(hint))
-            ),
-        );
+        line(&mut text, &format!("{} {}", paint.apply(STRONG, "hint:"), indented(&visible_lines(hint))));
     }
     text
 }
 
 fn place(place: &Place, paint: Paint) -> String {
     let mut text = String::new();
-    let column = place
-        .column
-        .map(|column| format!(":{column}"))
-        .unwrap_or_default();
-    line(
-        &mut text,
-        &format!("  at {}:{}{column}", visible(&place.file), place.line),
-    );
+    let column = place.column.map(|column| format!(":{column}")).unwrap_or_default();
+    line(&mut text, &format!("  at {}:{}{column}", visible(&place.file), place.line));
     let Some(source) = &place.text else { return text };
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());
@@ -158,10 +122,7 @@ fn place(place: &Place, paint: Paint) -> String {
     if let Some(column) = place.column {
         let before: String = source.chars().take(column.saturating_sub(1) as usize).collect();
         let blanks = " ".repeat(visible(&before).chars().count());
-        line(
-            &mut text,
-            &format!("  {gutter} | {blanks}{}", paint.apply(BAD, "^")),
-        );
+        line(&mut text, &format!("  {gutter} | {blanks}{}", paint.apply(BAD, "^")));
     }
     text
 }
@@ -184,27 +145,14 @@ mod tests {
     #[test]
     fn a_report_as_text() {
         let mut done = TargetReport::new(&"app.schema_two", Outcome::Done);
-        let fact = |op, id: &str, before, after| FactChange {
-            op,
-            id: id.into(),
-            before,
-            after,
-        };
+        let fact = |op, id: &str, before, after| FactChange { op, id: id.into(), before, after };
         done.facts = vec![
-            fact(
-                Op::Add,
-                "column schema_two.a_varchar.a_timestamp",
-                None,
-                Some(json!({})),
-            ),
+            fact(Op::Add, "column schema_two.a_varchar.a_timestamp", None, Some(json!({}))),
             fact(Op::Change, "comment \x1b[2J", Some(json!("a")), Some(json!(null))),
             fact(Op::Remove, "table t", Some(json!({})), None),
         ];
         let mut told = Report::new("submit");
-        told.targets = vec![
-            done,
-            TargetReport::new(&"app.vendor", Outcome::LeftOut).because("is closed"),
-        ];
+        told.targets = vec![done, TargetReport::new(&"app.vendor", Outcome::LeftOut).because("is closed")];
         assert_eq!(
             report(&told, Paint(false)),
             "app.schema_two: done\n\
@@ -239,14 +187,8 @@ mod tests {
              hint: look at the table\n"
         );
         let report = told.into_report("submit");
-        assert_eq!(
-            report.errors[0].message,
-            "column \"x\" does not exist: the inner reason"
-        );
-        assert_eq!(
-            (report.errors[0].line, report.errors[0].column),
-            (Some(12), Some(12))
-        );
+        assert_eq!(report.errors[0].message, "column \"x\" does not exist: the inner reason");
+        assert_eq!((report.errors[0].line, report.errors[0].column), (Some(12), Some(12)));
     }
 
     #[test]

@@ -89,45 +89,22 @@ impl Settings {
     pub fn resolve(common: &Common, variables: &Variables, config: &Config) -> Result<Self, Failure> {
         let sources = Sources { variables, config };
         let environment = sources.environment(common)?;
-        let file = config
-            .environments
-            .get(&environment.value)
-            .cloned()
-            .unwrap_or_default();
+        let file = config.environments.get(&environment.value).cloned().unwrap_or_default();
         Ok(Self {
             uri: sources.pick("--uri", &common.uri, "PSQLCM_URI", file.uri.clone())?,
             databases: sources.databases(common, &file)?,
             pgdatabase: variables.checked("PGDATABASE")?.map(str::to_owned),
             schemas: sources.schemas(common, &file)?,
             sql_path: sources
-                .pick(
-                    "--sql-path",
-                    &common.sql_path,
-                    "PSQLCM_SQL_PATH",
-                    config.sql_path.clone(),
-                )?
-                .unwrap_or_else(|| Sourced {
-                    value: "sql".into(),
-                    source: Source::Default,
-                }),
+                .pick("--sql-path", &common.sql_path, "PSQLCM_SQL_PATH", config.sql_path.clone())?
+                .unwrap_or_else(|| Sourced { value: "sql".into(), source: Source::Default }),
             cm_table: sources
-                .name(
-                    "--cm-table",
-                    &common.cm_table,
-                    "PSQLCM_CM_TABLE",
-                    config.cm_table.clone(),
-                )?
-                .unwrap_or_else(|| Sourced {
-                    value: "pg_psql_cm".into(),
-                    source: Source::Default,
-                }),
+                .name("--cm-table", &common.cm_table, "PSQLCM_CM_TABLE", config.cm_table.clone())?
+                .unwrap_or_else(|| Sourced { value: "pg_psql_cm".into(), source: Source::Default }),
             role: sources.name("--role", &common.role, "PSQLCM_ROLE", file.role)?,
             jobs: sources
                 .pick("--jobs", &common.jobs, "PSQLCM_JOBS", None)?
-                .unwrap_or_else(|| Sourced {
-                    value: processors(),
-                    source: Source::Default,
-                }),
+                .unwrap_or_else(|| Sourced { value: processors(), source: Source::Default }),
             appearance: sources.appearance(common)?,
             environment,
         })
@@ -141,11 +118,7 @@ impl Settings {
         let uri_rank = self.uri.as_ref().map_or(u8::MAX, |uri| uri.source.rank());
         let uri_names_one = uri_database.is_some_and(|name| !name.is_empty());
         let is_outranked = uri_names_one && uri_rank < self.databases.source.rank();
-        let request = if is_outranked {
-            &nothing_named
-        } else {
-            &self.databases.value
-        };
+        let request = if is_outranked { &nothing_named } else { &self.databases.value };
         choose_databases(request, uri_database, self.pgdatabase.as_deref())
     }
 
@@ -155,11 +128,7 @@ impl Settings {
     pub fn schemas_of_change(&self, all: bool) -> SchemaRequest {
         let SchemaRequest { named, excluded } = self.schemas.value.clone();
         let is_chosen = matches!(self.schemas.source, Source::Option(_) | Source::Variable(_));
-        let named = if all || is_chosen {
-            named
-        } else {
-            vec!["public".to_owned()]
-        };
+        let named = if all || is_chosen { named } else { vec!["public".to_owned()] };
         SchemaRequest { named, excluded }
     }
 
@@ -177,9 +146,7 @@ impl Settings {
             optional("schemas", Some(&self.schemas.source)),
             shown("sql-path", &self.sql_path.value.display(), &self.sql_path.source),
             shown("cm-table", &self.cm_table.value, &self.cm_table.source),
-            self.role
-                .as_ref()
-                .and_then(|role| shown("role", &role.value, &role.source)),
+            self.role.as_ref().and_then(|role| shown("role", &role.value, &role.source)),
             shown("jobs", &self.jobs.value, &self.jobs.source),
         ];
         lines.into_iter().flatten().collect()
@@ -196,10 +163,7 @@ pub fn config_path(common: &Common, variables: &Variables) -> Result<Option<Path
 
 fn processors() -> NonZeroU16 {
     let available = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    u16::try_from(available)
-        .ok()
-        .and_then(NonZeroU16::new)
-        .unwrap_or(NonZeroU16::MIN)
+    u16::try_from(available).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MIN)
 }
 
 /// The two places an option's value may come from besides the command line.
@@ -220,21 +184,12 @@ impl Sources<'_> {
         T: FromStr<Err: fmt::Display> + Clone,
     {
         if let Some(value) = given {
-            return Ok(Some(Sourced {
-                value: value.clone(),
-                source: Source::Option(option),
-            }));
+            return Ok(Some(Sourced { value: value.clone(), source: Source::Option(option) }));
         }
         if let Some(value) = self.parsed(variable)? {
-            return Ok(Some(Sourced {
-                value,
-                source: Source::Variable(variable),
-            }));
+            return Ok(Some(Sourced { value, source: Source::Variable(variable) }));
         }
-        Ok(in_file.map(|value| Sourced {
-            value,
-            source: self.file(),
-        }))
+        Ok(in_file.map(|value| Sourced { value, source: self.file() }))
     }
 
     fn name(
@@ -254,16 +209,8 @@ impl Sources<'_> {
     fn environment(&self, common: &Common) -> Result<Sourced<String>, Failure> {
         let in_file = self.config.environment.clone();
         let environment = self
-            .pick(
-                "--environment",
-                &common.environment,
-                "PSQLCM_ENVIRONMENT",
-                in_file,
-            )?
-            .unwrap_or_else(|| Sourced {
-                value: "default".into(),
-                source: Source::Default,
-            });
+            .pick("--environment", &common.environment, "PSQLCM_ENVIRONMENT", in_file)?
+            .unwrap_or_else(|| Sourced { value: "default".into(), source: Source::Default });
         let Sourced { value: name, source } = &environment;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if name.is_empty() || name.starts_with('-') || !name.chars().all(is_plain) {
@@ -284,20 +231,11 @@ impl Sources<'_> {
     fn databases(&self, common: &Common, file: &Environment) -> Result<Sourced<DatabaseRequest>, Failure> {
         let named = listed(&common.database, &common.databases);
         if common.all_databases || !named.is_empty() {
-            let request = DatabaseRequest {
-                named,
-                all: common.all_databases,
-            };
-            return Ok(Sourced {
-                value: request,
-                source: Source::Option("the command line"),
-            });
+            let request = DatabaseRequest { named, all: common.all_databases };
+            return Ok(Sourced { value: request, source: Source::Option("the command line") });
         }
         let (named, source) = self.names("PSQLCM_DATABASES", &file.databases)?;
-        Ok(Sourced {
-            value: DatabaseRequest { named, all: false },
-            source,
-        })
+        Ok(Sourced { value: DatabaseRequest { named, all: false }, source })
     }
 
     fn schemas(&self, common: &Common, file: &Environment) -> Result<Sourced<SchemaRequest>, Failure> {
@@ -308,22 +246,14 @@ impl Sources<'_> {
             (named, Source::Option("the command line"))
         };
         let excluded = self.excluded(common, file)?;
-        Ok(Sourced {
-            value: SchemaRequest { named, excluded },
-            source,
-        })
+        Ok(Sourced { value: SchemaRequest { named, excluded }, source })
     }
 
     /// What is excluded anywhere is excluded: an option must not widen what a team agreed to leave alone.
     fn excluded(&self, common: &Common, file: &Environment) -> Result<Vec<Glob>, Failure> {
         let mut excluded = common.exclude_schema.clone();
         let in_variable: Option<NameList> = self.parsed("PSQLCM_EXCLUDE_SCHEMAS")?;
-        for glob in in_variable
-            .map(|list| list.0)
-            .unwrap_or_default()
-            .iter()
-            .chain(&file.exclude_schemas)
-        {
+        for glob in in_variable.map(|list| list.0).unwrap_or_default().iter().chain(&file.exclude_schemas) {
             excluded.push(glob.parse()?);
         }
         Ok(excluded)
@@ -353,10 +283,7 @@ impl Sources<'_> {
     }
 
     fn word<T: ValueEnum + Default>(&self, given: Option<T>, variable: &'static str) -> Result<T, Failure> {
-        let in_variable = self
-            .variables
-            .checked(variable)?
-            .map(|word| T::from_str(word, false));
+        let in_variable = self.variables.checked(variable)?.map(|word| T::from_str(word, false));
         match (given, in_variable) {
             (Some(value), _) | (None, Some(Ok(value))) => Ok(value),
             (None, Some(Err(error))) => Err(wrong(variable, &error)),
@@ -375,11 +302,7 @@ impl Sources<'_> {
 }
 
 fn listed(single: &[String], lists: &[NameList]) -> Vec<String> {
-    single
-        .iter()
-        .chain(lists.iter().flat_map(|list| &list.0))
-        .cloned()
-        .collect()
+    single.iter().chain(lists.iter().flat_map(|list| &list.0)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -401,9 +324,7 @@ mod tests {
     "#;
 
     fn resolve(common: &Common, variables: &[(&str, &str)], file: &str) -> Result<Settings, Failure> {
-        let variables = variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), OsString::from(value)));
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value)));
         let config = Config::parse(file, Path::new("psql-cm.toml")).unwrap();
         Settings::resolve(common, &variables.collect(), &config)
     }
@@ -415,23 +336,14 @@ mod tests {
     #[test]
     fn option_before_variable_before_file_before_default() {
         let table = |option: Option<&str>, variables: &[(&str, &str)], file: &str| {
-            let common = Common {
-                cm_table: option.map(str::to_owned),
-                ..Common::default()
-            };
+            let common = Common { cm_table: option.map(str::to_owned), ..Common::default() };
             let settings = resolve(&common, variables, file).unwrap();
             format!("{} from {}", settings.cm_table.value, settings.cm_table.source)
         };
         let variables = [("PSQLCM_CM_TABLE", "var_table")];
-        assert_eq!(
-            table(Some("opt_table"), &variables, FILE),
-            "opt_table from --cm-table"
-        );
+        assert_eq!(table(Some("opt_table"), &variables, FILE), "opt_table from --cm-table");
         assert_eq!(table(None, &variables, FILE), "var_table from PSQLCM_CM_TABLE");
-        assert_eq!(
-            table(None, &[("PSQLCM_CM_TABLE", "")], FILE),
-            "file_table from psql-cm.toml"
-        );
+        assert_eq!(table(None, &[("PSQLCM_CM_TABLE", "")], FILE), "file_table from psql-cm.toml");
         assert_eq!(table(None, &[], ""), "pg_psql_cm from the default");
     }
 
@@ -442,20 +354,10 @@ mod tests {
             exclude_schema: vec!["x*".parse().unwrap()],
             ..Common::default()
         };
-        let settings = resolve(
-            &common,
-            &[("PSQLCM_DATABASES", "b"), ("PSQLCM_EXCLUDE_SCHEMAS", "y,z")],
-            FILE,
-        )
-        .unwrap();
+        let settings =
+            resolve(&common, &[("PSQLCM_DATABASES", "b"), ("PSQLCM_EXCLUDE_SCHEMAS", "y,z")], FILE).unwrap();
         assert_eq!(settings.databases(None).unwrap(), named(&["a"]));
-        let globs: Vec<String> = settings
-            .schemas
-            .value
-            .excluded
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let globs: Vec<String> = settings.schemas.value.excluded.iter().map(ToString::to_string).collect();
         assert_eq!(globs, ["x*", "y", "z", "file_*"]);
         assert_eq!(settings.schemas.value.named, ["file_schema"]);
 
@@ -465,28 +367,16 @@ mod tests {
 
     #[test]
     fn all_databases_overrides_the_variable_and_the_file() {
-        let common = Common {
-            all_databases: true,
-            ..Common::default()
-        };
+        let common = Common { all_databases: true, ..Common::default() };
         let settings = resolve(&common, &[("PSQLCM_DATABASES", "b")], FILE).unwrap();
         assert_eq!(settings.databases(None).unwrap(), Databases::All);
-        let both = Common {
-            database: vec!["a".into()],
-            ..common
-        };
-        assert_eq!(
-            resolve(&both, &[], "").unwrap().databases(None),
-            Err(TargetError::AllAndNamed)
-        );
+        let both = Common { database: vec!["a".into()], ..common };
+        assert_eq!(resolve(&both, &[], "").unwrap().databases(None), Err(TargetError::AllAndNamed));
     }
 
     #[test]
     fn a_database_typed_in_a_uri_wins_over_the_file() {
-        let typed = Common {
-            uri: Some("postgres:///typed".into()),
-            ..Common::default()
-        };
+        let typed = Common { uri: Some("postgres:///typed".into()), ..Common::default() };
         let settings = resolve(&typed, &[], FILE).unwrap();
         assert_eq!(settings.databases(Some("typed")).unwrap(), named(&["typed"]));
         assert_eq!(settings.databases(None).unwrap(), named(&["file_db"]));
@@ -497,36 +387,19 @@ mod tests {
     #[test]
     fn a_change_goes_to_public_unless_more_was_said() {
         let schemas = |common: &Common, variables: &[(&str, &str)], all| {
-            resolve(common, variables, FILE)
-                .unwrap()
-                .schemas_of_change(all)
-                .named
+            resolve(common, variables, FILE).unwrap().schemas_of_change(all).named
         };
-        let named_one = Common {
-            schema: vec!["app".into()],
-            ..Common::default()
-        };
+        let named_one = Common { schema: vec!["app".into()], ..Common::default() };
         assert_eq!(schemas(&Common::default(), &[], false), ["public"]);
-        assert_eq!(
-            schemas(&Common::default(), &[("PSQLCM_SCHEMAS", "a,b")], false),
-            ["a", "b"]
-        );
+        assert_eq!(schemas(&Common::default(), &[("PSQLCM_SCHEMAS", "a,b")], false), ["a", "b"]);
         assert_eq!(schemas(&named_one, &[], false), ["app"]);
         assert_eq!(schemas(&Common::default(), &[], true), ["file_schema"]);
     }
 
     #[test]
     fn an_environment_of_the_file_gives_its_uri_and_a_misspelt_one_is_an_error() {
-        let in_environment = |name: &str| {
-            resolve(
-                &Common {
-                    environment: Some(name.into()),
-                    ..Common::default()
-                },
-                &[],
-                FILE,
-            )
-        };
+        let in_environment =
+            |name: &str| resolve(&Common { environment: Some(name.into()), ..Common::default() }, &[], FILE);
         let uri = in_environment("prod").unwrap().uri.unwrap();
         assert_eq!(
             (uri.value.as_str(), uri.source.to_string().as_str()),
@@ -546,34 +419,21 @@ mod tests {
             ("PSQLCM_DATABASES", "\"a"),
         ] {
             let failure = resolve(&Common::default(), &[(name, value)], "").unwrap_err();
-            assert!(
-                failure.exit == Exit::Usage && failure.problems[0].message.contains(name),
-                "{failure:?}"
-            );
+            assert!(failure.exit == Exit::Usage && failure.problems[0].message.contains(name), "{failure:?}");
         }
     }
 
     #[test]
     fn origins_never_show_the_uri() {
-        let common = Common {
-            uri: Some("postgres://u:s3cret@h/".into()),
-            ..Common::default()
-        };
+        let common = Common { uri: Some("postgres://u:s3cret@h/".into()), ..Common::default() };
         let origins = resolve(&common, &[], "").unwrap().origins().join("\n");
-        assert!(
-            origins.contains("uri from --uri") && !origins.contains("s3cret"),
-            "{origins}"
-        );
+        assert!(origins.contains("uri from --uri") && !origins.contains("s3cret"), "{origins}");
     }
 
     #[test]
     fn debug_variable() {
-        let verbosity = |value: &str| {
-            resolve(&Common::default(), &[("DEBUG", value)], "")
-                .unwrap()
-                .appearance
-                .verbosity
-        };
+        let verbosity =
+            |value: &str| resolve(&Common::default(), &[("DEBUG", value)], "").unwrap().appearance.verbosity;
         assert_eq!(verbosity("1"), Verbosity::Debug);
         assert_eq!(verbosity("0"), Verbosity::Normal);
         assert_eq!(verbosity(""), Verbosity::Normal);

@@ -27,9 +27,7 @@ fn listen(interrupt: Interrupt) -> io::Result<()> {
     }
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let triggers = move || signals.forever().for_each(|signal| interrupt.trigger(signal));
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(triggers)?;
+    thread::Builder::new().name("signals".to_owned()).spawn(triggers)?;
     Ok(())
 }
 
@@ -44,11 +42,7 @@ mod tests {
     #[test]
     fn the_second_signal_ends_the_process_at_once() {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "--ignored",
-                "signals::tests::child_that_is_interrupted_twice",
-            ])
+            .args(["--exact", "--ignored", "signals::tests::child_that_is_interrupted_twice"])
             .output()
             .unwrap();
         assert_eq!(child.status.code(), Some(130), "{child:?}");

@@ -53,11 +53,7 @@ impl Appearance {
         let is_plain = |text: &OsString| matches!(visible_lines(&text.to_string_lossy()), Cow::Borrowed(_));
         Self {
             format: guessed(arguments, "--format", variables.text("PSQLCM_FORMAT")),
-            color: if arguments.iter().all(is_plain) {
-                color
-            } else {
-                Color::Never
-            },
+            color: if arguments.iter().all(is_plain) { color } else { Color::Never },
             verbosity: Verbosity::default(),
         }
     }
@@ -73,9 +69,7 @@ fn guessed<T: ValueEnum + Default>(arguments: &[OsString], option: &str, variabl
             _ => {}
         }
     }
-    given
-        .and_then(|word| T::from_str(word, false).ok())
-        .unwrap_or_default()
+    given.and_then(|word| T::from_str(word, false).ok()).unwrap_or_default()
 }
 
 /// The one object through which everything is said.
@@ -252,10 +246,7 @@ struct Sink {
 impl Stream {
     fn new(writer: Box<dyn Write + Send>, color: ColorChoice) -> Self {
         let paint = Paint(!matches!(color, ColorChoice::Never));
-        Self {
-            sink: Mutex::new(Sink { writer, error: None }),
-            paint,
-        }
+        Self { sink: Mutex::new(Sink { writer, error: None }), paint }
     }
 
     fn write(&self, bytes: &[u8]) {
@@ -270,10 +261,7 @@ impl Stream {
     /// What kept data from being written, unless it is that nobody reads it.
     fn trouble(&self) -> Option<String> {
         let sink = self.sink();
-        let error = sink
-            .error
-            .as_ref()
-            .filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        let error = sink.error.as_ref().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
         error.map(ToString::to_string)
     }
 
@@ -284,10 +272,7 @@ impl Stream {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Stream")
-            .field("paint", &self.paint)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Stream").field("paint", &self.paint).finish_non_exhaustive()
     }
 }
 
@@ -323,13 +308,7 @@ mod tests {
     }
 
     fn ui(appearance: Appearance, fails: Option<io::ErrorKind>) -> (Ui, Paper, Paper) {
-        let (out, err) = (
-            Paper {
-                fails,
-                ..Paper::default()
-            },
-            Paper::default(),
-        );
+        let (out, err) = (Paper { fails, ..Paper::default() }, Paper::default());
         let ui = Ui {
             out: Stream::new(Box::new(out.clone()), ColorChoice::Never),
             err: Stream::new(Box::new(err.clone()), ColorChoice::Never),
@@ -340,10 +319,7 @@ mod tests {
     }
 
     fn done(text: &str) -> Result<Done, Failure> {
-        Ok(Done {
-            report: Report::new("log"),
-            text: Text::Own(text.into()),
-        })
+        Ok(Done { report: Report::new("log"), text: Text::Own(text.into()) })
     }
 
     #[test]
@@ -352,10 +328,7 @@ mod tests {
         ui.data("\x1b[1m\r\n");
         ui.say("\x1b[1m");
         ui.verbose("not said");
-        assert_eq!(
-            (out.text().as_str(), err.text().as_str()),
-            ("\x1b[1m\r\n", "\\u{1b}[1m\n")
-        );
+        assert_eq!((out.text().as_str(), err.text().as_str()), ("\x1b[1m\r\n", "\\u{1b}[1m\n"));
     }
 
     #[test]
@@ -365,25 +338,16 @@ mod tests {
         assert_eq!(err.text(), "");
         let (full, _, err) = ui(Appearance::default(), Some(io::ErrorKind::StorageFull));
         assert_eq!(full.conclude("log", done("x")), Exit::Failed);
-        assert!(
-            err.text().contains("cannot write to standard output"),
-            "{}",
-            err.text()
-        );
+        assert!(err.text().contains("cannot write to standard output"), "{}", err.text());
     }
 
     #[test]
     fn json_is_one_object_on_standard_output_for_failures_too() {
-        let json = Appearance {
-            format: Format::Json,
-            ..Appearance::default()
-        };
+        let json = Appearance { format: Format::Json, ..Appearance::default() };
         let (ui, out, err) = ui(json, None);
         let exit = ui.conclude(
             "submit",
-            Err(Failure::new(Exit::LockNotHad, "waited")
-                .on(&"app.public")
-                .hint("later")),
+            Err(Failure::new(Exit::LockNotHad, "waited").on(&"app.public").hint("later")),
         );
         let value: serde_json::Value = serde_json::from_str(&out.text()).unwrap();
         assert_eq!(exit, Exit::LockNotHad);

@@ -37,10 +37,7 @@ impl FromStr for RoleMap {
             Ok(_) => Err(wrong()),
             Err(error) => Err(error.to_string()),
         };
-        Ok(Self {
-            from: one(from)?,
-            to: one(to)?,
-        })
+        Ok(Self { from: one(from)?, to: one(to)? })
     }
 }
 
@@ -70,13 +67,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(wrong()),
     };
-    let total = number
-        .checked_mul(milliseconds)
-        .filter(|total| i32::try_from(*total).is_ok());
+    let total = number.checked_mul(milliseconds).filter(|total| i32::try_from(*total).is_ok());
     // PostgreSQL keeps its timeouts in milliseconds, as a signed 32-bit number.
-    total
-        .map(Duration::from_millis)
-        .ok_or_else(|| format!("{text:?} is longer than PostgreSQL can wait"))
+    total.map(Duration::from_millis).ok_or_else(|| format!("{text:?} is longer than PostgreSQL can wait"))
 }
 
 #[cfg(test)]
@@ -108,11 +101,7 @@ mod tests {
     fn role_maps() {
         let check = |text: &str, expected: Option<(&str, &str)>| {
             let map = text.parse::<RoleMap>().ok();
-            assert_eq!(
-                map.as_ref().map(|map| (map.from.as_str(), map.to.as_str())),
-                expected,
-                "{text}"
-            );
+            assert_eq!(map.as_ref().map(|map| (map.from.as_str(), map.to.as_str())), expected, "{text}");
         };
         check("a=b", Some(("a", "b")));
         check("Old Owner=new-owner", Some(("Old Owner", "new-owner")));

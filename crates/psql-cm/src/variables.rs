@@ -36,10 +36,7 @@ impl Variables {
 
     /// The value, if there is one and it is text. An empty one is none, as everywhere in a shell.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .and_then(|value| value.to_str())
-            .filter(|value| !value.is_empty())
+        self.0.get(name).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
     }
 
     /// The value, if there is one; that it is no text is an error.
@@ -52,16 +49,12 @@ impl Variables {
 
     /// Variables that look like ours and are none; most likely misspelt.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .keys()
-            .map(String::as_str)
-            .filter(|name| name.starts_with("PSQLCM_") && !KNOWN.contains(name))
+        self.0.keys().map(String::as_str).filter(|name| name.starts_with("PSQLCM_") && !KNOWN.contains(name))
     }
 
     /// Whether `DEBUG` is set to other than a no.
     pub fn asks_for_debug(&self) -> bool {
-        self.text("DEBUG")
-            .is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"))
+        self.text("DEBUG").is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"))
     }
 }
 
@@ -88,10 +81,7 @@ mod tests {
             ("PSQLCM_DATABASE", OsString::from("a")),
             ("PSQLCM_ROLE", OsString::from_vec(vec![0xff])),
         ];
-        let variables: Variables = named
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect();
+        let variables: Variables = named.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
         assert_eq!(variables.text("PSQLCM_URI"), None);
         assert_eq!(variables.unknown().collect::<Vec<_>>(), ["PSQLCM_DATABASE"]);
         let failure = variables.checked("PSQLCM_ROLE").unwrap_err();

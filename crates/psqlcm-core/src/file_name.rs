@@ -81,10 +81,7 @@ fn pieces(name: &str) -> Vec<String> {
 }
 
 fn percent(c: char) -> String {
-    c.encode_utf8(&mut [0; 4])
-        .bytes()
-        .map(|byte| format!("%{byte:02x}"))
-        .collect()
+    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
 /// Whether a character beyond ASCII is the same before and after any change that a file system makes.
@@ -180,12 +177,7 @@ mod tests {
     fn long_names_are_cut_between_characters_and_stay_distinct() {
         let exact = "a".repeat(LONGEST);
         assert_eq!(encode(&exact), exact);
-        for name in [
-            "a".repeat(151),
-            "ß".repeat(80),
-            "A".repeat(200),
-            format!("{}b", "a".repeat(150)),
-        ] {
+        for name in ["a".repeat(151), "ß".repeat(80), "A".repeat(200), format!("{}b", "a".repeat(150))] {
             let file = encode(&name);
             assert!(file.len() <= LONGEST && file.len() > LONGEST - 6, "{file}");
             assert_eq!(file.rfind('~'), Some(file.len() - DIGEST));
@@ -221,10 +213,7 @@ mod tests {
                     ];
                     for (folding, folded) in folded.into_iter().enumerate() {
                         let other = seen.insert((folding, folded), name.clone());
-                        assert!(
-                            other.as_ref().is_none_or(|other| *other == name),
-                            "{other:?} and {name:?}"
-                        );
+                        assert!(other.as_ref().is_none_or(|other| *other == name), "{other:?} and {name:?}");
                     }
                 }
             }
@@ -236,20 +225,10 @@ mod tests {
     fn no_two_characters_meet_in_any_file_system() {
         let mut seen: HashMap<String, char> = HashMap::new();
         for c in ('\u{1}'..=char::MAX).filter(|&c| survives_file_systems(c) && !c.is_ascii()) {
-            let folded: String = c
-                .to_string()
-                .nfkd()
-                .collect::<String>()
-                .to_uppercase()
-                .nfkd()
-                .collect();
+            let folded: String = c.to_string().nfkd().collect::<String>().to_uppercase().nfkd().collect();
             let other = seen.insert(folded, c);
             assert_eq!(other, None, "{c:?} and {other:?}");
         }
-        assert!(
-            seen.len() > 90_000,
-            "letters of most scripts stay readable: {}",
-            seen.len()
-        );
+        assert!(seen.len() > 90_000, "letters of most scripts stay readable: {}", seen.len());
     }
 }

@@ -151,27 +151,20 @@ pub fn dollar_quote(body: &str) -> String {
     let mut tag = "$".to_owned();
     let mut tried = 0_u32;
     while body.contains(&tag) {
-        tag = if tried == 0 {
-            "$_".to_owned()
-        } else {
-            format!("$_{tried}")
-        };
+        tag = if tried == 0 { "$_".to_owned() } else { format!("$_{tried}") };
         tried += 1;
     }
     format!("{tag}${body}{tag}$")
 }
 
 fn refuse_nul(text: &str) -> Result<(), NameError> {
-    text.find('\0')
-        .map_or(Ok(()), |offset| Err(NameError::Nul { offset }))
+    text.find('\0').map_or(Ok(()), |offset| Err(NameError::Nul { offset }))
 }
 
 /// `$` is allowed in an unquoted identifier, but `quote_identifier` quotes it, as it is not standard SQL.
 fn is_safe_unquoted(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// Tells a keyword that must be quoted when it is a name.
@@ -251,10 +244,8 @@ mod tests {
 
     #[test]
     fn qualified_names_quote_each_part() {
-        let name = QualifiedName {
-            schema: Some(Ident::new("My").unwrap()),
-            name: Ident::new("a.b").unwrap(),
-        };
+        let name =
+            QualifiedName { schema: Some(Ident::new("My").unwrap()), name: Ident::new("a.b").unwrap() };
         assert_eq!(name.to_string(), "\"My\".\"a.b\"");
     }
 
@@ -291,9 +282,7 @@ mod tests {
     /// Whatever is quoted comes back when the one lexer of this crate reads it.
     #[test]
     fn quoted_texts_are_one_token_that_reads_back() {
-        let alphabet = [
-            'a', 'Z', '"', '\'', '\\', '$', '_', '1', ' ', '\n', 'é', '-', '/', '*', ';',
-        ];
+        let alphabet = ['a', 'Z', '"', '\'', '\\', '$', '_', '1', ' ', '\n', 'é', '-', '/', '*', ';'];
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         for _ in 0..20_000 {
             let mut text = String::new();
@@ -303,11 +292,7 @@ mod tests {
                 state ^= state << 17;
                 text.push(alphabet[(state % alphabet.len() as u64) as usize]);
             }
-            for sql in [
-                quote_ident(&text).into_owned(),
-                quote_literal(&text),
-                dollar_quote(&text),
-            ] {
+            for sql in [quote_ident(&text).into_owned(), quote_literal(&text), dollar_quote(&text)] {
                 let script = format!("{sql};x");
                 let statements = crate::script::split(&script).unwrap();
                 assert_eq!(statements[0].text, sql, "from {text:?}");

@@ -341,7 +341,8 @@ impl Reader {
         let &[catalog, number, kind, identity] = columns("census", cells)?;
         let (Some(kind), Some(identity)) = (kind, identity) else {
             let (catalog, counted) = (oid(catalog)?, oid(number)?);
-            let seen = self.addresses.keys().filter(|at| at.0 == catalog && at.1 >= FIRST_USER_OID && at.2 == 0);
+            let seen =
+                self.addresses.keys().filter(|at| at.0 == catalog && at.1 >= FIRST_USER_OID && at.2 == 0);
             let seen = u32::try_from(seen.count()).unwrap_or(u32::MAX);
             if counted != seen {
                 self.snapshot.unread.push((catalog, counted, seen));

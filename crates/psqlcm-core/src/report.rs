@@ -110,13 +110,7 @@ pub struct TargetReport {
 impl TargetReport {
     /// A target with nothing but its outcome.
     pub fn new(target: &impl ToString, outcome: Outcome) -> Self {
-        Self {
-            target: target.to_string(),
-            outcome,
-            reason: None,
-            facts: Vec::new(),
-            details: Map::new(),
-        }
+        Self { target: target.to_string(), outcome, reason: None, facts: Vec::new(), details: Map::new() }
     }
 
     /// The same, with the reason for the outcome.
@@ -257,20 +251,13 @@ mod tests {
                 before: Some(json!("a")),
                 after: Some(json!("b")),
             },
-            FactChange {
-                op: Op::Remove,
-                id: "table t".into(),
-                before: Some(json!({})),
-                after: None,
-            },
+            FactChange { op: Op::Remove, id: "table t".into(), before: Some(json!({})), after: None },
         ];
         target.details.insert("entry".into(), json!({ "id": 7 }));
         let mut report = Report::new("submit");
         report.exit_code = Exit::Partly;
-        report.targets = vec![
-            target,
-            TargetReport::new(&"app.vendor", Outcome::LeftOut).because("is closed"),
-        ];
+        report.targets =
+            vec![target, TargetReport::new(&"app.vendor", Outcome::LeftOut).because("is closed")];
         report.errors = vec![ErrorReport {
             target: Some("b.public".into()),
             message: "failed".into(),
@@ -298,10 +285,7 @@ mod tests {
     fn reports_are_what_the_published_schema_says() {
         let schema: Value = serde_json::from_str(SCHEMA).unwrap();
         let mut reports = vec![Report::new("setup"), sample()];
-        reports.extend(Exit::ALL.map(|exit| Report {
-            exit_code: exit,
-            ..Report::new("status")
-        }));
+        reports.extend(Exit::ALL.map(|exit| Report { exit_code: exit, ..Report::new("status") }));
         for report in reports {
             let faults = faults(&schema, &schema, &serde_json::to_value(&report).unwrap(), "$");
             assert!(faults.is_empty(), "{faults:?}");
@@ -339,11 +323,7 @@ mod tests {
                     found.push(format!("{path}: {value} is not in {rule}"));
                 }
                 "const" if rule != value => found.push(format!("{path}: {value} is not {rule}")),
-                "minimum"
-                    if value
-                        .as_i64()
-                        .is_some_and(|number| number < rule.as_i64().unwrap()) =>
-                {
+                "minimum" if value.as_i64().is_some_and(|number| number < rule.as_i64().unwrap()) => {
                     found.push(format!("{path}: {value} is below {rule}"));
                 }
                 "required" => {
@@ -384,7 +364,6 @@ mod tests {
             "null" => value.is_null(),
             other => panic!("unknown type {other}"),
         };
-        rule.as_array()
-            .map_or_else(|| is(rule), |names| names.iter().any(is))
+        rule.as_array().map_or_else(|| is(rule), |names| names.iter().any(is))
     }
 }

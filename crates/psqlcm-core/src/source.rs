@@ -28,9 +28,7 @@ impl Source<'_> {
 /// A position behind the end is the end.
 pub fn char_to_byte(text: &str, position: u32) -> usize {
     let skipped = usize::try_from(position.saturating_sub(1)).unwrap_or(usize::MAX);
-    text.char_indices()
-        .nth(skipped)
-        .map_or(text.len(), |(offset, _)| offset)
+    text.char_indices().nth(skipped).map_or(text.len(), |(offset, _)| offset)
 }
 
 /// `file:line:column`, the line, and a caret under the place; a long line is shown around the place.
@@ -44,9 +42,7 @@ pub fn excerpt(source: Source<'_>, offset: usize) -> String {
     let offset = source.text.floor_char_boundary(offset);
     let (line, column) = source.line_column(offset);
     let start = line_start(&source.text[..offset]);
-    let end = source.text[offset..]
-        .find('\n')
-        .map_or(source.text.len(), |length| offset + length);
+    let end = source.text[offset..].find('\n').map_or(source.text.len(), |length| offset + length);
     let whole = source.text[start..end].trim_end_matches('\r');
     // An offset on the line break itself points behind the last character.
     let (before, after) = whole.split_at(whole.len().min(offset - start));
@@ -55,10 +51,7 @@ pub fn excerpt(source: Source<'_>, offset: usize) -> String {
     let number = line.to_string();
     let gutter = " ".repeat(number.len());
     let caret = " ".repeat(window.caret);
-    format!(
-        "{name}:{line}:{column}\n  {number} | {}\n  {gutter} | {caret}^",
-        window.text
-    )
+    format!("{name}:{line}:{column}\n  {number} | {}\n  {gutter} | {caret}^", window.text)
 }
 
 /// The part of a line that is shown, and the terminal column of the caret in it.
@@ -123,24 +116,15 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Source<'_> {
-        Source {
-            name: "change.sql",
-            text,
-        }
+        Source { name: "change.sql", text }
     }
 
     #[test]
     fn lines_and_columns_count_characters_from_one() {
         let text = "aé\n漢b\r\n\nx";
-        for (offset, place) in [
-            (0, (1, 1)),
-            (1, (1, 2)),
-            (3, (1, 3)),
-            (4, (2, 1)),
-            (7, (2, 2)),
-            (10, (3, 1)),
-            (11, (4, 1)),
-        ] {
+        for (offset, place) in
+            [(0, (1, 1)), (1, (1, 2)), (3, (1, 3)), (4, (2, 1)), (7, (2, 2)), (10, (3, 1)), (11, (4, 1))]
+        {
             assert_eq!(source(text).line_column(offset), place, "at {offset}");
         }
         assert_eq!(source(text).line_column(999), (4, 2));
@@ -159,19 +143,11 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_place() {
         for (text, offset, expected) in [
-            (
-                "SELECT 1;\nSELECT x;\n",
-                17,
-                "change.sql:2:8\n  2 | SELECT x;\n    |        ^",
-            ),
+            ("SELECT 1;\nSELECT x;\n", 17, "change.sql:2:8\n  2 | SELECT x;\n    |        ^"),
             ("\tx y", 3, "change.sql:1:4\n  1 |     x y\n    |       ^"),
             ("漢字 x", 7, "change.sql:1:4\n  1 | 漢字 x\n    |      ^"),
             ("e\u{301}x", 3, "change.sql:1:3\n  1 | e\u{301}x\n    |  ^"),
-            (
-                "a\x1b]0;b\u{202e}c",
-                9,
-                "change.sql:1:8\n  1 | a␛]0;b\u{fffd}c\n    |        ^",
-            ),
+            ("a\x1b]0;b\u{202e}c", 9, "change.sql:1:8\n  1 | a␛]0;b\u{fffd}c\n    |        ^"),
             ("ab\r\nc", 3, "change.sql:1:4\n  1 | ab\n    |   ^"),
             ("", 0, "change.sql:1:1\n  1 | \n    | ^"),
             ("a\n", 2, "change.sql:2:1\n  2 | \n    | ^"),
@@ -187,18 +163,12 @@ mod tests {
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], "change.sql:1:1000001");
         assert_eq!(lines[1], format!("  1 | …{}X{}…", "a".repeat(50), "b".repeat(49)));
-        assert_eq!(
-            lines[2].chars().position(|c| c == '^'),
-            lines[1].chars().position(|c| c == 'X')
-        );
+        assert_eq!(lines[2].chars().position(|c| c == '^'), lines[1].chars().position(|c| c == 'X'));
     }
 
     #[test]
     fn the_gutter_is_as_wide_as_the_number() {
         let text = "\n".repeat(99) + "x";
-        assert_eq!(
-            excerpt(source(&text), 99),
-            "change.sql:100:1\n  100 | x\n      | ^"
-        );
+        assert_eq!(excerpt(source(&text), 99), "change.sql:100:1\n  100 | x\n      | ^");
     }
 }

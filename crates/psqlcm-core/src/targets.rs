@@ -25,18 +25,12 @@ pub struct Target {
 impl Target {
     /// A database as a whole.
     pub fn database(database: impl Into<String>) -> Self {
-        Self {
-            database: database.into(),
-            schema: None,
-        }
+        Self { database: database.into(), schema: None }
     }
 
     /// One schema of a database.
     pub fn schema(database: impl Into<String>, schema: impl Into<String>) -> Self {
-        Self {
-            database: database.into(),
-            schema: Some(schema.into()),
-        }
+        Self { database: database.into(), schema: Some(schema.into()) }
     }
 }
 
@@ -93,10 +87,7 @@ pub fn choose_databases(
         return Ok(Databases::Named(each_once(&request.named)?));
     }
     // An empty value means "none", as libpq takes an empty database for "the default one".
-    let Some(fallback) = [uri_database, pgdatabase]
-        .into_iter()
-        .flatten()
-        .find(|name| !name.is_empty())
+    let Some(fallback) = [uri_database, pgdatabase].into_iter().flatten().find(|name| !name.is_empty())
     else {
         return Err(TargetError::NoDatabase);
     };
@@ -121,16 +112,9 @@ pub fn databases_of_cluster(rows: &[DatabaseRow]) -> Selection {
     let mut selection = Selection::default();
     for row in rows {
         let reason = match row {
-            DatabaseRow {
-                is_template: true, ..
-            } => Some(Reason::Template),
-            DatabaseRow {
-                allows_connections: false,
-                ..
-            } => Some(Reason::NoConnections),
-            DatabaseRow {
-                may_connect: false, ..
-            } => Some(Reason::MayNotConnect),
+            DatabaseRow { is_template: true, .. } => Some(Reason::Template),
+            DatabaseRow { allows_connections: false, .. } => Some(Reason::NoConnections),
+            DatabaseRow { may_connect: false, .. } => Some(Reason::MayNotConnect),
             _ => None,
         };
         selection.put(&row.name, reason);
@@ -174,10 +158,7 @@ pub struct Selection {
 impl Selection {
     fn put(&mut self, name: &str, reason: Option<Reason>) {
         match reason {
-            Some(reason) => self.left_out.push(LeftOut {
-                name: name.to_owned(),
-                reason,
-            }),
+            Some(reason) => self.left_out.push(LeftOut { name: name.to_owned(), reason }),
             None => self.chosen.push(name.to_owned()),
         }
     }
@@ -266,11 +247,7 @@ fn all_schemas(excluded: &[Glob], rows: &[SchemaRow]) -> Result<Selection, Targe
         selection.put(&row.name, unfit(row, excluded));
     }
     let selection = selection.sorted();
-    if selection.chosen.is_empty() {
-        Err(TargetError::NoSchema(selection.left_out))
-    } else {
-        Ok(selection)
-    }
+    if selection.chosen.is_empty() { Err(TargetError::NoSchema(selection.left_out)) } else { Ok(selection) }
 }
 
 fn unfit(row: &SchemaRow, excluded: &[Glob]) -> Option<Reason> {
@@ -351,18 +328,11 @@ impl FromStr for Glob {
             parts.push(match character {
                 '*' => Part::Any,
                 '?' => Part::One,
-                '\\' => Part::Exactly(
-                    characters
-                        .next()
-                        .ok_or(TargetError::DanglingEscape(text.to_owned()))?,
-                ),
+                '\\' => Part::Exactly(characters.next().ok_or(TargetError::DanglingEscape(text.to_owned()))?),
                 other => Part::Exactly(other),
             });
         }
-        Ok(Self {
-            text: text.to_owned(),
-            parts,
-        })
+        Ok(Self { text: text.to_owned(), parts })
     }
 }
 
@@ -513,11 +483,7 @@ fn describe(what: &str, left_out: &[LeftOut]) -> String {
         .filter(|item| what.starts_with("cannot") || !item.reason.is_routine())
         .map(|item| format!("{:?}: {}", item.name, item.reason))
         .collect();
-    if told.is_empty() {
-        what.to_owned()
-    } else {
-        format!("{what}: {}", told.join("; "))
-    }
+    if told.is_empty() { what.to_owned() } else { format!("{what}: {}", told.join("; ")) }
 }
 
 #[cfg(test)]
@@ -525,10 +491,7 @@ mod tests {
     use super::*;
 
     fn request(named: &[&str]) -> DatabaseRequest {
-        DatabaseRequest {
-            named: named.iter().map(ToString::to_string).collect(),
-            all: false,
-        }
+        DatabaseRequest { named: named.iter().map(ToString::to_string).collect(), all: false }
     }
 
     fn named(names: &[&str]) -> Result<Databases, TargetError> {
@@ -537,59 +500,29 @@ mod tests {
 
     #[test]
     fn databases_come_from_flags_then_uri_then_variable() {
-        assert_eq!(
-            choose_databases(&request(&["b", "a", "b"]), Some("u"), Some("p")),
-            named(&["b", "a"])
-        );
-        assert_eq!(
-            choose_databases(&request(&[]), Some("u"), Some("p")),
-            named(&["u"])
-        );
-        assert_eq!(
-            choose_databases(&request(&[]), Some(""), Some("p")),
-            named(&["p"])
-        );
+        assert_eq!(choose_databases(&request(&["b", "a", "b"]), Some("u"), Some("p")), named(&["b", "a"]));
+        assert_eq!(choose_databases(&request(&[]), Some("u"), Some("p")), named(&["u"]));
+        assert_eq!(choose_databases(&request(&[]), Some(""), Some("p")), named(&["p"]));
         assert_eq!(choose_databases(&request(&[]), None, Some("p")), named(&["p"]));
     }
 
     #[test]
     fn all_databases_has_to_be_said_and_excludes_names() {
-        assert_eq!(
-            choose_databases(&request(&[]), None, None),
-            Err(TargetError::NoDatabase)
-        );
-        assert_eq!(
-            choose_databases(&request(&[]), None, Some("")),
-            Err(TargetError::NoDatabase)
-        );
-        let all = DatabaseRequest {
-            named: vec![],
-            all: true,
-        };
+        assert_eq!(choose_databases(&request(&[]), None, None), Err(TargetError::NoDatabase));
+        assert_eq!(choose_databases(&request(&[]), None, Some("")), Err(TargetError::NoDatabase));
+        let all = DatabaseRequest { named: vec![], all: true };
         assert_eq!(choose_databases(&all, Some("u"), Some("p")), Ok(Databases::All));
-        let both = DatabaseRequest {
-            named: vec!["a".into()],
-            all: true,
-        };
+        let both = DatabaseRequest { named: vec!["a".into()], all: true };
         assert_eq!(choose_databases(&both, None, None), Err(TargetError::AllAndNamed));
     }
 
     #[test]
     fn a_name_that_postgresql_would_cut_off_is_refused() {
         let longest = "ü".repeat(31) + "x";
-        assert_eq!(
-            choose_databases(&request(&[&longest]), None, None),
-            named(&[&longest])
-        );
+        assert_eq!(choose_databases(&request(&[&longest]), None, None), named(&[&longest]));
         let longer = "ü".repeat(32);
-        assert_eq!(
-            choose_databases(&request(&[&longer]), None, None),
-            Err(TargetError::TooLong(longer))
-        );
-        assert_eq!(
-            choose_databases(&request(&[""]), None, None),
-            Err(TargetError::EmptyName)
-        );
+        assert_eq!(choose_databases(&request(&[&longer]), None, None), Err(TargetError::TooLong(longer)));
+        assert_eq!(choose_databases(&request(&[""]), None, None), Err(TargetError::EmptyName));
     }
 
     #[test]
@@ -609,11 +542,7 @@ mod tests {
         ];
         let selection = databases_of_cluster(&rows);
         assert_eq!(selection.chosen, ["app", "templates_app"]);
-        let reasons: Vec<_> = selection
-            .left_out
-            .into_iter()
-            .map(|item| (item.name, item.reason))
-            .collect();
+        let reasons: Vec<_> = selection.left_out.into_iter().map(|item| (item.name, item.reason)).collect();
         assert_eq!(
             reasons,
             [
@@ -667,22 +596,10 @@ mod tests {
 
     fn catalog() -> Vec<SchemaRow> {
         vec![
-            SchemaRow {
-                is_system: true,
-                ..schema("pg_catalog")
-            },
-            SchemaRow {
-                is_temporary: true,
-                ..schema("pg_temp_3")
-            },
-            SchemaRow {
-                extension: Some("postgis".into()),
-                ..schema("topology")
-            },
-            SchemaRow {
-                may_create: false,
-                ..schema("vendor")
-            },
+            SchemaRow { is_system: true, ..schema("pg_catalog") },
+            SchemaRow { is_temporary: true, ..schema("pg_temp_3") },
+            SchemaRow { extension: Some("postgis".into()), ..schema("topology") },
+            SchemaRow { may_create: false, ..schema("vendor") },
             schema("public"),
             schema("app"),
             schema("scratch_1"),
@@ -701,11 +618,8 @@ mod tests {
     fn all_schemas_means_those_that_can_be_had_and_the_rest_is_listed() {
         let selection = schemas(&[], &["scratch_*"]).unwrap();
         assert_eq!(selection.chosen, ["app", "public"]);
-        let reasons: Vec<_> = selection
-            .left_out
-            .iter()
-            .map(|item| format!("{}: {}", item.name, item.reason))
-            .collect();
+        let reasons: Vec<_> =
+            selection.left_out.iter().map(|item| format!("{}: {}", item.name, item.reason)).collect();
         assert_eq!(
             reasons,
             [
@@ -720,15 +634,8 @@ mod tests {
 
     #[test]
     fn a_named_schema_that_cannot_be_had_is_an_error_that_lists_all() {
-        assert_eq!(
-            schemas(&["public", "app"], &[]).unwrap().chosen,
-            ["app", "public"]
-        );
-        let error = schemas(
-            &["app", "vendor", "App", "pg_catalog", "scratch_1"],
-            &["scratch*"],
-        )
-        .unwrap_err();
+        assert_eq!(schemas(&["public", "app"], &[]).unwrap().chosen, ["app", "public"]);
+        let error = schemas(&["app", "vendor", "App", "pg_catalog", "scratch_1"], &["scratch*"]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot act on: \"App\": does not exist; \"pg_catalog\": belongs to PostgreSQL; \
@@ -747,11 +654,7 @@ mod tests {
     #[test]
     fn globs() {
         let check = |glob: &str, name: &str, expected: bool| {
-            assert_eq!(
-                glob.parse::<Glob>().unwrap().matches(name),
-                expected,
-                "{glob} on {name}"
-            );
+            assert_eq!(glob.parse::<Glob>().unwrap().matches(name), expected, "{glob} on {name}");
         };
         check("app", "app", true);
         check("app", "App", false);
@@ -765,10 +668,7 @@ mod tests {
         check(r"a\*", "a*", true);
         check(r"a\*", "ab", false);
         check("[a]", "[a]", true);
-        assert_eq!(
-            r"a\".parse::<Glob>(),
-            Err(TargetError::DanglingEscape("a\\".into()))
-        );
+        assert_eq!(r"a\".parse::<Glob>(), Err(TargetError::DanglingEscape("a\\".into())));
     }
 
     #[test]

@@ -56,10 +56,7 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_shown() {
         assert_eq!(visible("a\x1b[31m\r\n\tb\x7f"), "a␛[31m␍␊␉b␡");
-        assert_eq!(
-            visible("x\u{202e}y\u{9b}z\u{200b}"),
-            "x\u{fffd}y\u{fffd}z\u{fffd}"
-        );
+        assert_eq!(visible("x\u{202e}y\u{9b}z\u{200b}"), "x\u{fffd}y\u{fffd}z\u{fffd}");
         assert_eq!(visible("plain ünï 漢"), "plain ünï 漢");
     }
 

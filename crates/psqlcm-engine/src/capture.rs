@@ -83,7 +83,9 @@ pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
     // A statement may end in a comment, so the semicolon starts a line.
     let read = session.read(&texts.join("\n;\n"), &mut |index, cells| {
         last = index;
-        if bad.is_none() && let Err(error) = reader.row(&statements[index], cells) {
+        if bad.is_none()
+            && let Err(error) = reader.row(&statements[index], cells)
+        {
             bad = Some(CaptureError::Row { what: statements[index].name(), error });
         }
     });

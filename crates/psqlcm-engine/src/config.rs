@@ -74,10 +74,7 @@ impl Config {
         })?;
         for (name, environment) in &config.environments {
             if environment.uri.as_deref().is_some_and(has_password) {
-                return Err(ConfigError::Password {
-                    path: path.to_path_buf(),
-                    environment: name.clone(),
-                });
+                return Err(ConfigError::Password { path: path.to_path_buf(), environment: name.clone() });
             }
         }
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -103,9 +100,7 @@ fn has_password(connection: &str) -> bool {
 fn uri_has_password(rest: &str) -> bool {
     let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
     let authority = address.split('/').next().unwrap_or_default();
-    let in_authority = authority
-        .rsplit_once('@')
-        .is_some_and(|(user, _)| user.contains(':'));
+    let in_authority = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
     let key = |option: &str| percent_decoded(option.split('=').next().unwrap_or_default());
     in_authority || options.split('&').any(|option| is_secret(&key(option)))
 }
@@ -114,11 +109,7 @@ fn uri_has_password(rest: &str) -> bool {
 fn keywords_have_password(connection: &str) -> bool {
     let before_equals = connection.split('=').map(str::trim_end);
     before_equals
-        .map(|part| {
-            part.rsplit(|c: char| c.is_whitespace() || c == '\'')
-                .next()
-                .unwrap_or_default()
-        })
+        .map(|part| part.rsplit(|c: char| c.is_whitespace() || c == '\'').next().unwrap_or_default())
         .any(is_secret)
 }
 
@@ -219,10 +210,7 @@ mod tests {
             Err(ConfigError::Unreadable { path, .. }) if path == named
         ));
         std::fs::write(folder.path().join(FILE_NAME), "cm_table = 'x'").unwrap();
-        assert_eq!(
-            Config::load(None, folder.path()).unwrap().cm_table.as_deref(),
-            Some("x")
-        );
+        assert_eq!(Config::load(None, folder.path()).unwrap().cm_table.as_deref(), Some("x"));
     }
 
     #[test]
@@ -233,11 +221,7 @@ mod tests {
             assert!(!message.contains("s3cret"), "{message}");
         };
         check("\nsql_pth = 's3cret'", "team/psql-cm.toml:2: ", "`sql_pth`");
-        check(
-            "[environments.dev]\nuri = ''\npassword = 's3cret'",
-            "team/psql-cm.toml:3: ",
-            "`password`",
-        );
+        check("[environments.dev]\nuri = ''\npassword = 's3cret'", "team/psql-cm.toml:3: ", "`password`");
         check("[environments]\ndev = 's3cret\n", "team/psql-cm.toml:2: ", "");
     }
 

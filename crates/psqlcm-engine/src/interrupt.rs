@@ -50,22 +50,14 @@ impl Interrupt {
         let key = callbacks.next;
         callbacks.next += 1;
         callbacks.registered.insert(key, callback);
-        Guard {
-            interrupt: self.clone(),
-            key,
-        }
+        Guard { interrupt: self.clone(), key }
     }
 
     /// Says that `signal` came. Only the first counts.
     pub fn trigger(&self, signal: i32) {
         // Under the lock, so that a callback registered meanwhile is called exactly once.
         let callbacks = self.callbacks();
-        if self
-            .0
-            .signal
-            .compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst)
-            .is_err()
-        {
+        if self.0.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return;
         }
         for callback in callbacks.registered.values() {
@@ -131,13 +123,7 @@ mod tests {
         interrupt.trigger(15);
 
         assert_eq!(interrupt.clone().check(), Err(Interrupted { signal: 2 }));
-        assert_eq!(
-            (
-                kept_count.load(Ordering::SeqCst),
-                dropped_count.load(Ordering::SeqCst)
-            ),
-            (1, 0)
-        );
+        assert_eq!((kept_count.load(Ordering::SeqCst), dropped_count.load(Ordering::SeqCst)), (1, 0));
     }
 
     #[test]

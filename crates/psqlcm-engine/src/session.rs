@@ -95,9 +95,8 @@ impl Session {
             while let Some(message) = messages.try_next().await? {
                 match message {
                     SimpleQueryMessage::Row(row) => {
-                        let cells = (0..row.len())
-                            .map(|cell| row.try_get(cell))
-                            .collect::<Result<Vec<_>, _>>()?;
+                        let cells =
+                            (0..row.len()).map(|cell| row.try_get(cell)).collect::<Result<Vec<_>, _>>()?;
                         each(statement, &cells);
                     }
                     SimpleQueryMessage::CommandComplete(_) => statement += 1,
@@ -185,14 +184,9 @@ impl Session {
             return Err(error);
         }
         let rows = self.rows("SHOW server_version_num")?;
-        let number = rows
-            .first()
-            .and_then(|row| row.first())
-            .and_then(Option::as_deref)
-            .unwrap_or_default();
-        self.server_version = number
-            .parse()
-            .map_err(|_| DbError::protocol(format!("server_version_num is {number:?}")))?;
+        let number = rows.first().and_then(|row| row.first()).and_then(Option::as_deref).unwrap_or_default();
+        self.server_version =
+            number.parse().map_err(|_| DbError::protocol(format!("server_version_num is {number:?}")))?;
         Ok(())
     }
 
@@ -266,10 +260,7 @@ impl CancelHandle {
         runtime()?.block_on(async {
             match tokio::time::timeout(CANCEL_TIMEOUT, request).await {
                 Ok(outcome) => outcome.map_err(DbError::connecting),
-                Err(_) => Err(DbError::unreachable(
-                    "the cancel request timed out".to_owned(),
-                    None,
-                )),
+                Err(_) => Err(DbError::unreachable("the cancel request timed out".to_owned(), None)),
             }
         })
     }
@@ -298,11 +289,7 @@ struct Line {
 
 impl Line {
     const fn new(connection: Connection) -> Self {
-        Self {
-            connection: Some(connection),
-            notices: Vec::new(),
-            end: None,
-        }
+        Self { connection: Some(connection), notices: Vec::new(), end: None }
     }
 
     async fn drive<T>(
@@ -328,11 +315,7 @@ impl Line {
     async fn finish(&mut self) {
         poll_fn(|context| {
             self.turn(context);
-            if self.connection.is_none() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
+            if self.connection.is_none() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }

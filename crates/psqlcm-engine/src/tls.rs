@@ -23,10 +23,7 @@ pub(crate) struct Connector {
 impl Connector {
     /// Reads the certificates that the connection needs.
     pub(crate) fn new(info: &ConnInfo) -> Result<Self, TlsError> {
-        Ok(Self {
-            rustls: MakeRustlsConnect::new(config(info)?),
-            was_used: Arc::default(),
-        })
+        Ok(Self { rustls: MakeRustlsConnect::new(config(info)?), was_used: Arc::default() })
     }
 
     /// Whether the last attempt came as far as a handshake: the server has TLS.
@@ -47,10 +44,7 @@ impl MakeTlsConnect<Socket> for Connector {
 
     fn make_tls_connect(&mut self, host: &str) -> Result<Handshake, Infallible> {
         let rustls = MakeTlsConnect::<Socket>::make_tls_connect(&mut self.rustls, host)?;
-        Ok(Handshake {
-            rustls,
-            was_used: Arc::clone(&self.was_used),
-        })
+        Ok(Handshake { rustls, was_used: Arc::clone(&self.was_used) })
     }
 }
 

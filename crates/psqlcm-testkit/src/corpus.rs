@@ -25,11 +25,7 @@ pub fn corpus() -> Option<PathBuf> {
 #[must_use]
 pub fn load_corpus(server: &TestServer, name: &str) -> Option<TestDatabase> {
     let corpus = corpus()?;
-    let stem = if name.contains('/') {
-        corpus.join(name)
-    } else {
-        corpus.join("schemas").join(name)
-    };
+    let stem = if name.contains('/') { corpus.join(name) } else { corpus.join("schemas").join(name) };
     let roles = PathBuf::from(format!("{}.roles.sql", stem.display()));
     if roles.is_file() {
         create_roles(server, &roles);
@@ -43,11 +39,7 @@ pub fn load_corpus(server: &TestServer, name: &str) -> Option<TestDatabase> {
 
 /// Roles belong to the whole cluster, where another test may be creating the same ones.
 fn create_roles(server: &TestServer, roles: &Path) {
-    let path = roles
-        .display()
-        .to_string()
-        .replace('\\', "\\\\")
-        .replace('\'', "\\'");
+    let path = roles.display().to_string().replace('\\', "\\\\").replace('\'', "\\'");
     let lock = format!("SELECT pg_advisory_lock({ROLES_LOCK});");
     let script = script_of(&[lock, format!("\\i '{path}'")]);
     let created = server.psql_file("postgres", script.path());
@@ -59,15 +51,8 @@ fn unpacked(packed: &Path) -> tempfile::NamedTempFile {
     let plain = tempfile::NamedTempFile::new().expect("a temporary file can be made");
     let input = File::open(packed).unwrap_or_else(|error| panic!("{}: {error}", packed.display()));
     let output = plain.reopen().expect("a temporary file can be opened");
-    let status = Command::new("gzip")
-        .arg("-dc")
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::from(output))
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "gzip -dc < {}",
-        packed.display()
-    );
+    let status =
+        Command::new("gzip").arg("-dc").stdin(Stdio::from(input)).stdout(Stdio::from(output)).status();
+    assert!(status.is_ok_and(|status| status.success()), "gzip -dc < {}", packed.display());
     plain
 }

@@ -48,15 +48,8 @@ pub fn client_bin() -> PathBuf {
 #[must_use]
 pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
-    let name = format!(
-        "{prefix}_{}_{}",
-        process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
-    assert!(
-        name.len() < 64,
-        "`{prefix}` is too long to be the start of a name in PostgreSQL"
-    );
+    let name = format!("{prefix}_{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    assert!(name.len() < 64, "`{prefix}` is too long to be the start of a name in PostgreSQL");
     name
 }
 
@@ -78,21 +71,13 @@ impl TestServer {
     /// Describes a server that a test started itself.
     #[must_use]
     pub fn new(major: u32, socket_dir: &Path, port: u16) -> Self {
-        Self {
-            major,
-            socket_dir: socket_dir.to_owned(),
-            port,
-        }
+        Self { major, socket_dir: socket_dir.to_owned(), port }
     }
 
     fn parse(entry: &str) -> Option<Self> {
         let (major, place) = entry.trim().split_once('=')?;
         let (folder, port) = place.rsplit_once(':')?;
-        Some(Self::new(
-            major.parse().ok()?,
-            Path::new(folder),
-            port.parse().ok()?,
-        ))
+        Some(Self::new(major.parse().ok()?, Path::new(folder), port.parse().ok()?))
     }
 
     /// The major version.
@@ -117,34 +102,22 @@ impl TestServer {
     #[must_use]
     pub fn uri(&self, database: &str) -> String {
         let host = percent_encoded(&self.socket_dir.to_string_lossy());
-        format!(
-            "postgresql://postgres@/{}?host={host}&port={}",
-            percent_encoded(database),
-            self.port
-        )
+        format!("postgresql://postgres@/{}?host={host}&port={}", percent_encoded(database), self.port)
     }
 
     /// Makes an empty UTF8 database from template0; it goes away with the value.
     #[must_use]
     pub fn database(&self, prefix: &str) -> TestDatabase {
         let name = unique(prefix);
-        let sql = format!(
-            "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'",
-            quoted(&name)
-        );
-        self.psql("postgres", &sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-        TestDatabase {
-            server: self.clone(),
-            name,
-        }
+        let sql = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", quoted(&name));
+        self.psql("postgres", &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        TestDatabase { server: self.clone(), name }
     }
 
     /// Drops a database, with the sessions in it; one that is not there is no error.
     pub fn drop_database(&self, name: &str) {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
-        self.psql("postgres", &sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.psql("postgres", &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     /// Runs statements one after the other through psql, up to the first error, and gives the rows, unaligned and
@@ -159,11 +132,7 @@ impl TestServer {
             .write_all(sql.as_bytes())
             .and_then(|()| script.rewind())
             .expect("a temporary file can be written");
-        rows(
-            self.client("psql", database)
-                .args(PSQL)
-                .stdin(Stdio::from(script)),
-        )
+        rows(self.client("psql", database).args(PSQL).stdin(Stdio::from(script)))
     }
 
     /// Runs a file through psql, up to the first error.
@@ -193,9 +162,7 @@ impl TestServer {
         }
         command.env("PGCLIENTENCODING", "UTF8").stdin(Stdio::null());
         // By the environment, since `-d` would read a name with `=` in it as a connection string.
-        command
-            .env("PGHOST", &self.socket_dir)
-            .env("PGPORT", self.port.to_string());
+        command.env("PGHOST", &self.socket_dir).env("PGPORT", self.port.to_string());
         command.env("PGUSER", "postgres").env("PGDATABASE", database);
         command
     }
@@ -203,12 +170,8 @@ impl TestServer {
 
 const PSQL: [&str; 6] = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
 
-const VARYING: [&str; 4] = [
-    "\\restrict ",
-    "\\unrestrict ",
-    "-- Dumped from database version ",
-    "-- Dumped by pg_dump version ",
-];
+const VARYING: [&str; 4] =
+    ["\\restrict ", "\\unrestrict ", "-- Dumped from database version ", "-- Dumped by pg_dump version "];
 
 /// A database that is dropped, with the sessions in it, when the test is through with it.
 #[derive(Debug)]
@@ -254,22 +217,16 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // A test that fails drops it too, and a panic then would hide why; the cluster goes away with the run.
-        let _ = self.server.psql(
-            "postgres",
-            &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&self.name)),
-        );
+        let _ = self
+            .server
+            .psql("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&self.name)));
     }
 }
 
 fn rows(command: &mut Command) -> Result<String, String> {
     let program = PathBuf::from(command.get_program());
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
-        .output()
-        .map_err(|e| format!("{}: {e}", program.display()))?;
+    let Output { status, stdout, stderr } =
+        command.output().map_err(|e| format!("{}: {e}", program.display()))?;
     if !status.success() {
         return Err(String::from_utf8_lossy(&stderr).trim_end().to_owned());
     }
@@ -288,13 +245,7 @@ fn quoted(name: &str) -> String {
 fn percent_encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
-        .map(|byte| {
-            if is_plain(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }
 

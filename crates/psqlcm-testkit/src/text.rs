@@ -12,11 +12,7 @@ pub fn assert_same_text(left: &str, right: &str) {
         return;
     }
     let diff = TextDiff::from_lines(left, right);
-    let diff = diff
-        .unified_diff()
-        .context_radius(3)
-        .header("left", "right")
-        .to_string();
+    let diff = diff.unified_diff().context_radius(3).header("left", "right").to_string();
     let lines: Vec<&str> = diff.lines().collect();
     let shown = lines[..lines.len().min(LINES_SHOWN)].join("\n");
     let rest = match lines.len().saturating_sub(LINES_SHOWN) {

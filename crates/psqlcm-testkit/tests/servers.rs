@@ -1,9 +1,6 @@
 //! Scratch clusters: they start, serve, and leave nothing behind, whatever becomes of their owner.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the helpers of tests are tests, which clippy.toml cannot see"
-)]
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests, which clippy.toml cannot see")]
 
 use std::env;
 use std::fs;
@@ -21,10 +18,7 @@ use psqlcm_testkit::{TestServer, assert_same_text, load_corpus, server, servers}
 const OWNER: &str = "PSQL_CM_TEST_SCRATCH_OWNER";
 
 fn installation() -> Installation {
-    Installation::discover()
-        .into_iter()
-        .next()
-        .expect("cargo xtask test provides a server")
+    Installation::discover().into_iter().next().expect("cargo xtask test provides a server")
 }
 
 fn start(options: &ScratchOptions) -> ScratchCluster {
@@ -57,14 +51,9 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[test]
 fn a_cluster_serves_and_leaves_nothing_behind() {
-    let settings = vec![
-        ("work_mem".to_owned(), "7MB".to_owned()),
-        ("max_connections".to_owned(), "33".to_owned()),
-    ];
-    let cluster = start(&ScratchOptions {
-        settings,
-        ..ScratchOptions::default()
-    });
+    let settings =
+        vec![("work_mem".to_owned(), "7MB".to_owned()), ("max_connections".to_owned(), "33".to_owned())];
+    let cluster = start(&ScratchOptions { settings, ..ScratchOptions::default() });
     let (folder, process) = (cluster.socket_dir().to_owned(), postmaster(cluster.socket_dir()));
     let psql = as_test_server(&cluster);
 
@@ -72,10 +61,7 @@ fn a_cluster_serves_and_leaves_nothing_behind() {
         current_setting('max_connections'), current_setting('max_prepared_transactions'),
         current_setting('wal_level'), current_setting('listen_addresses')
         FROM pg_database WHERE datname = 'postgres'";
-    assert_eq!(
-        psql.psql("postgres", asked).unwrap(),
-        "postgres|UTF8|C|7MB|33|20|minimal|"
-    );
+    assert_eq!(psql.psql("postgres", asked).unwrap(), "postgres|UTF8|C|7MB|33|20|minimal|");
     assert_eq!(cluster.loopback_uri("postgres"), None);
     assert_eq!(cluster.uri("my db"), psql.uri("my db"));
 
@@ -86,21 +72,12 @@ fn a_cluster_serves_and_leaves_nothing_behind() {
 
 #[test]
 fn a_cluster_can_be_reached_by_tcp_when_asked_for() {
-    let cluster = start(&ScratchOptions {
-        listen_on_loopback: true,
-        ..ScratchOptions::default()
-    });
+    let cluster = start(&ScratchOptions { listen_on_loopback: true, ..ScratchOptions::default() });
     let uri = cluster.loopback_uri("postgres").unwrap();
-    assert_eq!(
-        uri,
-        format!("postgresql://postgres@127.0.0.1:{}/postgres", cluster.port())
-    );
+    assert_eq!(uri, format!("postgresql://postgres@127.0.0.1:{}/postgres", cluster.port()));
     let port = cluster.port();
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
-    assert_eq!(
-        as_test_server(&cluster).psql("postgres", "SELECT 1").unwrap(),
-        "1"
-    );
+    assert_eq!(as_test_server(&cluster).psql("postgres", "SELECT 1").unwrap(), "1");
     drop(cluster);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
@@ -108,16 +85,9 @@ fn a_cluster_can_be_reached_by_tcp_when_asked_for() {
 #[test]
 fn a_setting_that_the_server_refuses_is_reported_in_its_words() {
     let settings = vec![("no_such_setting".to_owned(), "1".to_owned())];
-    let error = ScratchCluster::start(
-        &installation(),
-        &ScratchOptions {
-            settings,
-            ..ScratchOptions::default()
-        },
-    );
-    let Err(ServerError::DidNotStart { log }) = error else {
-        panic!("{error:?}")
-    };
+    let error =
+        ScratchCluster::start(&installation(), &ScratchOptions { settings, ..ScratchOptions::default() });
+    let Err(ServerError::DidNotStart { log }) = error else { panic!("{error:?}") };
     assert!(log.contains("no_such_setting"), "{log}");
 }
 
@@ -129,15 +99,9 @@ fn owner() {
         return;
     }
     // In a thread that ends, since a signal bound to the thread would now be sent already.
-    let cluster = std::thread::spawn(|| start(&ScratchOptions::default()))
-        .join()
-        .unwrap();
+    let cluster = std::thread::spawn(|| start(&ScratchOptions::default())).join().unwrap();
     as_test_server(&cluster).psql("postgres", "SELECT 1").unwrap();
-    fs::write(
-        env::var_os(OWNER).unwrap(),
-        cluster.socket_dir().to_str().unwrap(),
-    )
-    .unwrap();
+    fs::write(env::var_os(OWNER).unwrap(), cluster.socket_dir().to_str().unwrap()).unwrap();
     // Until we are killed; the pipe never closes before.
     let _ = std::io::stdin().read(&mut [0]);
     std::process::exit(1);
@@ -153,13 +117,9 @@ fn a_dead_owner_leaves_no_server() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    wait_until("the owner reports", || {
-        fs::metadata(report.path()).is_ok_and(|file| file.len() > 0)
-    });
+    wait_until("the owner reports", || fs::metadata(report.path()).is_ok_and(|file| file.len() > 0));
     let mut folder = String::new();
-    BufReader::new(report.reopen().unwrap())
-        .read_line(&mut folder)
-        .unwrap();
+    BufReader::new(report.reopen().unwrap()).read_line(&mut folder).unwrap();
     let folder = PathBuf::from(folder);
     let process = postmaster(&folder);
     assert!(is_running(process));
@@ -174,19 +134,13 @@ fn a_dead_owner_leaves_no_server() {
 fn every_server_of_the_run_gives_databases_that_go_away() {
     assert!(!servers().is_empty());
     for server in servers() {
-        let major = server
-            .psql(
-                "postgres",
-                "SELECT current_setting('server_version_num')::int / 10000",
-            )
-            .unwrap();
+        let major =
+            server.psql("postgres", "SELECT current_setting('server_version_num')::int / 10000").unwrap();
         assert_eq!(major, server.major().to_string());
 
         let database = server.database("kit");
         let name = database.name().to_owned();
-        database
-            .psql("CREATE TABLE t(a int); INSERT INTO t VALUES (1), (2);")
-            .unwrap();
+        database.psql("CREATE TABLE t(a int); INSERT INTO t VALUES (1), (2);").unwrap();
         assert_eq!(database.psql("TABLE t ORDER BY a").unwrap(), "1\n2");
         let refusal = database.psql("SELECT 1;\nSELECT no_such_column;").unwrap_err();
         assert!(refusal.contains("no_such_column"), "{refusal}");
@@ -211,9 +165,7 @@ fn the_corpus_loads_with_its_roles_where_it_is_present() {
             return;
         };
         assert_eq!(
-            database
-                .psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'storage'")
-                .unwrap(),
+            database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'storage'").unwrap(),
             "10"
         );
     }

@@ -27,8 +27,5 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Done, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "psql-cm", &mut script);
     ui.data(&String::from_utf8_lossy(&script));
-    Ok(Done {
-        report: Report::new("completions"),
-        text: Text::Said,
-    })
+    Ok(Done { report: Report::new("completions"), text: Text::Said })
 }

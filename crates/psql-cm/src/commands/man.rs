@@ -30,18 +30,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Done, Failure> {
             let written =
                 std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));
             written.map_err(|error| {
-                Failure::because(
-                    format!("cannot write the manual pages to {}", dir.display()),
-                    &error,
-                )
+                Failure::because(format!("cannot write the manual pages to {}", dir.display()), &error)
             })?;
         }
         None => ui.data(&top_page()?),
     }
-    Ok(Done {
-        report: Report::new("man"),
-        text: Text::Said,
-    })
+    Ok(Done { report: Report::new("man"), text: Text::Said })
 }
 
 fn top_page() -> Result<String, Failure> {

@@ -130,9 +130,6 @@ pub enum Text {
 
 impl From<Report> for Done {
     fn from(report: Report) -> Self {
-        Self {
-            report,
-            text: Text::OfReport,
-        }
+        Self { report, text: Text::OfReport }
     }
 }

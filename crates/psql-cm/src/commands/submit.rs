@@ -24,13 +24,7 @@ use crate::values::duration;
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// The change: SQL, a file or a folder; repeatable
-    #[arg(
-        long,
-        short,
-        value_name = "SQL|FILE|DIR",
-        required = true,
-        allow_hyphen_values = true
-    )]
+    #[arg(long, short, value_name = "SQL|FILE|DIR", required = true, allow_hyphen_values = true)]
     pub change: Vec<String>,
 
     /// Run it in every schema under control, instead of public

@@ -11,10 +11,7 @@ use serde_json::Value;
 /// Runs the binary in `folder` with no variables but these.
 fn run_in(folder: &Path, arguments: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_psql-cm"));
-    command
-        .args(arguments.split_whitespace())
-        .current_dir(folder)
-        .stdin(Stdio::null());
+    command.args(arguments.split_whitespace()).current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PSQLCM_")
             || matches!(name.to_str(), Some("DEBUG" | "PGDATABASE"))
@@ -61,20 +58,11 @@ fn usage_errors_exit_2_and_say_what_is_wrong_on_standard_error() {
     check("--jobs 0 setup", "--jobs");
     check("setup --format xml", "xml");
     check("--uri x setup --uri y", "'--uri' cannot be used multiple times");
-    check(
-        "-p x dump --sql-path y",
-        "'--sql-path' cannot be used multiple times",
-    );
+    check("-p x dump --sql-path y", "'--sql-path' cannot be used multiple times");
     check("submit -d a", "--change");
     check("submit -d a -c x --lock-wait 5", "write 500ms, 5s, 2min or 1h");
-    check(
-        "submit -d a -c x --all-schemas --schema s",
-        "'--all-schemas' cannot be used with",
-    );
-    check(
-        "--schemas s submit -d a -c x --all-schemas",
-        "'--all-schemas' cannot be used with",
-    );
+    check("submit -d a -c x --all-schemas --schema s", "'--all-schemas' cannot be used with");
+    check("--schemas s submit -d a -c x --all-schemas", "'--all-schemas' cannot be used with");
     check("-d a restore -d b --as c", "'--as' cannot be used with");
     check("restore -d a --role-map a", "old=new");
     check("dump -d a --no-commit --message x", "cannot be used with");
@@ -92,11 +80,7 @@ fn options_stand_before_or_after_the_action() {
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2));
-        assert!(
-            stderr(&output).starts_with("error: the environment \"../x\""),
-            "{}",
-            stderr(&output)
-        );
+        assert!(stderr(&output).starts_with("error: the environment \"../x\""), "{}", stderr(&output));
     }
 }
 
@@ -112,11 +96,7 @@ fn help_and_version_go_to_standard_output() {
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments}");
-        assert!(
-            stdout(&output).contains(expected),
-            "{arguments}: {}",
-            stdout(&output)
-        );
+        assert!(stdout(&output).contains(expected), "{arguments}: {}", stdout(&output));
         assert_eq!(stderr(&output), "", "{arguments}");
     }
 }
@@ -131,17 +111,8 @@ fn a_usage_error_is_one_json_object_too() {
         let output = run_in(&std::env::temp_dir(), arguments, variables);
         let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
         assert_eq!(output.status.code(), Some(2));
-        assert_eq!(
-            (&report["schema_version"], &report["exit_code"]),
-            (&Value::from(1), &Value::from(2))
-        );
-        assert!(
-            report["errors"][0]["message"]
-                .as_str()
-                .unwrap()
-                .contains("--frobnicate"),
-            "{report}"
-        );
+        assert_eq!((&report["schema_version"], &report["exit_code"]), (&Value::from(1), &Value::from(2)));
+        assert!(report["errors"][0]["message"].as_str().unwrap().contains("--frobnicate"), "{report}");
         assert_eq!(stderr(&output), "");
     }
 }
@@ -152,10 +123,7 @@ fn a_failure_is_one_json_object_with_the_command() {
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(report["command"], "status");
     assert_eq!(report["exit_code"], 2);
-    assert_eq!(
-        report["errors"][0]["hint"],
-        "its name is a folder's name in the tree"
-    );
+    assert_eq!(report["errors"][0]["hint"], "its name is a folder's name in the tree");
     assert_eq!(output.status.code(), Some(2));
 }
 
@@ -166,27 +134,12 @@ fn psql_cm_toml_is_read_and_its_faults_are_usage_errors() {
         std::fs::write(folder.join("psql-cm.toml"), text).unwrap();
         let output = run_in(&folder, arguments, &[]);
         let said = stderr(&output);
-        assert!(
-            output.status.code() == Some(2) && said.contains(expected),
-            "{said}"
-        );
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
         assert!(!said.contains("s3cret"), "{said}");
     };
-    check(
-        "sql_pth = 's3cret'",
-        "-d a status",
-        "psql-cm.toml:1: unknown field `sql_pth`",
-    );
-    check(
-        "[environments.x]\nuri = 'postgres://u:s3cret@h/'",
-        "-d a status",
-        "hint: put it into ~/.pgpass",
-    );
-    check(
-        "[environments.prod]",
-        "-d a status --environment prd",
-        "there are: prod",
-    );
+    check("sql_pth = 's3cret'", "-d a status", "psql-cm.toml:1: unknown field `sql_pth`");
+    check("[environments.x]\nuri = 'postgres://u:s3cret@h/'", "-d a status", "hint: put it into ~/.pgpass");
+    check("[environments.prod]", "-d a status --environment prd", "there are: prod");
     check("", "-d a status --config absent.toml", "cannot read absent.toml");
 }
 
@@ -204,10 +157,7 @@ fn a_broken_configuration_keeps_nobody_from_help_and_completions() {
 fn completions_know_commands_and_options() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = stdout(&run(&format!("completions {shell}")));
-        assert!(
-            script.contains("submit") && script.contains("lock-timeout"),
-            "{shell}"
-        );
+        assert!(script.contains("submit") && script.contains("lock-timeout"), "{shell}");
     }
 }
 
@@ -243,17 +193,9 @@ fn a_full_disk_is_a_failure() {
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
         return;
     };
-    let output = Command::new(env!("CARGO_BIN_EXE_psql-cm"))
-        .arg("man")
-        .stdout(full)
-        .output()
-        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_psql-cm")).arg("man").stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("cannot write to standard output"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("cannot write to standard output"), "{}", stderr(&output));
 }
 
 #[test]
@@ -263,10 +205,7 @@ fn colour_is_used_when_asked_for_only() {
     // What was typed cannot act on the terminal, coloured or not.
     for color in ["never", "always"] {
         let said = stderr(&run(&format!("set\x1bup --color {color}")));
-        assert!(
-            said.contains("unrecognized subcommand") && !said.contains(escape),
-            "{said:?}"
-        );
+        assert!(said.contains("unrecognized subcommand") && !said.contains(escape), "{said:?}");
     }
     assert!(stderr(&run("setup --frobnicate --color always")).contains(escape));
     assert!(stderr(&run("status --environment a/b --color=always")).contains(escape));
@@ -277,16 +216,8 @@ fn colour_is_used_when_asked_for_only() {
 fn settings_tell_where_they_come_from_and_misspelt_variables_are_named() {
     let folder = folder("origins");
     std::fs::write(folder.join("psql-cm.toml"), "cm_table = 'changes'").unwrap();
-    let variables = [
-        ("PSQLCM_ROLE", "owner"),
-        ("PSQLCM_DATABASE", "misspelt"),
-        ("NO_COLOR", "1"),
-    ];
-    let said = stderr(&run_in(
-        &folder,
-        "-d a status --verbose --uri postgres://u:s3cret@h/",
-        &variables,
-    ));
+    let variables = [("PSQLCM_ROLE", "owner"), ("PSQLCM_DATABASE", "misspelt"), ("NO_COLOR", "1")];
+    let said = stderr(&run_in(&folder, "-d a status --verbose --uri postgres://u:s3cret@h/", &variables));
     for expected in [
         "warning: the variable PSQLCM_DATABASE means nothing to psql-cm",
         "cm-table changes from psql-cm.toml",
@@ -302,19 +233,8 @@ fn settings_tell_where_they_come_from_and_misspelt_variables_are_named() {
 #[test]
 #[ignore = "fails until every command is built; to be made a plain test then"]
 fn no_command_is_left_unbuilt() {
-    for arguments in [
-        "setup",
-        "dump",
-        "restore",
-        "submit -c x",
-        "status",
-        "verify",
-        "log",
-        "demo",
-    ] {
-        let said = stderr(&run(&format!(
-            "{arguments} -d no_such_database --uri postgres://127.0.0.1:1"
-        )));
+    for arguments in ["setup", "dump", "restore", "submit -c x", "status", "verify", "log", "demo"] {
+        let said = stderr(&run(&format!("{arguments} -d no_such_database --uri postgres://127.0.0.1:1")));
         assert!(!said.contains("not built yet"), "{said}");
     }
 }

@@ -189,7 +189,10 @@ pub enum Catalog {
 impl Kind {
     /// The nature of one of its attributes; a difference in an attribute nobody declared is a difference.
     pub fn nature(&self, attribute: &str) -> Nature {
-        self.attributes.iter().find(|known| known.name == attribute).map_or(Nature::Plain, |known| known.nature)
+        self.attributes
+            .iter()
+            .find(|known| known.name == attribute)
+            .map_or(Nature::Plain, |known| known.nature)
     }
 }
 

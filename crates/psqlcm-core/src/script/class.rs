@@ -136,11 +136,7 @@ pub fn label(statement: &str) -> String {
         match token.kind {
             TokenKind::String => label.push_str("'…'"),
             TokenKind::DollarString => label.push_str("$$…$$"),
-            _ => label.extend(
-                statement[token.start..token.end]
-                    .chars()
-                    .map(visible::replacement),
-            ),
+            _ => label.extend(statement[token.start..token.end].chars().map(visible::replacement)),
         }
         end_of_last = token.end;
     }
@@ -181,16 +177,9 @@ fn transaction_control(words: &mut Cursor<'_>) -> Option<&'static str> {
         return None;
     }
     let _ = words.take("local") || words.take("session");
-    let transaction = [
-        "transaction",
-        "transaction_isolation",
-        "transaction_read_only",
-        "transaction_deferrable",
-    ];
-    transaction
-        .iter()
-        .any(|name| words.take(name))
-        .then_some("SET TRANSACTION")
+    let transaction =
+        ["transaction", "transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+    transaction.iter().any(|name| words.take(name)).then_some("SET TRANSACTION")
 }
 
 fn non_transactional(words: &mut Cursor<'_>) -> Option<NonTransactional> {
@@ -226,21 +215,13 @@ fn create(words: &mut Cursor<'_>) -> Option<NonTransactional> {
         let on = words.take("on");
         words.take("only");
         let table = if on { words.qualified_name() } else { None };
-        NonTransactional::CreateIndexConcurrently(ConcurrentIndex {
-            name,
-            if_not_exists,
-            table,
-        })
+        NonTransactional::CreateIndexConcurrently(ConcurrentIndex { name, if_not_exists, table })
     })
 }
 
 fn create_subscription(words: &mut Cursor<'_>) -> Option<NonTransactional> {
     let options = words.options_after_with();
-    let is_off = |name| {
-        options
-            .iter()
-            .any(|option| option.name == name && option.value == Some(false))
-    };
+    let is_off = |name| options.iter().any(|option| option.name == name && option.value == Some(false));
     (!is_off("create_slot") && !is_off("connect")).then_some(NonTransactional::CreateSubscription)
 }
 
@@ -249,9 +230,7 @@ fn drop(words: &mut Cursor<'_>) -> Option<NonTransactional> {
         "database" => Some(NonTransactional::DropDatabase),
         "tablespace" => Some(NonTransactional::DropTablespace),
         "subscription" => Some(NonTransactional::DropSubscription),
-        "index" => words
-            .take("concurrently")
-            .then_some(NonTransactional::DropIndexConcurrently),
+        "index" => words.take("concurrently").then_some(NonTransactional::DropIndexConcurrently),
         _ => None,
     }
 }
@@ -261,9 +240,7 @@ fn alter(words: &mut Cursor<'_>) -> Option<NonTransactional> {
         "system" => Some(NonTransactional::AlterSystem),
         "database" => {
             words.ident()?;
-            words
-                .take_all(&["set", "tablespace"])
-                .then_some(NonTransactional::AlterDatabaseTablespace)
+            words.take_all(&["set", "tablespace"]).then_some(NonTransactional::AlterDatabaseTablespace)
         }
         "subscription" => alter_subscription(words),
         "table" => detach_partition(words),
@@ -278,15 +255,11 @@ fn alter_subscription(words: &mut Cursor<'_>) -> Option<NonTransactional> {
         "refresh" => true,
         "set" | "add" | "drop" if words.take("publication") => {
             let options = words.options_after_with();
-            !options
-                .iter()
-                .any(|option| option.name == "refresh" && option.value == Some(false))
+            !options.iter().any(|option| option.name == "refresh" && option.value == Some(false))
         }
         "set" => {
             let options = words.options().unwrap_or_default();
-            options
-                .iter()
-                .any(|option| matches!(option.name.as_str(), "failover" | "two_phase"))
+            options.iter().any(|option| matches!(option.name.as_str(), "failover" | "two_phase"))
         }
         _ => false,
     };
@@ -302,9 +275,7 @@ fn detach_partition(words: &mut Cursor<'_>) -> Option<NonTransactional> {
         return None;
     }
     words.qualified_name()?;
-    words
-        .take("concurrently")
-        .then_some(NonTransactional::DetachPartitionConcurrently)
+    words.take("concurrently").then_some(NonTransactional::DetachPartitionConcurrently)
 }
 
 fn reindex(words: &mut Cursor<'_>) -> Option<NonTransactional> {
@@ -355,11 +326,7 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn new(text: &'a str) -> Self {
-        let mut cursor = Cursor {
-            text,
-            lexer: Lexer::new(text, 0),
-            ahead: None,
-        };
+        let mut cursor = Cursor { text, lexer: Lexer::new(text, 0), ahead: None };
         cursor.advance();
         cursor
     }
@@ -381,8 +348,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn is_at_symbol(&self, symbol: u8) -> bool {
-        self.ahead
-            .is_some_and(|token| token.kind == TokenKind::Symbol(symbol))
+        self.ahead.is_some_and(|token| token.kind == TokenKind::Symbol(symbol))
     }
 
     fn take(&mut self, keyword: &str) -> bool {
@@ -420,19 +386,13 @@ impl<'a> Cursor<'a> {
 
     fn ident(&mut self) -> Option<Ident> {
         let token = self.ahead?;
-        let is_ident = matches!(
-            token.kind,
-            TokenKind::Word | TokenKind::QuotedIdent | TokenKind::UnicodeIdent
-        );
+        let is_ident =
+            matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdent | TokenKind::UnicodeIdent);
         if !is_ident {
             return None;
         }
         self.advance();
-        let escape = if token.kind == TokenKind::UnicodeIdent {
-            self.unicode_escape()?
-        } else {
-            '\\'
-        };
+        let escape = if token.kind == TokenKind::UnicodeIdent { self.unicode_escape()? } else { '\\' };
         Ident::new(lexer::ident_name(self.text, token, escape)?).ok()
     }
 
@@ -442,10 +402,7 @@ impl<'a> Cursor<'a> {
             return Some('\\');
         }
         let token = self.advance().filter(|token| token.kind == TokenKind::String)?;
-        let mut inside = self.text[token.start..token.end]
-            .strip_prefix('\'')?
-            .strip_suffix('\'')?
-            .chars();
+        let mut inside = self.text[token.start..token.end].strip_prefix('\'')?.strip_suffix('\'')?.chars();
         inside.next().filter(|_| inside.next().is_none())
     }
 
@@ -497,10 +454,7 @@ impl<'a> Cursor<'a> {
         while let Some(name) = self.ident() {
             self.take_symbol(b'=');
             let value = self.option_value();
-            options.push(OptionEntry {
-                name: name.into_string(),
-                value,
-            });
+            options.push(OptionEntry { name: name.into_string(), value });
             if !self.take_symbol(b',') {
                 break;
             }
@@ -515,9 +469,7 @@ impl<'a> Cursor<'a> {
             return Some(true);
         }
         let token = self.advance()?;
-        let value = self.text[token.start..token.end]
-            .trim_matches('\'')
-            .to_ascii_lowercase();
+        let value = self.text[token.start..token.end].trim_matches('\'').to_ascii_lowercase();
         match value.as_str() {
             "true" | "on" | "1" => Some(true),
             "false" | "off" | "0" => Some(false),

@@ -139,10 +139,7 @@ impl<'a> Lexer<'a> {
                 at += 1;
             }
         }
-        Err(LexError {
-            kind: LexErrorKind::Comment,
-            offset: start,
-        })
+        Err(LexError { kind: LexErrorKind::Comment, offset: start })
     }
 
     /// A word, unless it is the prefix of a literal: `e'`, `b'`, `x'`, `n'`, `u&'`, `u&"`.
@@ -178,10 +175,7 @@ impl<'a> Lexer<'a> {
                 _ => at += 1,
             }
         }
-        Err(LexError {
-            kind: LexErrorKind::String,
-            offset: start,
-        })
+        Err(LexError { kind: LexErrorKind::String, offset: start })
     }
 
     /// Where a string goes on after its closing quote: a quote after white space with a line break.
@@ -215,10 +209,7 @@ impl<'a> Lexer<'a> {
                 _ => at += 1,
             }
         }
-        Err(LexError {
-            kind: LexErrorKind::QuotedIdent,
-            offset: start,
-        })
+        Err(LexError { kind: LexErrorKind::QuotedIdent, offset: start })
     }
 
     /// `$tag$...$tag$`, or else a lone `$` (of a parameter, `$1`, whose number is the next token).
@@ -233,10 +224,7 @@ impl<'a> Lexer<'a> {
         let tag = &self.text[start..=tag_end];
         match self.text[tag_end + 1..].find(tag) {
             Some(length) => Ok((TokenKind::DollarString, tag_end + 1 + length + tag.len())),
-            None => Err(LexError {
-                kind: LexErrorKind::DollarString { tag: tag.to_owned() },
-                offset: start,
-            }),
+            None => Err(LexError { kind: LexErrorKind::DollarString { tag: tag.to_owned() }, offset: start }),
         }
     }
 
@@ -249,10 +237,7 @@ impl<'a> Lexer<'a> {
         for mark in ["<<<<<<<", "|||||||", "=======", ">>>>>>>"] {
             let ends = self.byte(at + mark.len()).is_none_or(is_space);
             if self.starts_with(at, mark) && ends {
-                return Err(LexError {
-                    kind: LexErrorKind::ConflictMark { mark },
-                    offset: at,
-                });
+                return Err(LexError { kind: LexErrorKind::ConflictMark { mark }, offset: at });
             }
         }
         Ok(())

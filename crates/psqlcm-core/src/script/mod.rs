@@ -133,19 +133,11 @@ struct Splitter<'a> {
 
 impl<'a> Splitter<'a> {
     fn new(text: &'a str) -> Self {
-        let start = if text.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
+        let start = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         Splitter {
             text,
             lexer: Lexer::new(text, start),
-            lines: Lines {
-                text,
-                counted_to: 0,
-                line: 1,
-            },
+            lines: Lines { text, counted_to: 0, line: 1 },
             statements: Vec::new(),
             span_start: start,
         }
@@ -164,9 +156,7 @@ impl<'a> Splitter<'a> {
     }
 
     fn next_token(&mut self) -> Result<Option<Token>, SplitError> {
-        self.lexer
-            .next_token()
-            .map_err(|error| self.lines.error(error.offset, error.into()))
+        self.lexer.next_token().map_err(|error| self.lines.error(error.offset, error.into()))
     }
 
     fn meta_command(&mut self, backslash: Token) {
@@ -210,9 +200,7 @@ impl<'a> Splitter<'a> {
     fn copy_data(&mut self, range: Range<usize>) -> Result<(), SplitError> {
         let (statement_line_end, data_start) = lexer::line_end(self.text, self.lexer.position());
         let mut rest = Lexer::new(&self.text[..statement_line_end], self.lexer.position());
-        let follows = rest
-            .next_token()
-            .map_err(|error| self.lines.error(error.offset, error.into()))?;
+        let follows = rest.next_token().map_err(|error| self.lines.error(error.offset, error.into()))?;
         if let Some(token) = follows {
             return Err(self.lines.error(token.start, SplitErrorKind::TextAfterCopy));
         }
@@ -227,9 +215,7 @@ impl<'a> Splitter<'a> {
             }
             at = next_line;
         }
-        Err(self
-            .lines
-            .error(range.start, SplitErrorKind::UnterminatedCopyData))
+        Err(self.lines.error(range.start, SplitErrorKind::UnterminatedCopyData))
     }
 
     fn push(&mut self, range: Range<usize>, span_end: usize, kind: StatementKind<'a>) {
@@ -249,13 +235,8 @@ impl<'a> Splitter<'a> {
 
     fn command_in_statement(&self, backslash: Token) -> SplitError {
         let name = self.text[backslash.end..].chars();
-        let name: String = name
-            .take_while(|c| !c.is_whitespace() && *c != '\\')
-            .take(32)
-            .collect();
-        let kind = SplitErrorKind::MetaCommandInStatement {
-            command: format!("\\{name}"),
-        };
+        let name: String = name.take_while(|c| !c.is_whitespace() && *c != '\\').take(32).collect();
+        let kind = SplitErrorKind::MetaCommandInStatement { command: format!("\\{name}") };
         self.lines.error(backslash.start, kind)
     }
 }
@@ -285,20 +266,14 @@ impl Lines<'_> {
     fn at(&mut self, offset: usize) -> u32 {
         let passed = &self.text.as_bytes()[self.counted_to..offset];
         let breaks = passed.iter().filter(|&&b| b == b'\n').count();
-        self.line = self
-            .line
-            .saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+        self.line = self.line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
         self.counted_to = offset;
         self.line
     }
 
     /// An error there; it ends the splitting, so the count itself need not move.
     fn error(mut self, offset: usize, kind: SplitErrorKind) -> SplitError {
-        SplitError {
-            line: self.at(offset),
-            offset,
-            kind,
-        }
+        SplitError { line: self.at(offset), offset, kind }
     }
 }
 
@@ -373,11 +348,7 @@ enum Previous {
 
 impl AtomicBody {
     fn see(&mut self, text: &str, token: Token) {
-        let word = if token.kind == TokenKind::Word {
-            &text[token.start..token.end]
-        } else {
-            ""
-        };
+        let word = if token.kind == TokenKind::Word { &text[token.start..token.end] } else { "" };
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
         if self.head != RoutineHead::Routine {
             self.head = match self.head {

@@ -39,10 +39,7 @@ pub struct FileText {
 // By hand because the file may be a password file.
 impl std::fmt::Debug for FileText {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("FileText")
-            .field("mode", &self.mode)
-            .finish_non_exhaustive()
+        formatter.debug_struct("FileText").field("mode", &self.mode).finish_non_exhaustive()
     }
 }
 
@@ -91,11 +88,7 @@ impl Environment {
     /// The same with a plain file, in memory; files on disk are no longer seen.
     #[must_use]
     pub fn with_file(mut self, path: impl Into<PathBuf>, mode: u32, text: &str) -> Self {
-        let file = FileText {
-            text: text.to_owned(),
-            mode,
-            is_plain: true,
-        };
+        let file = FileText { text: text.to_owned(), mode, is_plain: true };
         match &mut self.files {
             Files::Memory(files) => {
                 files.insert(path.into(), file);
@@ -128,10 +121,7 @@ impl Environment {
     pub(super) fn read(&self, path: &Path) -> io::Result<FileText> {
         match &self.files {
             Files::Disk => read(path),
-            Files::Memory(files) => files
-                .get(path)
-                .cloned()
-                .ok_or_else(|| io::ErrorKind::NotFound.into()),
+            Files::Memory(files) => files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into()),
         }
     }
 }
@@ -145,19 +135,9 @@ fn read(path: &Path) -> io::Result<FileText> {
     let mode = metadata.permissions().mode() & 0o7777;
     if !metadata.is_file() {
         // Opening a pipe could wait for ever.
-        return Ok(FileText {
-            text: String::new(),
-            mode,
-            is_plain: false,
-        });
+        return Ok(FileText { text: String::new(), mode, is_plain: false });
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(MAX_BYTES)
-        .read_to_end(&mut bytes)?;
-    Ok(FileText {
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-        mode,
-        is_plain: true,
-    })
+    std::fs::File::open(path)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(FileText { text: String::from_utf8_lossy(&bytes).into_owned(), mode, is_plain: true })
 }

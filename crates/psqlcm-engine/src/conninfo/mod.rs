@@ -220,25 +220,13 @@ impl ConnInfo {
         let mut warnings = certificates.warnings(&settings, environment);
         let pass_file = PassFile::read(&settings, environment, &mut warnings);
         warnings.extend(password_in_text(given, &settings));
-        Ok(Self {
-            settings,
-            endpoints,
-            user,
-            database,
-            tuning,
-            certificates,
-            pass_file,
-            warnings,
-        })
+        Ok(Self { settings, endpoints, user, database, tuning, certificates, pass_file, warnings })
     }
 
     /// The same server, user and settings, another database.
     #[must_use]
     pub fn with_database(&self, database: &str) -> Self {
-        Self {
-            database: database.to_owned(),
-            ..self.clone()
-        }
+        Self { database: database.to_owned(), ..self.clone() }
     }
 
     /// The database to connect to.
@@ -318,11 +306,7 @@ impl ConnInfo {
     /// The server options of the user and of the variables that libpq turns into settings.
     pub(crate) fn server_options(&self) -> String {
         let mut text = self.settings.text("options").unwrap_or_default().to_owned();
-        for (name, parameter) in [
-            ("datestyle", "DateStyle"),
-            ("timezone", "TimeZone"),
-            ("geqo", "geqo"),
-        ] {
+        for (name, parameter) in [("datestyle", "DateStyle"), ("timezone", "TimeZone"), ("geqo", "geqo")] {
             if let Some(value) = self.settings.text(name) {
                 let value = value.replace('\\', "\\\\").replace(' ', "\\ ");
                 let _ = write!(text, " -c {parameter}={value}");
@@ -361,16 +345,10 @@ impl Settings {
         let mut settings = Self::default();
         for (from, text) in &given.texts {
             let origin = Origin::Given(from.clone());
-            let pairs = text::parse(text.expose()).map_err(|reason| ConnInfoError::Syntax {
-                origin: origin.clone(),
-                reason,
-            })?;
+            let pairs = text::parse(text.expose())
+                .map_err(|reason| ConnInfoError::Syntax { origin: origin.clone(), reason })?;
             for (name, value) in pairs {
-                settings.set(Setting {
-                    name,
-                    value: Secret(value),
-                    origin: origin.clone(),
-                })?;
+                settings.set(Setting { name, value: Secret(value), origin: origin.clone() })?;
             }
         }
         for setting in &given.settings {
@@ -404,20 +382,12 @@ impl Settings {
 
     /// An option's value; the empty text means "not set", as in libpq.
     fn text(&self, name: &'static str) -> Option<&str> {
-        debug_assert!(
-            options::OPTIONS.iter().any(|option| option.name == name),
-            "no option {name}"
-        );
-        self.0
-            .get(name)
-            .map(|setting| setting.value.expose())
-            .filter(|value| !value.is_empty())
+        debug_assert!(options::OPTIONS.iter().any(|option| option.name == name), "no option {name}");
+        self.0.get(name).map(|setting| setting.value.expose()).filter(|value| !value.is_empty())
     }
 
     fn origin(&self, name: &'static str) -> Origin {
-        self.0
-            .get(name)
-            .map_or(Origin::Default, |setting| setting.origin.clone())
+        self.0.get(name).map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
     fn invalid(&self, name: &'static str, expected: &str) -> ConnInfoError {
@@ -451,11 +421,7 @@ impl Settings {
         self.0
             .iter()
             .map(|(name, setting)| {
-                let shown = if options::is_secret(name) {
-                    "********"
-                } else {
-                    setting.value.expose()
-                };
+                let shown = if options::is_secret(name) { "********" } else { setting.value.expose() };
                 (*name, shown.to_owned(), setting.origin.clone())
             })
             .collect()

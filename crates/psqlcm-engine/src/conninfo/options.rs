@@ -13,19 +13,14 @@ pub(super) enum Support {
     /// As libpq does, or it makes no difference to us.
     Honoured,
     /// Only with one of these values; any other would promise something that is not kept.
-    Refused {
-        unless: &'static [&'static str],
-        why: &'static str,
-    },
+    Refused { unless: &'static [&'static str], why: &'static str },
     /// Not an option of a connection string: libpq turns the variable into a setting of the session.
     VariableOnly,
 }
 
 /// The option of that name that a connection string or a service file may set.
 pub(super) fn find(name: &str) -> Option<&'static Known> {
-    OPTIONS
-        .iter()
-        .find(|option| option.name == name && !matches!(option.support, Support::VariableOnly))
+    OPTIONS.iter().find(|option| option.name == name && !matches!(option.support, Support::VariableOnly))
 }
 
 /// Whether the value must never be shown.
@@ -37,11 +32,7 @@ pub(super) fn is_secret(name: &str) -> bool {
 }
 
 const fn honoured(name: &'static str, variable: Option<&'static str>) -> Known {
-    Known {
-        name,
-        variable,
-        support: Support::Honoured,
-    }
+    Known { name, variable, support: Support::Honoured }
 }
 
 const fn refused(
@@ -50,11 +41,7 @@ const fn refused(
     unless: &'static [&'static str],
     why: &'static str,
 ) -> Known {
-    Known {
-        name,
-        variable,
-        support: Support::Refused { unless, why },
-    }
+    Known { name, variable, support: Support::Refused { unless, why } }
 }
 
 const NO_GSS: &str = "psql-cm has no GSSAPI";
@@ -88,12 +75,7 @@ pub(super) const OPTIONS: &[Known] = &[
     honoured("keepalives_interval", None),
     honoured("keepalives_count", None),
     honoured("tcp_user_timeout", None),
-    refused(
-        "replication",
-        None,
-        &["false", "off", "no", "0"],
-        "psql-cm needs an ordinary session",
-    ),
+    refused("replication", None, &["false", "off", "no", "0"], "psql-cm needs an ordinary session"),
     refused("gssencmode", Some("PGGSSENCMODE"), &["disable", "prefer"], NO_GSS),
     honoured("sslmode", Some("PGSSLMODE")),
     honoured("sslnegotiation", Some("PGSSLNEGOTIATION")),
@@ -101,12 +83,7 @@ pub(super) const OPTIONS: &[Known] = &[
     honoured("sslcompression", Some("PGSSLCOMPRESSION")),
     honoured("sslcert", Some("PGSSLCERT")),
     honoured("sslkey", Some("PGSSLKEY")),
-    refused(
-        "sslkeylogfile",
-        None,
-        &[],
-        "psql-cm does not write the keys of its sessions",
-    ),
+    refused("sslkeylogfile", None, &[], "psql-cm does not write the keys of its sessions"),
     refused("sslpassword", None, &[], "psql-cm reads unencrypted keys only"),
     refused(
         "sslcertmode",
@@ -116,12 +93,7 @@ pub(super) const OPTIONS: &[Known] = &[
     ),
     honoured("sslrootcert", Some("PGSSLROOTCERT")),
     honoured("sslcrl", Some("PGSSLCRL")),
-    refused(
-        "sslcrldir",
-        Some("PGSSLCRLDIR"),
-        &[],
-        "psql-cm reads one file of revocations, sslcrl",
-    ),
+    refused("sslcrldir", Some("PGSSLCRLDIR"), &[], "psql-cm reads one file of revocations, sslcrl"),
     honoured("sslsni", Some("PGSSLSNI")),
     refused(
         "requirepeer",
@@ -131,12 +103,7 @@ pub(super) const OPTIONS: &[Known] = &[
     ),
     honoured("ssl_min_protocol_version", Some("PGSSLMINPROTOCOLVERSION")),
     honoured("ssl_max_protocol_version", Some("PGSSLMAXPROTOCOLVERSION")),
-    refused(
-        "min_protocol_version",
-        Some("PGMINPROTOCOLVERSION"),
-        &["3.0"],
-        "psql-cm speaks protocol 3.0",
-    ),
+    refused("min_protocol_version", Some("PGMINPROTOCOLVERSION"), &["3.0"], "psql-cm speaks protocol 3.0"),
     // An upper bound: 3.0 is below all of them.
     honoured("max_protocol_version", Some("PGMAXPROTOCOLVERSION")),
     // Names a service for GSSAPI, which is not used: no effect, and harmless.
@@ -153,25 +120,9 @@ pub(super) const OPTIONS: &[Known] = &[
     refused("oauth_client_id", None, &[], NO_OAUTH),
     refused("oauth_client_secret", None, &[], NO_OAUTH),
     refused("oauth_scope", None, &[], NO_OAUTH),
-    Known {
-        name: "datestyle",
-        variable: Some("PGDATESTYLE"),
-        support: Support::VariableOnly,
-    },
-    Known {
-        name: "timezone",
-        variable: Some("PGTZ"),
-        support: Support::VariableOnly,
-    },
-    Known {
-        name: "geqo",
-        variable: Some("PGGEQO"),
-        support: Support::VariableOnly,
-    },
+    Known { name: "datestyle", variable: Some("PGDATESTYLE"), support: Support::VariableOnly },
+    Known { name: "timezone", variable: Some("PGTZ"), support: Support::VariableOnly },
+    Known { name: "geqo", variable: Some("PGGEQO"), support: Support::VariableOnly },
     // Obsolete and still obeyed, where sslmode is not set.
-    Known {
-        name: "requiressl",
-        variable: Some("PGREQUIRESSL"),
-        support: Support::VariableOnly,
-    },
+    Known { name: "requiressl", variable: Some("PGREQUIRESSL"), support: Support::VariableOnly },
 ];

@@ -30,10 +30,7 @@ impl PassFile {
             return Self::default();
         };
         if !file.is_plain {
-            warnings.push(format!(
-                "password file {} is not a plain file and is ignored",
-                path.display()
-            ));
+            warnings.push(format!("password file {} is not a plain file and is ignored", path.display()));
             return Self::default();
         }
         if file.mode & 0o077 != 0 {
@@ -49,10 +46,7 @@ impl PassFile {
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
             .map(|line| Secret(line.trim_end_matches('\r').to_owned()))
             .collect();
-        Self {
-            path: Some(path),
-            lines,
-        }
+        Self { path: Some(path), lines }
     }
 
     pub(super) fn path(&self) -> Option<&Path> {

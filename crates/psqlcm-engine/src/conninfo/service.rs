@@ -32,9 +32,7 @@ fn asked(
     if let Some(value) = settings.text(name) {
         return Some((value.to_owned(), settings.origin(name)));
     }
-    environment
-        .variable(variable)
-        .map(|value| (value.to_owned(), Origin::Variable(variable)))
+    environment.variable(variable).map(|value| (value.to_owned(), Origin::Variable(variable)))
 }
 
 /// The user's file first. One that was named must exist; the usual places need not.
@@ -63,14 +61,11 @@ fn files(settings: &Settings, environment: &Environment) -> Result<Vec<PathBuf>,
 }
 
 fn read(path: &Path, environment: &Environment) -> Result<String, ConnInfoError> {
-    environment
-        .read(path)
-        .map(|file| file.text)
-        .map_err(|error| ConnInfoError::ServiceFile {
-            path: path.to_owned(),
-            line: None,
-            reason: error.to_string(),
-        })
+    environment.read(path).map(|file| file.text).map_err(|error| ConnInfoError::ServiceFile {
+        path: path.to_owned(),
+        line: None,
+        reason: error.to_string(),
+    })
 }
 
 /// The lines of the first section of that name, each with its number.
@@ -91,22 +86,15 @@ fn add(
     path: &Path,
     service: &str,
 ) -> Result<(), ConnInfoError> {
-    let origin = Origin::Service {
-        path: path.to_owned(),
-        name: service.to_owned(),
-    };
+    let origin = Origin::Service { path: path.to_owned(), name: service.to_owned() };
     for (line, text) in lines {
-        let broken = |reason: String| ConnInfoError::ServiceFile {
-            path: path.to_owned(),
-            line: Some(line),
-            reason,
-        };
+        let broken =
+            |reason: String| ConnInfoError::ServiceFile { path: path.to_owned(), line: Some(line), reason };
         if text.starts_with("ldap") {
             return Err(broken("psql-cm does not ask LDAP servers".to_owned()));
         }
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| broken("it is not option=value".to_owned()))?;
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| broken("it is not option=value".to_owned()))?;
         if matches!(name, "service" | "servicefile") {
             return Err(broken(format!("a service cannot name another with {name}")));
         }

@@ -34,9 +34,7 @@ fn uri(text: &str) -> Result<Vec<(String, String)>, String> {
         None => text,
     };
     let rest = hosts(rest, &mut options)?;
-    let (path, query) = rest
-        .split_once('?')
-        .map_or((rest, None), |(path, query)| (path, Some(query)));
+    let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
     if let Some(database) = path.strip_prefix('/')
         && !database.is_empty()
     {
@@ -88,9 +86,7 @@ fn one_host(text: &str) -> Result<(&str, &str), String> {
     let Some(inside) = text.strip_prefix('[') else {
         return Ok(split_before(text, &[':', '/', '?', ',']));
     };
-    let (address, rest) = inside
-        .split_once(']')
-        .ok_or("the ] after an IPv6 address is missing")?;
+    let (address, rest) = inside.split_once(']').ok_or("the ] after an IPv6 address is missing")?;
     if address.is_empty() {
         return Err("an IPv6 address is empty".to_owned());
     }
@@ -106,9 +102,8 @@ fn split_before<'a>(text: &'a str, stops: &[char]) -> (&'a str, &'a str) {
 
 fn parameters(query: &str, options: &mut Vec<(String, String)>) -> Result<(), String> {
     for parameter in query.split('&') {
-        let (name, value) = parameter
-            .split_once('=')
-            .ok_or("a parameter after ? has no =, or a & is not written %26")?;
+        let (name, value) =
+            parameter.split_once('=').ok_or("a parameter after ? has no =, or a & is not written %26")?;
         if value.contains('=') {
             return Err("a parameter after ? has more than one =: write %3D".to_owned());
         }
@@ -152,9 +147,7 @@ const BAD_PERCENT: &str =
 
 fn hex(digit: u8) -> Option<u8> {
     // A hexadecimal digit is below 16.
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 fn keywords(text: &str) -> Result<Vec<(String, String)>, String> {

@@ -53,9 +53,7 @@ impl Endpoint {
 }
 
 pub(super) fn is_default_socket(directory: &Path) -> bool {
-    DEFAULT_SOCKETS
-        .iter()
-        .any(|default| directory == Path::new(default))
+    DEFAULT_SOCKETS.iter().any(|default| directory == Path::new(default))
 }
 
 /// How much encryption there must be.
@@ -141,10 +139,7 @@ impl Tuning {
             settings,
             "sslnegotiation",
             SslNegotiation::Postgres,
-            &[
-                ("postgres", SslNegotiation::Postgres),
-                ("direct", SslNegotiation::Direct),
-            ],
+            &[("postgres", SslNegotiation::Postgres), ("direct", SslNegotiation::Direct)],
         )?;
         if ssl_negotiation == SslNegotiation::Direct && ssl_mode < SslMode::Require {
             return Err(settings.invalid("sslnegotiation", "direct needs sslmode=require or stronger"));
@@ -195,9 +190,7 @@ impl Tuning {
 
 fn ssl_mode(settings: &Settings) -> Result<SslMode, ConnInfoError> {
     let from_system = settings.text("sslrootcert") == Some(SYSTEM_ROOTS);
-    let requires = settings
-        .text("requiressl")
-        .is_some_and(|value| value.starts_with('1'));
+    let requires = settings.text("requiressl").is_some_and(|value| value.starts_with('1'));
     let default = match (from_system, requires) {
         (true, _) => SslMode::VerifyFull,
         (false, true) => SslMode::Require,
@@ -252,9 +245,7 @@ impl Certificates {
     pub(super) fn read(settings: &Settings, environment: &Environment) -> Result<Self, ConnInfoError> {
         let path = |name: &'static str, default: &str| match settings.text(name) {
             Some(path) => Some(PathBuf::from(path)),
-            None => environment
-                .home()
-                .map(|home| home.join(".postgresql").join(default)),
+            None => environment.home().map(|home| home.join(".postgresql").join(default)),
         };
         let roots = match (settings.text("sslrootcert"), path("sslrootcert", "root.crt")) {
             (Some(SYSTEM_ROOTS), _) => Roots::System,
@@ -332,32 +323,22 @@ fn number(settings: &Settings, name: &'static str) -> Result<Option<i32>, ConnIn
     let Some(text) = settings.text(name) else {
         return Ok(None);
     };
-    text.trim()
-        .parse()
-        .map(Some)
-        .map_err(|_| settings.invalid(name, "a whole number"))
+    text.trim().parse().map(Some).map_err(|_| settings.invalid(name, "a whole number"))
 }
 
 /// A number of which zero and less mean "as the system has it" or "without limit".
 fn positive(settings: &Settings, name: &'static str) -> Result<Option<u64>, ConnInfoError> {
-    Ok(number(settings, name)?
-        .and_then(|value| u64::try_from(value).ok())
-        .filter(|value| *value > 0))
+    Ok(number(settings, name)?.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0))
 }
 
 /// Pairs hosts, addresses and ports as libpq does: lists of one length, or one port for all.
 pub(super) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, ConnInfoError> {
-    let list = |name| {
-        settings
-            .text(name)
-            .map(|text| text.split(',').collect::<Vec<_>>())
-    };
+    let list = |name| settings.text(name).map(|text| text.split(',').collect::<Vec<_>>());
     let (hosts, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
     let count = addresses.as_ref().or(hosts.as_ref()).map_or(1, Vec::len);
-    for (name, length, may_be_one) in [
-        ("host", hosts.as_ref().map(Vec::len), false),
-        ("port", ports.as_ref().map(Vec::len), true),
-    ] {
+    for (name, length, may_be_one) in
+        [("host", hosts.as_ref().map(Vec::len), false), ("port", ports.as_ref().map(Vec::len), true)]
+    {
         if let Some(length) = length
             && length != count
             && !(may_be_one && length == 1)
@@ -371,34 +352,19 @@ pub(super) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, ConnInfoEr
         }
     }
     let at = |list: &Option<Vec<&str>>, index: usize| -> String {
-        let entry = list.as_ref().and_then(|list| {
-            if list.len() == 1 {
-                list.first()
-            } else {
-                list.get(index)
-            }
-        });
+        let entry =
+            list.as_ref().and_then(|list| if list.len() == 1 { list.first() } else { list.get(index) });
         entry.copied().unwrap_or_default().to_owned()
     };
     (0..count)
-        .map(|index| {
-            endpoint(
-                settings,
-                &at(&hosts, index),
-                &at(&addresses, index),
-                &at(&ports, index),
-            )
-        })
+        .map(|index| endpoint(settings, &at(&hosts, index), &at(&addresses, index), &at(&ports, index)))
         .collect()
 }
 
 fn endpoint(settings: &Settings, host: &str, address: &str, port: &str) -> Result<Endpoint, ConnInfoError> {
     let address = match address {
         "" => None,
-        text => Some(
-            text.parse()
-                .map_err(|_| settings.invalid("hostaddr", "numeric addresses"))?,
-        ),
+        text => Some(text.parse().map_err(|_| settings.invalid("hostaddr", "numeric addresses"))?),
     };
     let host = match (host, address) {
         ("", None) => Host::DefaultSocket,

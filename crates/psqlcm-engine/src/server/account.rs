@@ -41,10 +41,7 @@ impl Account {
                 Err(reason) => tried.push(reason),
             }
         }
-        Err(ServerError::NoAccount {
-            bin: bin.to_owned(),
-            tried,
-        })
+        Err(ServerError::NoAccount { bin: bin.to_owned(), tried })
     }
 
     /// A command that will run as this account.
@@ -59,10 +56,7 @@ impl Account {
             }
             Self::Namespace { uid, gid } => {
                 let mut command = Command::new("unshare");
-                command
-                    .arg("--user")
-                    .arg(format!("--map-user={uid}"))
-                    .arg(format!("--map-group={gid}"));
+                command.arg("--user").arg(format!("--map-user={uid}")).arg(format!("--map-group={gid}"));
                 command.arg("--").arg(program);
                 command
             }
@@ -76,23 +70,13 @@ impl Account {
         };
         chown(folder, Some(uid), Some(gid)).map_err(|error| format!("{}: {error}", self.name()))?;
         let mut probe = self.command("sh");
-        probe
-            .args(["-c", PROBE, "sh"])
-            .arg(bin)
-            .arg(folder)
-            .current_dir(folder)
-            .stdin(Stdio::null());
-        let output = probe
-            .output()
-            .map_err(|error| format!("{}: {error}", self.name()))?;
+        probe.args(["-c", PROBE, "sh"]).arg(bin).arg(folder).current_dir(folder).stdin(Stdio::null());
+        let output = probe.output().map_err(|error| format!("{}: {error}", self.name()))?;
         if output.status.success() {
             return Ok(());
         }
         let words = String::from_utf8_lossy(&output.stderr);
-        let reason = words
-            .lines()
-            .last()
-            .unwrap_or("may not use the folder of the cluster");
+        let reason = words.lines().last().unwrap_or("may not use the folder of the cluster");
         Err(format!("{}: {reason}", self.name()))
     }
 
@@ -111,17 +95,9 @@ fn candidates(passwd: &str) -> Vec<Account> {
     let nobody = user(passwd, "nobody");
     let inside = nobody.or(postgres).or_else(|| user(passwd, "daemon"));
     [
-        postgres.map(|(uid, gid)| Account::User {
-            name: "user postgres",
-            uid,
-            gid,
-        }),
+        postgres.map(|(uid, gid)| Account::User { name: "user postgres", uid, gid }),
         inside.map(|(uid, gid)| Account::Namespace { uid, gid }),
-        nobody.map(|(uid, gid)| Account::User {
-            name: "user nobody",
-            uid,
-            gid,
-        }),
+        nobody.map(|(uid, gid)| Account::User { name: "user nobody", uid, gid }),
     ]
     .into_iter()
     .flatten()
@@ -147,20 +123,9 @@ mod tests {
     #[test]
     fn root_prefers_postgres_then_a_namespace_then_nobody() {
         let all = [
-            Account::User {
-                name: "user postgres",
-                uid: 101,
-                gid: 104,
-            },
-            Account::Namespace {
-                uid: 65534,
-                gid: 65533,
-            },
-            Account::User {
-                name: "user nobody",
-                uid: 65534,
-                gid: 65533,
-            },
+            Account::User { name: "user postgres", uid: 101, gid: 104 },
+            Account::Namespace { uid: 65534, gid: 65533 },
+            Account::User { name: "user nobody", uid: 65534, gid: 65533 },
         ];
         assert_eq!(candidates(PASSWD), all);
         assert_eq!(candidates(PASSWD.split_once("postgres").unwrap().0), all[1..]);
@@ -171,10 +136,7 @@ mod tests {
     #[test]
     fn no_account_is_root_to_the_server() {
         if !rustix::process::geteuid().is_root() {
-            assert_eq!(
-                Account::choose(Path::new("/"), Path::new("/")).unwrap(),
-                Account::Ourselves
-            );
+            assert_eq!(Account::choose(Path::new("/"), Path::new("/")).unwrap(), Account::Ourselves);
             return;
         }
         for account in candidates(PASSWD) {
@@ -182,10 +144,7 @@ mod tests {
                 continue;
             };
             let answer = String::from_utf8_lossy(&output.stdout);
-            assert!(
-                !output.status.success() || !matches!(answer.trim(), "" | "0"),
-                "{account:?}: {answer}"
-            );
+            assert!(!output.status.success() || !matches!(answer.trim(), "" | "0"), "{account:?}: {answer}");
         }
     }
 }

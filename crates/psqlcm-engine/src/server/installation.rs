@@ -74,15 +74,8 @@ impl Installation {
     /// When there are none, or they do not run.
     pub fn at(folder: &Path) -> Result<Self, ServerError> {
         let below = folder.join("bin");
-        let folder = if below.join("postgres").is_file() {
-            below.as_path()
-        } else {
-            folder
-        };
-        let missing = |program| ServerError::NotAnInstallation {
-            bin: folder.to_owned(),
-            program,
-        };
+        let folder = if below.join("postgres").is_file() { below.as_path() } else { folder };
+        let missing = |program| ServerError::NotAnInstallation { bin: folder.to_owned(), program };
 
         // A link on the PATH (`/usr/local/bin/postgres`) leads to the folder that has initdb and the libraries.
         let server = fs::canonicalize(folder.join("postgres")).map_err(|_| missing("postgres"))?;
@@ -91,28 +84,23 @@ impl Installation {
             return Err(missing("initdb"));
         }
         let answer = output_of(Command::new(&server).arg("--version")).ok_or_else(|| missing("postgres"))?;
-        let version = parse_version(&answer).ok_or(ServerError::UnknownVersion {
-            program: server,
-            answer,
-        })?;
+        let version =
+            parse_version(&answer).ok_or(ServerError::UnknownVersion { program: server, answer })?;
         Ok(Self { bin, version })
     }
 }
 
 /// The folders that may hold a server, without looking whether they do.
 fn usual_folders() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = env::var_os("PATH")
-        .map(|path| env::split_paths(&path).collect())
-        .unwrap_or_default();
+    let mut folders: Vec<PathBuf> =
+        env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
     if let Some(bin) = output_of(Command::new("pg_config").arg("--bindir")) {
         folders.push(PathBuf::from(bin));
     }
     for (parent, prefix, bin) in PACKAGED {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
         let versions = entries.map(|entry| entry.path()).filter(|path| {
-            path.file_name()
-                .and_then(OsStr::to_str)
-                .is_some_and(|name| name.starts_with(prefix))
+            path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(prefix))
         });
         folders.extend(versions.map(|path| path.join(bin)));
     }
@@ -132,14 +120,8 @@ fn output_of(command: &mut Command) -> Option<String> {
 fn parse_version(answer: &str) -> Option<Version> {
     let number = answer.split_once("(PostgreSQL) ")?.1.split_whitespace().next()?;
     let (major, rest) = number.split_at(number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len()));
-    let minor = rest
-        .strip_prefix('.')
-        .and_then(|minor| minor.parse().ok())
-        .unwrap_or(0);
-    Some(Version {
-        major: major.parse().ok()?,
-        minor,
-    })
+    let minor = rest.strip_prefix('.').and_then(|minor| minor.parse().ok()).unwrap_or(0);
+    Some(Version { major: major.parse().ok()?, minor })
 }
 
 #[cfg(test)]
@@ -149,10 +131,7 @@ mod tests {
     #[test]
     fn versions_are_read_from_what_the_server_says() {
         let cases = [
-            (
-                "postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)",
-                Some((15, 20)),
-            ),
+            ("postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)", Some((15, 20))),
             ("postgres (PostgreSQL) 13.23", Some((13, 23))),
             ("postgres (PostgreSQL) 18beta1", Some((18, 0))),
             ("postgres (PostgreSQL) 19devel", Some((19, 0))),

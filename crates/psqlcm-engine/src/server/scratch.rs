@@ -88,20 +88,11 @@ impl ScratchCluster {
     fn start_once(installation: &Installation, options: &ScratchOptions) -> Result<Self, ServerError> {
         let folder = make_folder()?;
         let account = Account::choose(&installation.bin, folder.path())?;
-        let port = if options.listen_on_loopback {
-            free_port()?
-        } else {
-            5432
-        };
+        let port = if options.listen_on_loopback { free_port()? } else { 5432 };
         let supervisor = Supervisor::spawn(&account, installation, folder.path(), port, options)?;
         let listens_on_loopback = options.listen_on_loopback;
-        let mut cluster = Self {
-            installation: installation.clone(),
-            supervisor,
-            folder,
-            port,
-            listens_on_loopback,
-        };
+        let mut cluster =
+            Self { installation: installation.clone(), supervisor, folder, port, listens_on_loopback };
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
@@ -116,21 +107,13 @@ impl ScratchCluster {
     #[must_use]
     pub fn uri(&self, database: &str) -> String {
         let host = percent_encoded(&self.socket_dir().to_string_lossy());
-        format!(
-            "postgresql://postgres@/{}?host={host}&port={}",
-            percent_encoded(database),
-            self.port
-        )
+        format!("postgresql://postgres@/{}?host={host}&port={}", percent_encoded(database), self.port)
     }
 
     /// A URI for the superuser over TCP; none when the cluster has only its socket.
     #[must_use]
     pub fn loopback_uri(&self, database: &str) -> Option<String> {
-        let uri = format!(
-            "postgresql://postgres@127.0.0.1:{}/{}",
-            self.port,
-            percent_encoded(database)
-        );
+        let uri = format!("postgresql://postgres@127.0.0.1:{}/{}", self.port, percent_encoded(database));
         self.listens_on_loopback.then_some(uri)
     }
 
@@ -154,10 +137,9 @@ impl ScratchCluster {
         let folder = self.folder.path().to_owned();
         self.supervisor.stop(&folder)?;
         match self.folder.close() {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ServerError::Io {
-                action: format!("remove {}", folder.display()),
-                source: error,
-            }),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(ServerError::Io { action: format!("remove {}", folder.display()), source: error })
+            }
             _ => Ok(()),
         }
     }
@@ -176,10 +158,7 @@ impl ScratchCluster {
                 return Err(ServerError::DidNotStart { log: self.log() });
             }
             if Instant::now() > deadline {
-                return Err(ServerError::StartTimedOut {
-                    seconds: START_TIMEOUT.as_secs(),
-                    log: self.log(),
-                });
+                return Err(ServerError::StartTimedOut { seconds: START_TIMEOUT.as_secs(), log: self.log() });
             }
             sleep(POLL);
         }
@@ -209,10 +188,7 @@ impl Supervisor {
         options: &ScratchOptions,
     ) -> Result<Self, ServerError> {
         let mut command = account.command("sh");
-        command
-            .args(["-c", SUPERVISOR, "psql-cm-scratch"])
-            .arg(folder)
-            .arg(&installation.bin);
+        command.args(["-c", SUPERVISOR, "psql-cm-scratch"]).arg(folder).arg(&installation.bin);
         command.arg(options.locale.as_deref().unwrap_or("C"));
         command.args(server_options(port, options));
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_postgres_variable(name)) {
@@ -220,22 +196,14 @@ impl Supervisor {
         }
         // A process group of its own: Ctrl-C at the terminal ends us, and by that the server in good order.
         command.env("LC_ALL", "C").current_dir(folder).process_group(0);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut child = command
-            .spawn()
-            .map_err(ServerError::io("run sh for the scratch cluster"))?;
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(ServerError::io("run sh for the scratch cluster"))?;
         let lifeline = child.stdin.take();
         Ok(Self { child, lifeline })
     }
 
     fn has_ended(&mut self) -> Result<bool, ServerError> {
-        let status = self
-            .child
-            .try_wait()
-            .map_err(ServerError::io("wait for the scratch cluster"))?;
+        let status = self.child.try_wait().map_err(ServerError::io("wait for the scratch cluster"))?;
         Ok(status.is_some())
     }
 
@@ -260,9 +228,7 @@ impl Supervisor {
         let group = rustix::process::Pid::from_child(&self.child);
         let killed = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         killed.map_err(|error| ServerError::io("kill the scratch cluster")(error.into()))?;
-        self.child
-            .wait()
-            .map_err(ServerError::io("wait for the scratch cluster"))?;
+        self.child.wait().map_err(ServerError::io("wait for the scratch cluster"))?;
         Ok(())
     }
 }
@@ -275,16 +241,9 @@ impl Drop for Supervisor {
 }
 
 fn server_options(port: u16, options: &ScratchOptions) -> Vec<OsString> {
-    let address = if options.listen_on_loopback {
-        "127.0.0.1"
-    } else {
-        ""
-    };
+    let address = if options.listen_on_loopback { "127.0.0.1" } else { "" };
     let usual = SETTINGS.iter().map(|(name, value)| (*name, *value));
-    let own = options
-        .settings
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let own = options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut arguments = vec!["-p".into(), port.to_string().into(), "-h".into(), address.into()];
     for (name, value) in usual.chain(own) {
         arguments.extend(["-c".into(), format!("{name}={value}").into()]);
@@ -312,10 +271,7 @@ fn make_folder() -> Result<TempDir, ServerError> {
         }
     }
     let (parent, source) = refusal.expect("/tmp is always tried");
-    Err(ServerError::Io {
-        action: format!("make a folder in {}", parent.display()),
-        source,
-    })
+    Err(ServerError::Io { action: format!("make a folder in {}", parent.display()), source })
 }
 
 #[cfg(target_os = "linux")]
@@ -334,22 +290,13 @@ fn is_roomy_memory(_folder: &Path) -> bool {
 fn free_port() -> Result<u16, ServerError> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(ServerError::io("find a free port"))?;
-    Ok(listener
-        .local_addr()
-        .map_err(ServerError::io("find a free port"))?
-        .port())
+    Ok(listener.local_addr().map_err(ServerError::io("find a free port"))?.port())
 }
 
 fn percent_encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
-        .map(|byte| {
-            if is_plain(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }
 
@@ -365,10 +312,8 @@ mod tests {
     /// The moments of a start at which an owner may go away: nothing done, initdb at work, the server starting.
     #[test]
     fn a_cluster_can_be_stopped_while_it_starts() {
-        let installation = Installation::discover()
-            .into_iter()
-            .next()
-            .expect("a server; see `cargo xtask test`");
+        let installation =
+            Installation::discover().into_iter().next().expect("a server; see `cargo xtask test`");
         for moment in ["", "data/PG_VERSION", "data/postmaster.pid"] {
             let folder = make_folder().unwrap();
             let account = Account::choose(&installation.bin, folder.path()).unwrap();
@@ -380,9 +325,7 @@ mod tests {
                 assert!(Instant::now() < deadline, "no {moment}");
                 sleep(Duration::from_millis(1));
             }
-            supervisor
-                .stop(folder.path())
-                .unwrap_or_else(|error| panic!("{moment}: {error}"));
+            supervisor.stop(folder.path()).unwrap_or_else(|error| panic!("{moment}: {error}"));
             assert!(!folder.path().exists(), "{moment}: the folder is still there");
         }
     }

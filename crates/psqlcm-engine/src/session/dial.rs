@@ -43,15 +43,7 @@ pub(super) async fn dial(info: &ConnInfo) -> Result<Dialled, DbError> {
     for target in wanted {
         failures.clear();
         for endpoint in &order {
-            match (Attempt {
-                info,
-                endpoint,
-                connector: &connector,
-                target: *target,
-            })
-            .run()
-            .await
-            {
+            match (Attempt { info, endpoint, connector: &connector, target: *target }).run().await {
                 Ok(dialled) => return Ok(dialled),
                 Err(error) if goes_on(&error) => failures.push(error),
                 Err(error) => {
@@ -68,10 +60,7 @@ const CANNOT_CONNECT_NOW: &str = "57P03";
 
 /// Whether another server may do better.
 fn goes_on(error: &DbError) -> bool {
-    error
-        .sqlstate()
-        .is_none_or(|sqlstate| sqlstate == CANNOT_CONNECT_NOW)
-        && !error.is_final()
+    error.sqlstate().is_none_or(|sqlstate| sqlstate == CANNOT_CONNECT_NOW) && !error.is_final()
 }
 
 /// One server, all its addresses.
@@ -91,18 +80,12 @@ enum Address {
 
 impl Attempt<'_> {
     async fn run(&self) -> Result<Dialled, DbError> {
-        let addresses = self
-            .within_timeout(self.addresses())
-            .await
-            .map_err(|error| error.at(&self.place(None)))?;
+        let addresses =
+            self.within_timeout(self.addresses()).await.map_err(|error| error.at(&self.place(None)))?;
         let mut failures = Vec::new();
         for address in addresses {
             let place = self.place(Some(&address));
-            match self
-                .within_timeout(self.reach(&address))
-                .await
-                .map_err(|error| error.at(&place))
-            {
+            match self.within_timeout(self.reach(&address)).await.map_err(|error| error.at(&place)) {
                 Ok(dialled) => return Ok(dialled),
                 Err(error) if goes_on(&error) => failures.push(error),
                 Err(error) => return Err(error),
@@ -119,14 +102,9 @@ impl Attempt<'_> {
                 return Ok(self.endpoint.sockets().into_iter().map(Address::Socket).collect());
             }
         };
-        let found = tokio::net::lookup_host((name.as_str(), self.endpoint.port))
-            .await
-            .map_err(|error| {
-                DbError::unreachable(
-                    format!("the host name cannot be resolved: {error}"),
-                    Some(Box::new(error)),
-                )
-            })?;
+        let found = tokio::net::lookup_host((name.as_str(), self.endpoint.port)).await.map_err(|error| {
+            DbError::unreachable(format!("the host name cannot be resolved: {error}"), Some(Box::new(error)))
+        })?;
         let mut addresses: Vec<Address> = found.map(|address| Address::Ip(address.ip())).collect();
         if self.info.tuning().random_hosts {
             shuffle(&mut addresses);
@@ -146,9 +124,7 @@ impl Attempt<'_> {
             SslMode::Allow => match self.once(address, Disable).await {
                 Err(refusal) if refusal.sqlstate().is_some() => {
                     // The server's own words are worth more than "it has no TLS either".
-                    self.once(address, Require)
-                        .await
-                        .map_err(|second| second.or_if_no_tls(refusal))
+                    self.once(address, Require).await.map_err(|second| second.or_if_no_tls(refusal))
                 }
                 outcome => outcome,
             },
@@ -172,11 +148,7 @@ impl Attempt<'_> {
         let Some(connection) = line.connection else {
             return Err(DbError::closed());
         };
-        Ok(Dialled {
-            client,
-            connection,
-            connector: self.connector.clone(),
-        })
+        Ok(Dialled { client, connection, connector: self.connector.clone() })
     }
 
     fn config(&self, address: &Address, mode: LibrarySslMode) -> Config {
@@ -264,10 +236,7 @@ impl Attempt<'_> {
             TargetSession::Standby if !in_recovery => "server is not in hot standby mode",
             _ => return Ok(()),
         };
-        Err(DbError::unreachable(
-            format!("{complaint}, and target_session_attrs forbids that"),
-            None,
-        ))
+        Err(DbError::unreachable(format!("{complaint}, and target_session_attrs forbids that"), None))
     }
 
     /// libpq's timeout is for all that one address takes, logging in included.
@@ -277,10 +246,7 @@ impl Attempt<'_> {
         };
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             let late = io::Error::from(io::ErrorKind::TimedOut);
-            Err(DbError::unreachable(
-                "timeout expired (connect_timeout)".to_owned(),
-                Some(Box::new(late)),
-            ))
+            Err(DbError::unreachable("timeout expired (connect_timeout)".to_owned(), Some(Box::new(late))))
         })
     }
 

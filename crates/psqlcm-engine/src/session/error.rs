@@ -169,9 +169,7 @@ impl DbError {
 
     /// Of two attempts with and without TLS, the one that says more.
     pub(super) fn or_if_no_tls(self, first: Self) -> Self {
-        let has_no_tls = self
-            .library()
-            .is_some_and(|error| error.to_string().contains("TLS"));
+        let has_no_tls = self.library().is_some_and(|error| error.to_string().contains("TLS"));
         if has_no_tls { first } else { self }
     }
 
@@ -196,12 +194,7 @@ impl DbError {
     }
 
     fn new(kind: Kind, message: String) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            message,
-            server: None,
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, message, server: None, source: None }))
     }
 
     fn of(kind: Kind, error: tokio_postgres::Error) -> Self {
@@ -210,12 +203,7 @@ impl DbError {
             Some(server) => server.message().to_owned(),
             None => chain(&error),
         };
-        Self(Box::new(Inner {
-            kind,
-            message,
-            server,
-            source: Some(Box::new(error)),
-        }))
+        Self(Box::new(Inner { kind, message, server, source: Some(Box::new(error)) }))
     }
 }
 
@@ -283,10 +271,7 @@ impl fmt::Debug for DbError {
 
 impl Error for DbError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0
-            .source
-            .as_ref()
-            .map(|source| &**source as &(dyn Error + 'static))
+        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }
 

@@ -14,15 +14,8 @@ pub struct Server {
 /// All of them, from `PSQL_CM_TEST_SERVERS`: `15=/socket/dir:port;18=/socket/dir:port`.
 pub fn all() -> Vec<Server> {
     let list = std::env::var("PSQL_CM_TEST_SERVERS").expect("run through `cargo xtask test`");
-    let servers: Vec<Server> = list
-        .split(';')
-        .filter(|entry| !entry.is_empty())
-        .map(server)
-        .collect();
-    assert!(
-        !servers.is_empty(),
-        "PSQL_CM_TEST_SERVERS names no server: run through `cargo xtask test`"
-    );
+    let servers: Vec<Server> = list.split(';').filter(|entry| !entry.is_empty()).map(server).collect();
+    assert!(!servers.is_empty(), "PSQL_CM_TEST_SERVERS names no server: run through `cargo xtask test`");
     servers
 }
 

@@ -39,14 +39,25 @@ fn check_trip(server: &TestServer, original: &TestDatabase) {
     assert_same_text(&original.pg_dump_schema(), &copy.pg_dump_schema());
     let after = snapshot(&copy);
     let (expected, found) = (Fingerprints::of(&before), Fingerprints::of(&after));
-    let different: Vec<_> = expected.objects.iter().filter(|(id, hash)| found.objects.get(id) != Some(hash)).collect();
+    let different: Vec<_> =
+        expected.objects.iter().filter(|(id, hash)| found.objects.get(id) != Some(hash)).collect();
     assert!(different.is_empty(), "{different:?}");
     assert_eq!(expected.objects, found.objects);
 }
 
 const REAL: [&str; 12] = [
-    "chinook", "pagila", "adventureworks", "kratos_final", "procrastinate", "mimic3", "mimic4", "temporal",
-    "grafast_forums", "farmbot", "omop_cdm54", "supabase_auth_final",
+    "chinook",
+    "pagila",
+    "adventureworks",
+    "kratos_final",
+    "procrastinate",
+    "mimic3",
+    "mimic4",
+    "temporal",
+    "grafast_forums",
+    "farmbot",
+    "omop_cdm54",
+    "supabase_auth_final",
 ];
 
 #[test]
