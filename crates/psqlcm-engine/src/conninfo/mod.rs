@@ -1,0 +1,463 @@
+//! Where to connect and how, by libpq's rules: what is given, then the service file, then `PG*` variables, then
+//! defaults; `~/.pgpass` for the password.
+//!
+//! Resolving is pure: variables, files and the login come from an [`Environment`], which is a value. Nothing here
+//! opens a socket or knows about TLS beyond the words of `sslmode`. Each setting remembers its [`Origin`], so that
+//! a wrong one is named together with the place to correct it. Passwords leave this module only for the server.
+
+mod environment;
+mod options;
+mod passfile;
+mod service;
+mod text;
+mod values;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+pub use environment::{Environment, FileText};
+pub(crate) use values::{Certificates, ChannelBinding, Roots, SslNegotiation, TlsVersion, Tuning};
+pub use values::{Endpoint, Host, SslMode, TargetSession};
+
+use passfile::PassFile;
+
+/// What the user gave, before any file or variable is asked; later entries win over earlier ones.
+#[derive(Clone, Default)]
+pub struct Given {
+    settings: Vec<Setting>,
+    texts: Vec<(String, Secret)>,
+}
+
+impl Given {
+    /// Nothing: everything comes from service file, variables and defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A URI, a keyword/value string or, without `://` and `=`, the name of a database; `from` says where the user
+    /// wrote it, for example `--uri`.
+    #[must_use]
+    pub fn text(mut self, from: &str, text: &str) -> Self {
+        self.texts.push((from.to_owned(), Secret(text.to_owned())));
+        self
+    }
+
+    /// One option by libpq's name, for example `host`; it wins over the same option in a text.
+    #[must_use]
+    pub fn option(mut self, from: &str, name: &str, value: &str) -> Self {
+        self.settings.push(Setting {
+            name: name.to_owned(),
+            value: Secret(value.to_owned()),
+            origin: Origin::Given(from.to_owned()),
+        });
+        self
+    }
+}
+
+/// Where a setting came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Written by the user: the flag, variable or file that the caller named.
+    Given(String),
+    /// An environment variable.
+    Variable(&'static str),
+    /// A section of a connection service file.
+    Service {
+        /// The file.
+        path: PathBuf,
+        /// The section.
+        name: String,
+    },
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(from) => formatter.write_str(from),
+            Self::Variable(name) => formatter.write_str(name),
+            Self::Service { path, name } => write!(formatter, "service {name:?} in {}", path.display()),
+            Self::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+/// Why nothing can be connected to; each names the option and where it came from.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnInfoError {
+    /// No such option in libpq either.
+    #[error("unknown connection option {name:?} (from {origin})")]
+    UnknownOption {
+        /// The option.
+        name: String,
+        /// Where it was written.
+        origin: Origin,
+    },
+    /// An option that libpq has and psql-cm cannot honour.
+    #[error("connection option {name} (from {origin}) is not supported: {why}")]
+    Unsupported {
+        /// The option.
+        name: &'static str,
+        /// Where it was written.
+        origin: Origin,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// A value the option does not have.
+    #[error("invalid value {value:?} for connection option {name} (from {origin}): {expected}")]
+    InvalidValue {
+        /// The option.
+        name: &'static str,
+        /// What was written.
+        value: String,
+        /// Where.
+        origin: Origin,
+        /// What it may be.
+        expected: String,
+    },
+    /// A URI or keyword/value string that cannot be read. The text is not shown: it may hold a password.
+    #[error("cannot read the connection string from {origin}: {reason}")]
+    Syntax {
+        /// Where it was written.
+        origin: Origin,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The lists of hosts, addresses and ports do not fit each other.
+    #[error("{name} (from {origin}) lists {count} entries for {hosts} hosts")]
+    Counts {
+        /// The list that does not fit.
+        name: &'static str,
+        /// Where it was written.
+        origin: Origin,
+        /// Its length.
+        count: usize,
+        /// How many hosts there are.
+        hosts: usize,
+    },
+    /// No service file defines the service.
+    #[error("definition of service {service:?} (from {origin}) not found")]
+    ServiceNotFound {
+        /// The service.
+        service: String,
+        /// Who asked for it.
+        origin: Origin,
+    },
+    /// A service file that is there but cannot be used.
+    #[error("service file {}{}: {reason}", path.display(), line.map_or_else(String::new, |line| format!(", line {line}")))]
+    ServiceFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, when it is about one.
+        line: Option<usize>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No user given, and the login has no name.
+    #[error("no user is given and the login has no name: set PGUSER")]
+    NoUser,
+}
+
+/// A text that never shows itself.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("********")
+    }
+}
+
+/// One option as somebody set it.
+#[derive(Clone)]
+struct Setting {
+    name: String,
+    value: Secret,
+    origin: Origin,
+}
+
+/// Everything a connection needs, resolved.
+#[derive(Clone)]
+pub struct ConnInfo {
+    settings: Settings,
+    endpoints: Vec<Endpoint>,
+    user: String,
+    database: String,
+    tuning: Tuning,
+    certificates: Certificates,
+    pass_file: PassFile,
+    warnings: Vec<String>,
+}
+
+impl ConnInfo {
+    /// Resolves what is given against the environment, in libpq's order.
+    ///
+    /// # Errors
+    /// The first option that is unknown, malformed or not supported, with its origin.
+    pub fn resolve(given: &Given, environment: &Environment) -> Result<Self, ConnInfoError> {
+        let mut settings = Settings::given(given)?;
+        service::apply(&mut settings, environment)?;
+        settings.add_variables(environment);
+        settings.refuse_unsupported()?;
+
+        let user = match settings.text("user") {
+            Some(user) => user.to_owned(),
+            None => environment.os_user().ok_or(ConnInfoError::NoUser)?.to_owned(),
+        };
+        let database = settings.text("dbname").unwrap_or(&user).to_owned();
+        let endpoints = values::endpoints(&settings)?;
+        let tuning = Tuning::read(&settings)?;
+        let certificates = Certificates::read(&settings, environment)?;
+        let mut warnings = certificates.warnings(&settings, environment);
+        let pass_file = PassFile::read(&settings, environment, &mut warnings);
+        warnings.extend(password_in_text(given, &settings));
+        Ok(Self {
+            settings,
+            endpoints,
+            user,
+            database,
+            tuning,
+            certificates,
+            pass_file,
+            warnings,
+        })
+    }
+
+    /// The same server, user and settings, another database.
+    #[must_use]
+    pub fn with_database(&self, database: &str) -> Self {
+        Self {
+            database: database.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The database to connect to.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Whether somebody named a database; otherwise it is only libpq's default, the user's name.
+    #[must_use]
+    pub fn has_database(&self) -> bool {
+        self.settings.text("dbname").is_some()
+    }
+
+    /// The user to connect as.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The servers to try, in order.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The connection as a URI without its password.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        values::describe(&self.user, &self.database, &self.endpoints)
+    }
+
+    /// What the user should know before anything is done: a password where others can see it, a password file that
+    /// is ignored.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Every setting with its value, redacted where it is secret, and where it came from; defaults too.
+    #[must_use]
+    pub fn origins(&self) -> Vec<(&'static str, String, Origin)> {
+        let mut origins = self.settings.describe();
+        for (name, value) in [("dbname", &self.database), ("user", &self.user)] {
+            if self.settings.text(name).is_none() {
+                origins.push((name, value.clone(), Origin::Default));
+            }
+        }
+        origins.sort_by_key(|(name, ..)| *name);
+        origins
+    }
+
+    /// The value of a text option, for the connection itself.
+    pub(crate) fn option(&self, name: &'static str) -> Option<&str> {
+        self.settings.text(name)
+    }
+
+    pub(crate) const fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    pub(crate) const fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// The password for one of the endpoints: the given one, else the password file's.
+    pub(crate) fn password(&self, endpoint: &Endpoint) -> Option<String> {
+        let given = self.settings.text("password").map(str::to_owned);
+        given.or_else(|| self.pass_file.find(endpoint, &self.database, &self.user))
+    }
+
+    /// The password file that was read, for errors.
+    pub(crate) fn pass_file(&self) -> Option<&Path> {
+        self.pass_file.path()
+    }
+
+    /// The server options of the user and of the variables that libpq turns into settings.
+    pub(crate) fn server_options(&self) -> String {
+        let mut text = self.settings.text("options").unwrap_or_default().to_owned();
+        for (name, parameter) in [
+            ("datestyle", "DateStyle"),
+            ("timezone", "TimeZone"),
+            ("geqo", "geqo"),
+        ] {
+            if let Some(value) = self.settings.text(name) {
+                let value = value.replace('\\', "\\\\").replace(' ', "\\ ");
+                let _ = write!(text, " -c {parameter}={value}");
+            }
+        }
+        text.trim_start().to_owned()
+    }
+}
+
+impl fmt::Debug for ConnInfo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("ConnInfo").field(&self.describe()).finish()
+    }
+}
+
+fn password_in_text(given: &Given, settings: &Settings) -> Option<String> {
+    let setting = settings.0.get("password")?;
+    let Origin::Given(from) = &setting.origin else {
+        return None;
+    };
+    let is_argument = from.starts_with('-') && !(given.texts.is_empty() && given.settings.is_empty());
+    is_argument.then(|| {
+        format!(
+            "the password in {from} can be read by every user of this machine in its list of processes; \
+                 ~/.pgpass or PGPASSFILE keeps it to yourself"
+        )
+    })
+}
+
+/// The options that are set, by name; whoever sets one first wins.
+#[derive(Clone, Default)]
+struct Settings(BTreeMap<&'static str, Setting>);
+
+impl Settings {
+    fn given(given: &Given) -> Result<Self, ConnInfoError> {
+        let mut settings = Self::default();
+        for (from, text) in &given.texts {
+            let origin = Origin::Given(from.clone());
+            let pairs = text::parse(text.expose()).map_err(|reason| ConnInfoError::Syntax {
+                origin: origin.clone(),
+                reason,
+            })?;
+            for (name, value) in pairs {
+                settings.set(Setting {
+                    name,
+                    value: Secret(value),
+                    origin: origin.clone(),
+                })?;
+            }
+        }
+        for setting in &given.settings {
+            settings.set(setting.clone())?;
+        }
+        Ok(settings)
+    }
+
+    fn add_variables(&mut self, environment: &Environment) {
+        for option in options::OPTIONS {
+            let Some(variable) = option.variable else { continue };
+            let Some(value) = environment.variable(variable) else {
+                continue;
+            };
+            self.0.entry(option.name).or_insert_with(|| Setting {
+                name: option.name.to_owned(),
+                value: Secret(value.to_owned()),
+                origin: Origin::Variable(variable),
+            });
+        }
+    }
+
+    fn set(&mut self, setting: Setting) -> Result<(), ConnInfoError> {
+        let option = options::find(&setting.name).ok_or_else(|| ConnInfoError::UnknownOption {
+            name: setting.name.clone(),
+            origin: setting.origin.clone(),
+        })?;
+        self.0.insert(option.name, setting);
+        Ok(())
+    }
+
+    /// An option's value; the empty text means "not set", as in libpq.
+    fn text(&self, name: &'static str) -> Option<&str> {
+        debug_assert!(
+            options::OPTIONS.iter().any(|option| option.name == name),
+            "no option {name}"
+        );
+        self.0
+            .get(name)
+            .map(|setting| setting.value.expose())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn origin(&self, name: &'static str) -> Origin {
+        self.0
+            .get(name)
+            .map_or(Origin::Default, |setting| setting.origin.clone())
+    }
+
+    fn invalid(&self, name: &'static str, expected: &str) -> ConnInfoError {
+        ConnInfoError::InvalidValue {
+            name,
+            value: self.text(name).unwrap_or_default().to_owned(),
+            origin: self.origin(name),
+            expected: expected.to_owned(),
+        }
+    }
+
+    fn refuse_unsupported(&self) -> Result<(), ConnInfoError> {
+        for option in options::OPTIONS {
+            let Some(value) = self.text(option.name) else {
+                continue;
+            };
+            if let options::Support::Refused { unless, why } = option.support
+                && !unless.contains(&value)
+            {
+                return Err(ConnInfoError::Unsupported {
+                    name: option.name,
+                    origin: self.origin(option.name),
+                    why,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> Vec<(&'static str, String, Origin)> {
+        self.0
+            .iter()
+            .map(|(name, setting)| {
+                let shown = if options::is_secret(name) {
+                    "********"
+                } else {
+                    setting.value.expose()
+                };
+                (*name, shown.to_owned(), setting.origin.clone())
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,356 @@
+//! One blocking PostgreSQL session: the only place that knows that the client library is asynchronous.
+//!
+//! A [`Session`] owns a current-thread runtime and the connection; every call drives both until its answer is
+//! complete, so nothing happens behind the caller's back and a session may move to whichever thread works on its
+//! database. It sets what every session needs (`application_name`, `client_encoding`,
+//! `client_connection_check_interval`) and nothing else: capture and executor pin their own settings.
+//!
+//! It deliberately does not retry, does not reconnect, and keeps no transaction state: who begins, ends.
+
+mod dial;
+mod error;
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use tokio::runtime::Runtime;
+pub use tokio_postgres::Row;
+use tokio_postgres::tls::MakeTlsConnect;
+pub use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, SimpleQueryMessage, Socket};
+
+use crate::conninfo::ConnInfo;
+use crate::tls::Connector;
+pub use error::{DbError, Notice};
+
+type Connection = tokio_postgres::Connection<Socket, <Connector as MakeTlsConnect<Socket>>::Stream>;
+
+/// How long a cancel request may take to reach the server.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a closing session may take to say goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// One blocking session with a PostgreSQL server.
+pub struct Session {
+    /// Present until the session is dropped or has to be abandoned.
+    client: Option<Client>,
+    line: Line,
+    runtime: Runtime,
+    server_version: u32,
+    cancel: CancelHandle,
+}
+
+impl Session {
+    /// Connects as libpq would: every host and address in order, encrypted as `sslmode` says.
+    ///
+    /// # Errors
+    /// The last failure, with a message that names every endpoint that was tried.
+    pub fn connect(info: &ConnInfo) -> Result<Self, DbError> {
+        let runtime = runtime()?;
+        let dialled = runtime.block_on(dial::dial(info))?;
+        let cancel = CancelHandle(Arc::new(Cancel {
+            token: dialled.client.cancel_token(),
+            connector: dialled.connector,
+        }));
+        let mut session = Self {
+            client: Some(dialled.client),
+            line: Line::new(dialled.connection),
+            runtime,
+            server_version: 0,
+            cancel,
+        };
+        session.prepare()?;
+        Ok(session)
+    }
+
+    /// The server's `server_version_num`, for example 150018.
+    #[must_use]
+    pub const fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// Runs any number of statements in one message (simple protocol) and drops their results.
+    ///
+    /// Without an explicit transaction in it, the server runs the text as one transaction.
+    ///
+    /// # Errors
+    /// The first statement's that failed. A `COPY ... FROM STDIN` or `TO STDOUT` ends the session.
+    pub fn run(&mut self, sql: &str) -> Result<(), DbError> {
+        self.call(async |client| client.batch_execute(sql).await)
+    }
+
+    /// Runs any number of statements in one round trip (simple protocol) and hands over each row, as text, when it
+    /// arrives: the statement's index, counting those without rows too, and the cells.
+    ///
+    /// # Errors
+    /// The first statement's that failed; rows of statements before it have been handed over by then.
+    pub fn read(&mut self, sql: &str, each: &mut dyn FnMut(usize, &[Option<&str>])) -> Result<(), DbError> {
+        self.call(async |client| {
+            let mut messages = pin!(client.simple_query_raw(sql).await?);
+            let mut statement = 0;
+            while let Some(message) = messages.try_next().await? {
+                match message {
+                    SimpleQueryMessage::Row(row) => {
+                        let cells = (0..row.len())
+                            .map(|cell| row.try_get(cell))
+                            .collect::<Result<Vec<_>, _>>()?;
+                        each(statement, &cells);
+                    }
+                    SimpleQueryMessage::CommandComplete(_) => statement += 1,
+                    // The shape of the rows to come, or something the library learns later.
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Like [`Session::read`], for results that are known to be small: the rows of all statements in order.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, DbError> {
+        let mut rows = Vec::new();
+        self.read(sql, &mut |_, cells| {
+            rows.push(cells.iter().map(|cell| cell.map(str::to_owned)).collect());
+        })?;
+        Ok(rows)
+    }
+
+    /// Runs one statement with bound parameters; their types are asked of the server first.
+    ///
+    /// # Errors
+    /// The statement's, or that a parameter does not fit its type.
+    pub fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        self.call(async |client| client.query(sql, params).await)
+    }
+
+    /// Runs one statement with bound parameters of given types, in one round trip.
+    ///
+    /// # Errors
+    /// As [`Session::query`].
+    pub fn query_typed(
+        &mut self,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, DbError> {
+        self.call(async |client| client.query_typed(sql, params).await)
+    }
+
+    /// Runs one statement with bound parameters and returns how many rows it touched.
+    ///
+    /// # Errors
+    /// As [`Session::query`].
+    pub fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, DbError> {
+        self.call(async |client| client.execute(sql, params).await)
+    }
+
+    /// Asks the server for a sign of life: one round trip that starts no transaction.
+    ///
+    /// # Errors
+    /// That the connection is lost.
+    pub fn check(&mut self) -> Result<(), DbError> {
+        self.call(async |client| client.check_connection().await)
+    }
+
+    /// What the server has said besides its answers since the last call, oldest first.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.line.notices)
+    }
+
+    /// A handle with which another thread can cancel what this session runs.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        self.cancel.clone()
+    }
+
+    /// Whether the connection is known to be gone. An idle session learns it with its next call: see
+    /// [`Session::check`].
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.client.is_none() || self.line.connection.is_none()
+    }
+
+    /// Learns the version and asks the server to notice when we die: a killed client's statement would go on, and
+    /// hold its locks, until its end.
+    fn prepare(&mut self) -> Result<(), DbError> {
+        // Where the platform cannot watch a socket the setting refuses everything but 0; then there is no watching.
+        if let Err(error) = self.run(WATCH_CLIENT)
+            && (error.is_connection_lost() || error.sqlstate() != Some(INVALID_PARAMETER_VALUE))
+        {
+            return Err(error);
+        }
+        let rows = self.rows("SHOW server_version_num")?;
+        let number = rows
+            .first()
+            .and_then(|row| row.first())
+            .and_then(Option::as_deref)
+            .unwrap_or_default();
+        self.server_version = number
+            .parse()
+            .map_err(|_| DbError::protocol(format!("server_version_num is {number:?}")))?;
+        Ok(())
+    }
+
+    fn call<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, DbError> {
+        let Some(client) = &self.client else {
+            return Err(DbError::closed());
+        };
+        let outcome = self.runtime.block_on(self.line.drive(work(client)));
+        if outcome.as_ref().is_err_and(DbError::is_out_of_step) {
+            // The server waits for COPY data that will never come; only hanging up ends that.
+            self.client = None;
+            self.line.connection = None;
+        }
+        outcome
+    }
+}
+
+const INVALID_PARAMETER_VALUE: &str = "22023";
+
+/// Does nothing before version 14, where the setting does not exist, and where somebody has chosen a value.
+const WATCH_CLIENT: &str = "
+SELECT CASE WHEN pg_catalog.current_setting('client_connection_check_interval', true) OPERATOR(pg_catalog.=) '0'
+       THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END";
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Without a client the connection says goodbye, which spares the server's log an "unexpected EOF".
+        self.client = None;
+        if self.line.connection.is_none() || std::thread::panicking() {
+            return;
+        }
+        let goodbye = self.line.finish();
+        self.runtime.block_on(async {
+            // Nothing is lost when the server does not listen any more.
+            let _ = tokio::time::timeout(GOODBYE_TIMEOUT, goodbye).await;
+        });
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Session")
+            .field("server_version", &self.server_version)
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cancels what a session runs, from any thread.
+#[derive(Clone)]
+pub struct CancelHandle(Arc<Cancel>);
+
+struct Cancel {
+    token: CancelToken,
+    connector: Connector,
+}
+
+impl CancelHandle {
+    /// Asks the server, over a connection of its own, to cancel the running statement.
+    ///
+    /// The server does not say whether there was one; the session's own call ends with SQLSTATE 57014 if so.
+    ///
+    /// # Errors
+    /// That the server cannot be reached.
+    pub fn cancel(&self) -> Result<(), DbError> {
+        let request = self.0.token.cancel_query(self.0.connector.clone());
+        runtime()?.block_on(async {
+            match tokio::time::timeout(CANCEL_TIMEOUT, request).await {
+                Ok(outcome) => outcome.map_err(DbError::connecting),
+                Err(_) => Err(DbError::unreachable(
+                    "the cancel request timed out".to_owned(),
+                    None,
+                )),
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for CancelHandle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CancelHandle").finish_non_exhaustive()
+    }
+}
+
+fn runtime() -> Result<Runtime, DbError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| DbError::unreachable("cannot watch sockets".to_owned(), Some(Box::new(error))))
+}
+
+/// The connection's moving part: carries bytes and collects what the server says unasked.
+struct Line {
+    connection: Option<Connection>,
+    notices: Vec<Notice>,
+    /// Why the connection ended, when it told: a caller otherwise hears only "closed".
+    end: Option<tokio_postgres::Error>,
+}
+
+impl Line {
+    const fn new(connection: Connection) -> Self {
+        Self {
+            connection: Some(connection),
+            notices: Vec::new(),
+            end: None,
+        }
+    }
+
+    async fn drive<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, DbError> {
+        // First hear what the server has said since the last call: a farewell explains more than a broken pipe.
+        tokio::task::yield_now().await;
+        let mut work = pin!(work);
+        let outcome = poll_fn(|context| {
+            self.turn(context);
+            work.as_mut().poll(context)
+        });
+        match outcome.await {
+            Ok(value) => Ok(value),
+            Err(error) if error.is_closed() => {
+                Err(self.end.take().map_or_else(DbError::closed, DbError::lost))
+            }
+            Err(error) => Err(DbError::from(error)),
+        }
+    }
+
+    async fn finish(&mut self) {
+        poll_fn(|context| {
+            self.turn(context);
+            if self.connection.is_none() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    fn turn(&mut self, context: &mut Context<'_>) {
+        while let Some(connection) = &mut self.connection {
+            match connection.poll_message(context) {
+                Poll::Pending => return,
+                Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
+                    self.notices.push(Notice::new(&notice))
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(error))) => {
+                    self.end = Some(error);
+                    self.connection = None;
+                }
+                Poll::Ready(None) => self.connection = None,
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! From a [`ConnInfo`] to a connection: which server, which address, encrypted or not, in libpq's order.
+//!
+//! As in libpq a server that cannot be reached leads to the next one, a server that refuses us does not, except when
+//! it is only starting up or not of the kind that is asked for.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use tokio_postgres::config::{ChannelBinding, SslMode as LibrarySslMode, SslNegotiation};
+use tokio_postgres::{Client, Config};
+
+use super::{Connection, DbError, Line};
+use crate::conninfo::{self, ConnInfo, Endpoint, Host, SslMode, TargetSession};
+use crate::tls::Connector;
+
+/// An open connection and what a cancel request needs to follow it.
+pub(super) struct Dialled {
+    pub(super) client: Client,
+    pub(super) connection: Connection,
+    pub(super) connector: Connector,
+}
+
+/// Connects to the first server that can be reached and is of the kind that is asked for.
+pub(super) async fn dial(info: &ConnInfo) -> Result<Dialled, DbError> {
+    let connector = Connector::new(info)
+        .map_err(|error| DbError::unreachable(error.to_string(), Some(Box::new(error))))?;
+    let mut order: Vec<&Endpoint> = info.endpoints().iter().collect();
+    if info.tuning().random_hosts {
+        shuffle(&mut order);
+    }
+    let wanted: &[TargetSession] = match info.tuning().target {
+        TargetSession::PreferStandby => &[TargetSession::Standby, TargetSession::Any],
+        TargetSession::Any => &[TargetSession::Any],
+        TargetSession::ReadWrite => &[TargetSession::ReadWrite],
+        TargetSession::ReadOnly => &[TargetSession::ReadOnly],
+        TargetSession::Primary => &[TargetSession::Primary],
+        TargetSession::Standby => &[TargetSession::Standby],
+    };
+    let mut failures = Vec::new();
+    for target in wanted {
+        failures.clear();
+        for endpoint in &order {
+            match (Attempt {
+                info,
+                endpoint,
+                connector: &connector,
+                target: *target,
+            })
+            .run()
+            .await
+            {
+                Ok(dialled) => return Ok(dialled),
+                Err(error) if goes_on(&error) => failures.push(error),
+                Err(error) => {
+                    failures.push(error);
+                    return Err(DbError::all(failures));
+                }
+            }
+        }
+    }
+    Err(DbError::all(failures))
+}
+
+const CANNOT_CONNECT_NOW: &str = "57P03";
+
+/// Whether another server may do better.
+fn goes_on(error: &DbError) -> bool {
+    error
+        .sqlstate()
+        .is_none_or(|sqlstate| sqlstate == CANNOT_CONNECT_NOW)
+        && !error.is_final()
+}
+
+/// One server, all its addresses.
+struct Attempt<'a> {
+    info: &'a ConnInfo,
+    endpoint: &'a Endpoint,
+    connector: &'a Connector,
+    target: TargetSession,
+}
+
+/// One address of a server.
+#[derive(Debug, Clone)]
+enum Address {
+    Ip(IpAddr),
+    Socket(PathBuf),
+}
+
+impl Attempt<'_> {
+    async fn run(&self) -> Result<Dialled, DbError> {
+        let addresses = self
+            .within_timeout(self.addresses())
+            .await
+            .map_err(|error| error.at(&self.place(None)))?;
+        let mut failures = Vec::new();
+        for address in addresses {
+            let place = self.place(Some(&address));
+            match self
+                .within_timeout(self.reach(&address))
+                .await
+                .map_err(|error| error.at(&place))
+            {
+                Ok(dialled) => return Ok(dialled),
+                Err(error) if goes_on(&error) => failures.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(DbError::all(failures))
+    }
+
+    async fn addresses(&self) -> Result<Vec<Address>, DbError> {
+        let name = match (&self.endpoint.host, self.endpoint.address) {
+            (_, Some(address)) => return Ok(vec![Address::Ip(address)]),
+            (Host::Name(name), None) => name,
+            (Host::Socket(_) | Host::DefaultSocket, None) => {
+                return Ok(self.endpoint.sockets().into_iter().map(Address::Socket).collect());
+            }
+        };
+        let found = tokio::net::lookup_host((name.as_str(), self.endpoint.port))
+            .await
+            .map_err(|error| {
+                DbError::unreachable(
+                    format!("the host name cannot be resolved: {error}"),
+                    Some(Box::new(error)),
+                )
+            })?;
+        let mut addresses: Vec<Address> = found.map(|address| Address::Ip(address.ip())).collect();
+        if self.info.tuning().random_hosts {
+            shuffle(&mut addresses);
+        }
+        Ok(addresses)
+    }
+
+    /// Tries one address with each encryption that `sslmode` allows.
+    async fn reach(&self, address: &Address) -> Result<Dialled, DbError> {
+        use LibrarySslMode::{Disable, Prefer, Require};
+        let mode = match address {
+            Address::Socket(_) => SslMode::Disable,
+            Address::Ip(_) => self.info.tuning().ssl_mode,
+        };
+        match mode {
+            SslMode::Disable => self.once(address, Disable).await,
+            SslMode::Allow => match self.once(address, Disable).await {
+                Err(refusal) if refusal.sqlstate().is_some() => {
+                    // The server's own words are worth more than "it has no TLS either".
+                    self.once(address, Require)
+                        .await
+                        .map_err(|second| second.or_if_no_tls(refusal))
+                }
+                outcome => outcome,
+            },
+            SslMode::Prefer => match self.once(address, Prefer).await {
+                Err(_) if self.connector.was_used() => self.once(address, Disable).await,
+                outcome => outcome,
+            },
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => self.once(address, Require).await,
+        }
+    }
+
+    async fn once(&self, address: &Address, mode: LibrarySslMode) -> Result<Dialled, DbError> {
+        self.connector.reset();
+        let config = self.config(address, mode);
+        let (client, connection) = config
+            .connect(self.connector.clone())
+            .await
+            .map_err(|error| DbError::connecting(error).explain_password(self.info))?;
+        let mut line = Line::new(connection);
+        self.check_target(&client, &mut line).await?;
+        let Some(connection) = line.connection else {
+            return Err(DbError::closed());
+        };
+        Ok(Dialled {
+            client,
+            connection,
+            connector: self.connector.clone(),
+        })
+    }
+
+    fn config(&self, address: &Address, mode: LibrarySslMode) -> Config {
+        let info = self.info;
+        let tuning = info.tuning();
+        let mut config = Config::new();
+        match (address, &self.endpoint.host) {
+            (Address::Socket(directory), _) => {
+                config.host_path(directory);
+            }
+            (Address::Ip(ip), Host::Name(name)) => {
+                config.host(name).hostaddr(*ip);
+            }
+            (Address::Ip(ip), Host::Socket(_) | Host::DefaultSocket) => {
+                config.host(ip.to_string()).hostaddr(*ip);
+            }
+        }
+        config
+            .port(self.endpoint.port)
+            .user(info.user())
+            .dbname(info.database())
+            .ssl_mode(mode)
+            .ssl_negotiation(match tuning.ssl_negotiation {
+                conninfo::SslNegotiation::Postgres => SslNegotiation::Postgres,
+                conninfo::SslNegotiation::Direct => SslNegotiation::Direct,
+            })
+            .channel_binding(match tuning.channel_binding {
+                conninfo::ChannelBinding::Disable => ChannelBinding::Disable,
+                conninfo::ChannelBinding::Prefer => ChannelBinding::Prefer,
+                conninfo::ChannelBinding::Require => ChannelBinding::Require,
+            })
+            .application_name(
+                info.option("application_name")
+                    .or_else(|| info.option("fallback_application_name"))
+                    .unwrap_or("psql-cm"),
+            )
+            .keepalives(tuning.keepalives.enabled);
+        if let Some(password) = info.password(self.endpoint) {
+            config.password(password);
+        }
+        let options = info.server_options();
+        if !options.is_empty() {
+            config.options(options);
+        }
+        if let Some(timeout) = tuning.connect_timeout {
+            config.connect_timeout(timeout);
+        }
+        if let Some(timeout) = tuning.tcp_user_timeout {
+            config.tcp_user_timeout(timeout);
+        }
+        if let Some(idle) = tuning.keepalives.idle {
+            config.keepalives_idle(idle);
+        }
+        if let Some(interval) = tuning.keepalives.interval {
+            config.keepalives_interval(interval);
+        }
+        if let Some(count) = tuning.keepalives.count {
+            config.keepalives_retries(count);
+        }
+        config
+    }
+
+    /// Refuses a server that is not of the kind that `target_session_attrs` asks for.
+    async fn check_target(&self, client: &Client, line: &mut Line) -> Result<(), DbError> {
+        if matches!(self.target, TargetSession::Any | TargetSession::PreferStandby) {
+            return Ok(());
+        }
+        let messages = line.drive(client.simple_query(STATE)).await?;
+        let state = messages.iter().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                Some((row.get(0) == Some("t"), row.get(1) == Some("on")))
+            }
+            _ => None,
+        });
+        let Some((in_recovery, read_only)) = state else {
+            return Err(DbError::unreachable(
+                "the server does not say whether it is a standby".to_owned(),
+                None,
+            ));
+        };
+        let complaint = match self.target {
+            TargetSession::ReadWrite if in_recovery || read_only => "session is read-only",
+            TargetSession::ReadOnly if !in_recovery && !read_only => "session is not read-only",
+            TargetSession::Primary if in_recovery => "server is in hot standby mode",
+            TargetSession::Standby if !in_recovery => "server is not in hot standby mode",
+            _ => return Ok(()),
+        };
+        Err(DbError::unreachable(
+            format!("{complaint}, and target_session_attrs forbids that"),
+            None,
+        ))
+    }
+
+    /// libpq's timeout is for all that one address takes, logging in included.
+    async fn within_timeout<T>(&self, work: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+        let Some(limit) = self.info.tuning().connect_timeout else {
+            return work.await;
+        };
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let late = io::Error::from(io::ErrorKind::TimedOut);
+            Err(DbError::unreachable(
+                "timeout expired (connect_timeout)".to_owned(),
+                Some(Box::new(late)),
+            ))
+        })
+    }
+
+    /// How an error names this server.
+    fn place(&self, address: Option<&Address>) -> String {
+        let port = self.endpoint.port;
+        match (&self.endpoint.host, address) {
+            (_, Some(Address::Socket(directory))) => {
+                format!("cannot connect to socket {}/.s.PGSQL.{port}", directory.display())
+            }
+            (Host::Name(name), Some(Address::Ip(ip))) if *name != ip.to_string() => {
+                format!("cannot connect to {name} ({ip}), port {port}")
+            }
+            (_, Some(Address::Ip(ip))) => format!("cannot connect to {ip}, port {port}"),
+            (Host::Name(name), None) => format!("cannot connect to {name}, port {port}"),
+            (Host::Socket(_) | Host::DefaultSocket, None) => "cannot connect to a socket".to_owned(),
+        }
+    }
+}
+
+const STATE: &str =
+    "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')";
+
+/// Good enough to spread connections; no other randomness is worth a dependency.
+fn shuffle<T>(items: &mut [T]) {
+    for end in (1..items.len()).rev() {
+        let random = RandomState::new().build_hasher().finish();
+        let bound = u64::try_from(end + 1).unwrap_or(u64::MAX);
+        items.swap(end, usize::try_from(random % bound).unwrap_or(0));
+    }
+}

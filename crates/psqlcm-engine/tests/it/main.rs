@@ -1,0 +1,4 @@
+//! Tests of the engine against real servers; one binary, so that it is linked once.
+
+mod servers;
+mod session;
