@@ -11,7 +11,6 @@ mod entry;
 mod evidence;
 mod hash;
 mod home;
-mod quote;
 pub mod sql;
 mod verify;
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::entry::Entry;
 use super::hash::digest;
-use super::quote::{quote_ident, quote_literal};
+use crate::name::{dollar_quote, quote_ident, quote_literal};
 
 /// A column of the ledger's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -321,12 +321,7 @@ fn body_literal(body: &str) -> String {
     if !is_plain {
         return escaped_literal(body);
     }
-    let mut tag = "sql".to_owned();
-    // `$sql` at the end would close with the sign that follows it.
-    while body.contains(&format!("${tag}")) {
-        tag.push('_');
-    }
-    format!("${tag}${body}${tag}$")
+    dollar_quote(body)
 }
 
 fn escaped_literal(body: &str) -> String {
@@ -404,18 +399,17 @@ mod tests {
              VALUES (5, false, '2026-11-23T04:13:05.000000Z', 'O''Neil <o@example.org>', 5, 'run', 'change', \
              '7ed9d7eaefd3a60d3bb77da0e0cb11bc5e5927f80411a5673cbd35c36e7c86ea', 'app', 'owner', '127.0.0.1', 'default', \
              '7000000000000000001/16384', '15.18', '1.0.0', '1:aa', '1:bb',\n\
-             $sql$ALTER TABLE t DROP c;$sql$,\n\
-             $sql$ALTER TABLE t ADD c int;\n$sql$);\n"
+             $$ALTER TABLE t DROP c;$$,\n\
+             $$ALTER TABLE t ADD c int;\n$$);\n"
         );
     }
 
     #[test]
     fn bodies_are_quoted_whatever_is_in_them() {
         for (body, literal) in [
-            ("", "$sql$$sql$"),
-            ("a 'b' \\c :d", "$sql$a 'b' \\c :d$sql$"),
-            ("$sql$", "$sql_$$sql$$sql_$"),
-            ("x$sql", "$sql_$x$sql$sql_$"),
+            ("", "$$$$"),
+            ("a 'b' \\c :d", "$$a 'b' \\c :d$$"),
+            ("x$", "$_$x$$_$"),
             ("a\r\n'\\b\u{8}", "E'a\\r\n''\\\\b\\u0008'"),
         ] {
             assert_eq!(body_literal(body), literal);

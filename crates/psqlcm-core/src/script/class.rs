@@ -1,0 +1,527 @@
+//! Tells from the leading words of a statement whether it can run inside a transaction that is not its own.
+//!
+//! It never looks for meaning: what a DO block, a CALL or a function does is not known here, and what
+//! depends on the catalog (CLUSTER, REINDEX TABLE and REINDEX INDEX refuse a transaction only for
+//! partitioned tables) counts as transactional, so that the server decides. DISCARD ALL does too: the
+//! server refuses it in a transaction, and outside it would take the tool's own session apart.
+
+use super::lexer::{self, Lexer, Token, TokenKind};
+use crate::name::{Ident, QualifiedName};
+use crate::visible;
+
+/// How a statement relates to the transaction it is run in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Runs in any transaction, as far as its words tell.
+    Transactional,
+    /// Begins, ends, divides or alters the transaction itself; the words name the command. `SET
+    /// TRANSACTION` is one; `SET SESSION CHARACTERISTICS` is not, as it is about later transactions.
+    TransactionControl(&'static str),
+    /// The server refuses it inside a transaction block.
+    NonTransactional(NonTransactional),
+    /// `COPY` between a table and the client.
+    Copy(CopyDirection),
+}
+
+/// Which way the data of a COPY go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyDirection {
+    /// The client sends the data.
+    FromStdin,
+    /// The client gets the data.
+    ToStdout,
+}
+
+/// What the server refuses inside a transaction block, in any of PostgreSQL 13 to 18.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NonTransactional {
+    /// `CREATE INDEX CONCURRENTLY`: leaves an invalid index behind when it fails.
+    CreateIndexConcurrently(ConcurrentIndex),
+    /// `DROP INDEX CONCURRENTLY`
+    DropIndexConcurrently,
+    /// `REINDEX ... CONCURRENTLY`: leaves an invalid index behind when it fails.
+    ReindexConcurrently,
+    /// `REINDEX SCHEMA | DATABASE | SYSTEM`: one transaction a table.
+    ReindexMany,
+    /// `ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY`
+    DetachPartitionConcurrently,
+    /// `VACUUM`
+    Vacuum,
+    /// `CLUSTER` without a table
+    ClusterAll,
+    /// `CREATE DATABASE`
+    CreateDatabase,
+    /// `DROP DATABASE`
+    DropDatabase,
+    /// `ALTER DATABASE ... SET TABLESPACE`
+    AlterDatabaseTablespace,
+    /// `CREATE TABLESPACE`
+    CreateTablespace,
+    /// `DROP TABLESPACE`
+    DropTablespace,
+    /// `ALTER SYSTEM`
+    AlterSystem,
+    /// `CREATE SUBSCRIPTION` that makes a replication slot
+    CreateSubscription,
+    /// `ALTER SUBSCRIPTION` that refreshes, or changes `failover` or `two_phase` of its slot
+    AlterSubscription,
+    /// `DROP SUBSCRIPTION`: allowed in a transaction only without a slot, which the words do not tell.
+    DropSubscription,
+}
+
+impl NonTransactional {
+    /// The command in SQL's words.
+    pub fn command(&self) -> &'static str {
+        match self {
+            Self::CreateIndexConcurrently(_) => "CREATE INDEX CONCURRENTLY",
+            Self::DropIndexConcurrently => "DROP INDEX CONCURRENTLY",
+            Self::ReindexConcurrently => "REINDEX CONCURRENTLY",
+            Self::ReindexMany => "REINDEX",
+            Self::DetachPartitionConcurrently => "ALTER TABLE DETACH PARTITION CONCURRENTLY",
+            Self::Vacuum => "VACUUM",
+            Self::ClusterAll => "CLUSTER",
+            Self::CreateDatabase => "CREATE DATABASE",
+            Self::DropDatabase => "DROP DATABASE",
+            Self::AlterDatabaseTablespace => "ALTER DATABASE SET TABLESPACE",
+            Self::CreateTablespace => "CREATE TABLESPACE",
+            Self::DropTablespace => "DROP TABLESPACE",
+            Self::AlterSystem => "ALTER SYSTEM",
+            Self::CreateSubscription => "CREATE SUBSCRIPTION",
+            Self::AlterSubscription => "ALTER SUBSCRIPTION",
+            Self::DropSubscription => "DROP SUBSCRIPTION",
+        }
+    }
+}
+
+/// What `CREATE INDEX CONCURRENTLY` names, to find the invalid index it may leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcurrentIndex {
+    /// The index (it is made in the schema of its table); `None` where the server chooses the name.
+    pub name: Option<Ident>,
+    /// An index of that name may have been there before.
+    pub if_not_exists: bool,
+    /// The table; `None` where the statement is not as expected, and the server will say so.
+    pub table: Option<QualifiedName>,
+}
+
+/// Classifies one statement.
+pub fn classify(statement: &str) -> Class {
+    let mut words = Cursor::new(statement);
+    if let Some(command) = transaction_control(&mut words.clone()) {
+        return Class::TransactionControl(command);
+    }
+    if let Some(command) = non_transactional(&mut words.clone()) {
+        return Class::NonTransactional(command);
+    }
+    copy(&mut words).map_or(Class::Transactional, Class::Copy)
+}
+
+/// A label of one line for progress: the beginning of the statement, at most 60 characters, without
+/// comments, and without the contents of strings, as a string may be a password.
+pub fn label(statement: &str) -> String {
+    const MOST: usize = 60;
+    let mut label = String::new();
+    let mut end_of_last = 0;
+    let mut lexer = Lexer::new(statement, 0);
+    let mut whole = false;
+    while label.chars().count() <= MOST {
+        let Ok(next) = lexer.next_token() else { break };
+        let Some(token) = next else {
+            whole = true;
+            break;
+        };
+        if end_of_last != token.start && !label.is_empty() {
+            label.push(' ');
+        }
+        match token.kind {
+            TokenKind::String => label.push_str("'…'"),
+            TokenKind::DollarString => label.push_str("$$…$$"),
+            _ => label.extend(
+                statement[token.start..token.end]
+                    .chars()
+                    .map(visible::replacement),
+            ),
+        }
+        end_of_last = token.end;
+    }
+    if whole && label.chars().count() <= MOST {
+        return label;
+    }
+    let kept: String = label.chars().take(MOST - 2).collect();
+    format!("{} …", kept.trim_end())
+}
+
+/// Reads one identifier of SQL text, quoted or not, as the server would; `None` for anything else.
+pub fn read_ident(sql: &str) -> Option<Ident> {
+    let mut words = Cursor::new(sql);
+    let ident = words.ident()?;
+    words.peek().is_none().then_some(ident)
+}
+
+fn transaction_control(words: &mut Cursor<'_>) -> Option<&'static str> {
+    for (command, sql) in [
+        ("START TRANSACTION", &["start", "transaction"][..]),
+        ("PREPARE TRANSACTION", &["prepare", "transaction"]),
+        ("COMMIT PREPARED", &["commit", "prepared"]),
+        ("ROLLBACK PREPARED", &["rollback", "prepared"]),
+        ("BEGIN", &["begin"]),
+        ("COMMIT", &["commit"]),
+        ("END", &["end"]),
+        ("ROLLBACK", &["rollback"]),
+        ("ABORT", &["abort"]),
+        ("SAVEPOINT", &["savepoint"]),
+        ("RELEASE", &["release"]),
+    ] {
+        if words.take_all(sql) {
+            return Some(command);
+        }
+    }
+    // The settings behind SET TRANSACTION have names of their own.
+    if !words.take("set") {
+        return None;
+    }
+    let _ = words.take("local") || words.take("session");
+    let transaction = [
+        "transaction",
+        "transaction_isolation",
+        "transaction_read_only",
+        "transaction_deferrable",
+    ];
+    transaction
+        .iter()
+        .any(|name| words.take(name))
+        .then_some("SET TRANSACTION")
+}
+
+fn non_transactional(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    let verb = words.word()?;
+    match verb.as_str() {
+        "create" => create(words),
+        "drop" => drop(words),
+        "alter" => alter(words),
+        "reindex" => reindex(words),
+        "vacuum" => Some(NonTransactional::Vacuum),
+        "cluster" => {
+            let _ = words.take("verbose") || words.options().is_some();
+            words.peek().is_none().then_some(NonTransactional::ClusterAll)
+        }
+        _ => None,
+    }
+}
+
+fn create(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    if words.take("database") {
+        return Some(NonTransactional::CreateDatabase);
+    }
+    if words.take("tablespace") {
+        return Some(NonTransactional::CreateTablespace);
+    }
+    if words.take("subscription") {
+        return create_subscription(words);
+    }
+    words.take("unique");
+    words.take_all(&["index", "concurrently"]).then(|| {
+        let if_not_exists = words.take_all(&["if", "not", "exists"]);
+        let name = if words.is_at("on") { None } else { words.ident() };
+        let on = words.take("on");
+        words.take("only");
+        let table = if on { words.qualified_name() } else { None };
+        NonTransactional::CreateIndexConcurrently(ConcurrentIndex {
+            name,
+            if_not_exists,
+            table,
+        })
+    })
+}
+
+fn create_subscription(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    let options = words.options_after_with();
+    let is_off = |name| {
+        options
+            .iter()
+            .any(|option| option.name == name && option.value == Some(false))
+    };
+    (!is_off("create_slot") && !is_off("connect")).then_some(NonTransactional::CreateSubscription)
+}
+
+fn drop(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    match words.word()?.as_str() {
+        "database" => Some(NonTransactional::DropDatabase),
+        "tablespace" => Some(NonTransactional::DropTablespace),
+        "subscription" => Some(NonTransactional::DropSubscription),
+        "index" => words
+            .take("concurrently")
+            .then_some(NonTransactional::DropIndexConcurrently),
+        _ => None,
+    }
+}
+
+fn alter(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    match words.word()?.as_str() {
+        "system" => Some(NonTransactional::AlterSystem),
+        "database" => {
+            words.ident()?;
+            words
+                .take_all(&["set", "tablespace"])
+                .then_some(NonTransactional::AlterDatabaseTablespace)
+        }
+        "subscription" => alter_subscription(words),
+        "table" => detach_partition(words),
+        _ => None,
+    }
+}
+
+fn alter_subscription(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    words.ident()?;
+    let verb = words.word()?;
+    let refuses = match verb.as_str() {
+        "refresh" => true,
+        "set" | "add" | "drop" if words.take("publication") => {
+            let options = words.options_after_with();
+            !options
+                .iter()
+                .any(|option| option.name == "refresh" && option.value == Some(false))
+        }
+        "set" => {
+            let options = words.options().unwrap_or_default();
+            options
+                .iter()
+                .any(|option| matches!(option.name.as_str(), "failover" | "two_phase"))
+        }
+        _ => false,
+    };
+    refuses.then_some(NonTransactional::AlterSubscription)
+}
+
+fn detach_partition(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    words.take_all(&["if", "exists"]);
+    words.take("only");
+    words.qualified_name()?;
+    words.take_symbol(b'*');
+    if !words.take_all(&["detach", "partition"]) {
+        return None;
+    }
+    words.qualified_name()?;
+    words
+        .take("concurrently")
+        .then_some(NonTransactional::DetachPartitionConcurrently)
+}
+
+fn reindex(words: &mut Cursor<'_>) -> Option<NonTransactional> {
+    let options = words.options().unwrap_or_default();
+    let what = words.word()?;
+    // As everywhere in PostgreSQL, the last of several equal options counts.
+    let option = options.iter().rfind(|option| option.name == "concurrently");
+    if words.take("concurrently") || option.is_some_and(|option| option.value != Some(false)) {
+        return Some(NonTransactional::ReindexConcurrently);
+    }
+    matches!(what.as_str(), "schema" | "database" | "system").then_some(NonTransactional::ReindexMany)
+}
+
+/// The server takes STDIN and STDOUT for the same: "the client"; FROM and TO give the direction.
+fn copy(words: &mut Cursor<'_>) -> Option<CopyDirection> {
+    if !words.take("copy") {
+        return None;
+    }
+    if words.is_at_symbol(b'(') {
+        words.skip_parentheses();
+    } else {
+        let _ = words.take("binary");
+        words.qualified_name()?;
+        words.skip_parentheses();
+    }
+    let direction = match words.word()?.as_str() {
+        "from" => CopyDirection::FromStdin,
+        "to" => CopyDirection::ToStdout,
+        _ => return None,
+    };
+    (words.take("stdin") || words.take("stdout")).then_some(direction)
+}
+
+/// One entry of a parenthesized list of options.
+struct OptionEntry {
+    name: String,
+    /// As a boolean, where it reads as one; an option without a value is on.
+    value: Option<bool>,
+}
+
+/// Walks over the tokens of a statement; what cannot be read ends it, and the server will name the error.
+#[derive(Clone)]
+struct Cursor<'a> {
+    text: &'a str,
+    lexer: Lexer<'a>,
+    ahead: Option<Token>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut cursor = Cursor {
+            text,
+            lexer: Lexer::new(text, 0),
+            ahead: None,
+        };
+        cursor.advance();
+        cursor
+    }
+
+    fn peek(&self) -> Option<Token> {
+        self.ahead
+    }
+
+    fn advance(&mut self) -> Option<Token> {
+        let token = self.ahead;
+        self.ahead = self.lexer.next_token().unwrap_or(None);
+        token
+    }
+
+    fn is_at(&self, keyword: &str) -> bool {
+        self.ahead.is_some_and(|token| {
+            token.kind == TokenKind::Word && self.text[token.start..token.end].eq_ignore_ascii_case(keyword)
+        })
+    }
+
+    fn is_at_symbol(&self, symbol: u8) -> bool {
+        self.ahead
+            .is_some_and(|token| token.kind == TokenKind::Symbol(symbol))
+    }
+
+    fn take(&mut self, keyword: &str) -> bool {
+        let found = self.is_at(keyword);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    /// All of them or none.
+    fn take_all(&mut self, keywords: &[&str]) -> bool {
+        let mut ahead = self.clone();
+        let found = keywords.iter().all(|keyword| ahead.take(keyword));
+        if found {
+            *self = ahead;
+        }
+        found
+    }
+
+    fn take_symbol(&mut self, symbol: u8) -> bool {
+        let found = self.is_at_symbol(symbol);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    /// An unquoted word, in lower case.
+    fn word(&mut self) -> Option<String> {
+        let token = self.ahead.filter(|token| token.kind == TokenKind::Word)?;
+        self.advance();
+        Some(self.text[token.start..token.end].to_ascii_lowercase())
+    }
+
+    fn ident(&mut self) -> Option<Ident> {
+        let token = self.ahead?;
+        let is_ident = matches!(
+            token.kind,
+            TokenKind::Word | TokenKind::QuotedIdent | TokenKind::UnicodeIdent
+        );
+        if !is_ident {
+            return None;
+        }
+        self.advance();
+        let escape = if token.kind == TokenKind::UnicodeIdent {
+            self.unicode_escape()?
+        } else {
+            '\\'
+        };
+        Ident::new(lexer::ident_name(self.text, token, escape)?).ok()
+    }
+
+    /// `UESCAPE 'c'` after a `U&""` identifier.
+    fn unicode_escape(&mut self) -> Option<char> {
+        if !self.take("uescape") {
+            return Some('\\');
+        }
+        let token = self.advance().filter(|token| token.kind == TokenKind::String)?;
+        let mut inside = self.text[token.start..token.end]
+            .strip_prefix('\'')?
+            .strip_suffix('\'')?
+            .chars();
+        inside.next().filter(|_| inside.next().is_none())
+    }
+
+    /// A name with its schema; of three parts the first is the database, which can only be the own one.
+    fn qualified_name(&mut self) -> Option<QualifiedName> {
+        let mut schema = None;
+        let mut name = self.ident()?;
+        while self.take_symbol(b'.') {
+            schema = Some(name);
+            name = self.ident()?;
+        }
+        Some(QualifiedName { schema, name })
+    }
+
+    /// Goes past a parenthesized list, if one is here.
+    fn skip_parentheses(&mut self) {
+        let mut depth = 0_u32;
+        loop {
+            match self.ahead.map(|token| token.kind) {
+                Some(TokenKind::Symbol(b'(')) => depth += 1,
+                Some(TokenKind::Symbol(b')')) => depth = depth.saturating_sub(1),
+                None => return,
+                _ => {}
+            }
+            if depth == 0 && !self.is_at_symbol(b')') {
+                return;
+            }
+            self.advance();
+            if depth == 0 {
+                return;
+            }
+        }
+    }
+
+    /// The options of the list that follows the first WITH, which is a reserved word.
+    fn options_after_with(&mut self) -> Vec<OptionEntry> {
+        while self.ahead.is_some() && !self.take("with") {
+            self.advance();
+        }
+        self.options().unwrap_or_default()
+    }
+
+    /// `( name [[=] value] [, ...] )`
+    fn options(&mut self) -> Option<Vec<OptionEntry>> {
+        if !self.take_symbol(b'(') {
+            return None;
+        }
+        let mut options = Vec::new();
+        while let Some(name) = self.ident() {
+            self.take_symbol(b'=');
+            let value = self.option_value();
+            options.push(OptionEntry {
+                name: name.into_string(),
+                value,
+            });
+            if !self.take_symbol(b',') {
+                break;
+            }
+        }
+        self.take_symbol(b')');
+        Some(options)
+    }
+
+    /// Reads a value as the server's `defGetBoolean` does.
+    fn option_value(&mut self) -> Option<bool> {
+        if self.is_at_symbol(b',') || self.is_at_symbol(b')') {
+            return Some(true);
+        }
+        let token = self.advance()?;
+        let value = self.text[token.start..token.end]
+            .trim_matches('\'')
+            .to_ascii_lowercase();
+        match value.as_str() {
+            "true" | "on" | "1" => Some(true),
+            "false" | "off" | "0" => Some(false),
+            _ => None,
+        }
+    }
+}

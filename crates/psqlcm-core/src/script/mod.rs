@@ -1,0 +1,411 @@
+//! Splits a script into statements by psql's lexer rules, and tells from their first words what they are.
+//!
+//! It does not parse SQL, expand psql variables or run psql commands, and it never changes a text: every
+//! statement is a slice of the script, so that what is recorded is what was written. It expects
+//! `standard_conforming_strings` to be on.
+
+mod class;
+mod lexer;
+
+use std::ops::Range;
+
+pub use class::{Class, ConcurrentIndex, CopyDirection, NonTransactional, classify, label, read_ident};
+
+use lexer::{LexError, LexErrorKind, Lexer, Token, TokenKind};
+
+/// One statement of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement<'a> {
+    /// The statement itself, without its semicolon and without what stands before its first word.
+    pub text: &'a str,
+    /// Byte offset of `text` in the script.
+    pub offset: usize,
+    /// The bytes of the script that belong to the statement: comments before it, its semicolon, the data
+    /// of COPY and their end mark. The spans of a script follow one another without a gap.
+    pub span: Range<usize>,
+    /// The line on which `text` starts, from 1.
+    pub line: u32,
+    /// What it is for whoever runs it.
+    pub kind: StatementKind<'a>,
+}
+
+/// What a statement is for whoever runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementKind<'a> {
+    /// SQL for the server.
+    Sql,
+    /// A psql command, `\connect ...`, to the end of its line.
+    MetaCommand,
+    /// `COPY ... FROM stdin` and its data.
+    CopyData {
+        /// The lines after the statement's line, up to the line `\.`, which is not part of it.
+        data: &'a str,
+    },
+}
+
+/// Why a script cannot be split.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {kind}")]
+pub struct SplitError {
+    /// The line of `offset`, from 1.
+    pub line: u32,
+    /// Byte offset in the script of what the error is about: the opening quote, not the end of the text.
+    pub offset: usize,
+    /// What is wrong there.
+    pub kind: SplitErrorKind,
+}
+
+/// What is wrong with a script that cannot be split.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SplitErrorKind {
+    /// A string without its closing quote.
+    #[error("the string opened here is not closed")]
+    UnterminatedString,
+    /// A quoted identifier without its closing quote.
+    #[error("the quoted identifier opened here is not closed")]
+    UnterminatedIdentifier,
+    /// A dollar-quoted string whose tag does not come again.
+    #[error("the dollar quote {tag} opened here is not closed")]
+    UnterminatedDollarQuote {
+        /// The tag with its dollar signs.
+        tag: String,
+    },
+    /// A block comment (they nest) that is not closed.
+    #[error("the comment opened here is not closed")]
+    UnterminatedComment,
+    /// A parenthesis that is not closed: all that follows would be one statement.
+    #[error("the parenthesis opened here is not closed")]
+    UnclosedParenthesis,
+    /// A function body BEGIN ATOMIC without its END.
+    #[error("BEGIN ATOMIC has no END")]
+    UnclosedAtomicBody,
+    /// Data of COPY that the script ends in.
+    #[error("the data of this COPY do not end with a line \\.")]
+    UnterminatedCopyData,
+    /// Something that stands on the line of a COPY after its semicolon; psql runs it after the data.
+    #[error("the data of COPY begin on the next line; nothing may follow COPY on its own line")]
+    TextAfterCopy,
+    /// A backslash inside a statement: a psql command there acts on what psql has read so far.
+    #[error("{command} is a psql command inside a statement")]
+    MetaCommandInStatement {
+        /// The command, as far as its name goes.
+        command: String,
+    },
+    /// A line that git left for a person to resolve.
+    #[error("merge conflict not resolved: {mark}")]
+    ConflictMark {
+        /// The mark at the beginning of the line.
+        mark: &'static str,
+    },
+    /// PostgreSQL would see the text end here.
+    #[error("the script contains a NUL byte")]
+    Nul,
+}
+
+/// Splits a script into its statements, in their order; comments alone are no statement.
+///
+/// Follows psql, except where psql itself misreads what the server reads rightly: `BEGIN` opens a body
+/// only before `ATOMIC`, and an `E''` string continued on the next line keeps its escapes. A `\;` outside
+/// parentheses ends a statement as `;` does (psql would send both in one message).
+///
+/// # Errors
+///
+/// What is opened and not closed, merge conflict marks, and psql commands inside a statement.
+pub fn split(text: &str) -> Result<Vec<Statement<'_>>, SplitError> {
+    let splitter = Splitter::new(text);
+    match text.find('\0') {
+        Some(offset) => Err(splitter.lines.error(offset, SplitErrorKind::Nul)),
+        None => splitter.run(),
+    }
+}
+
+/// psql and editors on Windows put one before the first statement.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+struct Splitter<'a> {
+    text: &'a str,
+    lexer: Lexer<'a>,
+    lines: Lines<'a>,
+    statements: Vec<Statement<'a>>,
+    /// Where the span of the statement being read begins.
+    span_start: usize,
+}
+
+impl<'a> Splitter<'a> {
+    fn new(text: &'a str) -> Self {
+        let start = if text.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK.len()
+        } else {
+            0
+        };
+        Splitter {
+            text,
+            lexer: Lexer::new(text, start),
+            lines: Lines {
+                text,
+                counted_to: 0,
+                line: 1,
+            },
+            statements: Vec::new(),
+            span_start: start,
+        }
+    }
+
+    fn run(mut self) -> Result<Vec<Statement<'a>>, SplitError> {
+        while let Some(first) = self.next_token()? {
+            match first.kind {
+                TokenKind::Backslash if self.is_escaped_semicolon(first) => self.lexer.seek(first.end + 1),
+                TokenKind::Backslash => self.meta_command(first),
+                TokenKind::Symbol(b';') => {}
+                _ => self.sql(first)?,
+            }
+        }
+        Ok(self.statements)
+    }
+
+    fn next_token(&mut self) -> Result<Option<Token>, SplitError> {
+        self.lexer
+            .next_token()
+            .map_err(|error| self.lines.error(error.offset, error.into()))
+    }
+
+    fn meta_command(&mut self, backslash: Token) {
+        let (line_end, next_line) = lexer::line_end(self.text, backslash.start);
+        let range = lexer::trim_range(self.text, backslash.start..line_end);
+        self.push(range, next_line, StatementKind::MetaCommand);
+        self.lexer.seek(next_line);
+    }
+
+    /// Reads to the semicolon that ends the statement, or to the end of the text.
+    fn sql(&mut self, first: Token) -> Result<(), SplitError> {
+        let mut nesting = Nesting::default();
+        let mut last = first;
+        let mut next = Some(first);
+        while let Some(token) = next {
+            match token.kind {
+                TokenKind::Symbol(b';') if nesting.is_flat() => break,
+                TokenKind::Backslash if nesting.is_flat() && self.is_escaped_semicolon(token) => {
+                    self.lexer.seek(token.end + 1);
+                    break;
+                }
+                TokenKind::Backslash => return Err(self.command_in_statement(token)),
+                _ => {}
+            }
+            nesting.see(self.text, token);
+            last = token;
+            next = self.next_token()?;
+        }
+        if let Some((offset, kind)) = nesting.unclosed() {
+            return Err(self.lines.error(offset, kind));
+        }
+        let range = first.start..last.end;
+        if class::classify(&self.text[range.clone()]) == Class::Copy(CopyDirection::FromStdin) {
+            return self.copy_data(range);
+        }
+        self.push(range, self.lexer.position(), StatementKind::Sql);
+        Ok(())
+    }
+
+    /// The data begin on the line after the one on which the statement ended.
+    fn copy_data(&mut self, range: Range<usize>) -> Result<(), SplitError> {
+        let (statement_line_end, data_start) = lexer::line_end(self.text, self.lexer.position());
+        let mut rest = Lexer::new(&self.text[..statement_line_end], self.lexer.position());
+        let follows = rest
+            .next_token()
+            .map_err(|error| self.lines.error(error.offset, error.into()))?;
+        if let Some(token) = follows {
+            return Err(self.lines.error(token.start, SplitErrorKind::TextAfterCopy));
+        }
+        let mut at = data_start;
+        while at < self.text.len() {
+            let (line_end, next_line) = lexer::line_end(self.text, at);
+            if self.text[at..line_end].trim_end_matches('\r') == "\\." {
+                let data = &self.text[data_start..at];
+                self.push(range, next_line, StatementKind::CopyData { data });
+                self.lexer.seek(next_line);
+                return Ok(());
+            }
+            at = next_line;
+        }
+        Err(self
+            .lines
+            .error(range.start, SplitErrorKind::UnterminatedCopyData))
+    }
+
+    fn push(&mut self, range: Range<usize>, span_end: usize, kind: StatementKind<'a>) {
+        self.statements.push(Statement {
+            text: &self.text[range.clone()],
+            offset: range.start,
+            span: self.span_start..span_end,
+            line: self.lines.at(range.start),
+            kind,
+        });
+        self.span_start = span_end;
+    }
+
+    fn is_escaped_semicolon(&self, backslash: Token) -> bool {
+        self.text.as_bytes().get(backslash.end) == Some(&b';')
+    }
+
+    fn command_in_statement(&self, backslash: Token) -> SplitError {
+        let name = self.text[backslash.end..].chars();
+        let name: String = name
+            .take_while(|c| !c.is_whitespace() && *c != '\\')
+            .take(32)
+            .collect();
+        let kind = SplitErrorKind::MetaCommandInStatement {
+            command: format!("\\{name}"),
+        };
+        self.lines.error(backslash.start, kind)
+    }
+}
+
+impl From<LexError> for SplitErrorKind {
+    fn from(error: LexError) -> Self {
+        match error.kind {
+            LexErrorKind::String => SplitErrorKind::UnterminatedString,
+            LexErrorKind::QuotedIdent => SplitErrorKind::UnterminatedIdentifier,
+            LexErrorKind::DollarString { tag } => SplitErrorKind::UnterminatedDollarQuote { tag },
+            LexErrorKind::Comment => SplitErrorKind::UnterminatedComment,
+            LexErrorKind::ConflictMark { mark } => SplitErrorKind::ConflictMark { mark },
+        }
+    }
+}
+
+/// Counts lines forward, so that a script of many statements is counted once.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    text: &'a str,
+    counted_to: usize,
+    line: u32,
+}
+
+impl Lines<'_> {
+    /// The line of an offset; offsets must not go back.
+    fn at(&mut self, offset: usize) -> u32 {
+        let passed = &self.text.as_bytes()[self.counted_to..offset];
+        let breaks = passed.iter().filter(|&&b| b == b'\n').count();
+        self.line = self
+            .line
+            .saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+        self.counted_to = offset;
+        self.line
+    }
+
+    /// An error there; it ends the splitting, so the count itself need not move.
+    fn error(mut self, offset: usize, kind: SplitErrorKind) -> SplitError {
+        SplitError {
+            line: self.at(offset),
+            offset,
+            kind,
+        }
+    }
+}
+
+/// What a semicolon may be inside of without ending the statement.
+#[derive(Default)]
+struct Nesting {
+    parentheses: u32,
+    outermost_parenthesis: usize,
+    atomic: AtomicBody,
+}
+
+impl Nesting {
+    fn is_flat(&self) -> bool {
+        self.parentheses == 0 && self.atomic.depth == 0
+    }
+
+    fn see(&mut self, text: &str, token: Token) {
+        match token.kind {
+            TokenKind::Symbol(b'(') => {
+                if self.parentheses == 0 {
+                    self.outermost_parenthesis = token.start;
+                }
+                self.parentheses += 1;
+            }
+            TokenKind::Symbol(b')') => self.parentheses = self.parentheses.saturating_sub(1),
+            _ => {}
+        }
+        if self.parentheses == 0 {
+            self.atomic.see(text, token);
+        }
+    }
+
+    fn unclosed(&self) -> Option<(usize, SplitErrorKind)> {
+        if self.parentheses > 0 {
+            return Some((self.outermost_parenthesis, SplitErrorKind::UnclosedParenthesis));
+        }
+        (self.atomic.depth > 0).then_some((self.atomic.start, SplitErrorKind::UnclosedAtomicBody))
+    }
+}
+
+/// Follows `CREATE [OR REPLACE] {FUNCTION|PROCEDURE} ... BEGIN ATOMIC ... [CASE ... END] ... END`.
+#[derive(Default)]
+struct AtomicBody {
+    head: RoutineHead,
+    /// BEGIN and CASE that wait for their END.
+    depth: u32,
+    /// Where BEGIN stands.
+    start: usize,
+    /// What the token before was.
+    previous: Previous,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum RoutineHead {
+    #[default]
+    Nothing,
+    Create,
+    CreateOr,
+    CreateOrReplace,
+    Routine,
+    Other,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Previous {
+    #[default]
+    Other,
+    Begin(usize),
+    /// After `AS` or a dot even a reserved word is a name.
+    Naming,
+}
+
+impl AtomicBody {
+    fn see(&mut self, text: &str, token: Token) {
+        let word = if token.kind == TokenKind::Word {
+            &text[token.start..token.end]
+        } else {
+            ""
+        };
+        let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+        if self.head != RoutineHead::Routine {
+            self.head = match self.head {
+                RoutineHead::Nothing if is("create") => RoutineHead::Create,
+                RoutineHead::Create if is("or") => RoutineHead::CreateOr,
+                RoutineHead::CreateOr if is("replace") => RoutineHead::CreateOrReplace,
+                RoutineHead::Create | RoutineHead::CreateOrReplace if is("function") || is("procedure") => {
+                    RoutineHead::Routine
+                }
+                _ => RoutineHead::Other,
+            };
+            return;
+        }
+        match self.previous {
+            Previous::Begin(start) if self.depth == 0 && is("atomic") => {
+                self.depth = 1;
+                self.start = start;
+            }
+            Previous::Naming => {}
+            _ if self.depth > 0 && is("case") => self.depth += 1,
+            _ if self.depth > 0 && is("end") => self.depth -= 1,
+            _ => {}
+        }
+        self.previous = match token.kind {
+            TokenKind::Word if is("begin") => Previous::Begin(token.start),
+            TokenKind::Word if is("as") => Previous::Naming,
+            TokenKind::Symbol(b'.') => Previous::Naming,
+            _ => Previous::Other,
+        };
+    }
+}
