@@ -1,5 +1,6 @@
 //! The effects of psql-cm.
 
 pub mod conninfo;
+pub mod ledger;
 pub mod session;
 mod tls;
