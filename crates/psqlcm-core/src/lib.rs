@@ -8,6 +8,7 @@ pub mod file_name;
 pub mod fingerprint;
 mod graph;
 pub mod kinds;
+pub mod ledger;
 pub mod name;
 pub mod plan;
 pub mod privileges;

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod config;
 pub mod conninfo;
 pub mod interrupt;
+pub mod ledger;
 pub mod server;
 pub mod session;
 mod tls;

@@ -1,0 +1,2 @@
+DROP TABLE :"schema".:"table";
+DROP FUNCTION IF EXISTS :"schema".:"guard"();
