@@ -57,9 +57,33 @@ pub fn cycles(graph: &Graph) -> Vec<Vec<usize>> {
     found
 }
 
+/// The nodes of a graph without cycles, each after those it points to.
+pub fn needed_first(graph: &Graph) -> Vec<usize> {
+    let mut order = Vec::with_capacity(graph.len());
+    let mut seen = vec![false; graph.len()];
+    for root in 0..graph.len() {
+        let mut calls = vec![(root, 0)];
+        while let Some((node, edge)) = calls.pop() {
+            if edge == 0 && std::mem::replace(&mut seen[node], true) {
+                continue;
+            }
+            match graph[node].get(edge) {
+                Some(&to) => calls.extend([(node, edge + 1), (to, 0)]),
+                None => order.push(node),
+            }
+        }
+    }
+    order
+}
+
 #[cfg(test)]
 mod tests {
-    use super::cycles;
+    use super::{cycles, needed_first};
+
+    #[test]
+    fn what_is_needed_comes_first() {
+        assert_eq!(needed_first(&vec![vec![2, 1], vec![2], vec![], vec![0]]), [2, 1, 0, 3]);
+    }
 
     #[test]
     fn finds_components_and_only_those() {

@@ -4,8 +4,7 @@
 //! TABLE) where that closes no cycle; where it would, they get a statement of their own (a default after the
 //! function it calls). What cannot be taken apart is an error that names the cycle.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 
 use crate::fact::{Fact, FactId};
 use crate::graph::{self, Graph};
@@ -50,9 +49,42 @@ impl<'a> Group<'a> {
 pub struct Step {
     /// The fact that gives the step its name.
     pub id: FactId,
+    /// When it comes, for sorting steps of several plans into one another.
+    pub place: Place,
     /// Its statements in order, each without the final semicolon; empty where PostgreSQL makes the fact along
     /// with another.
     pub statements: Vec<String>,
+}
+
+/// When a step comes: first the pass, then the kind. What would change later steps comes after all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(u32);
+
+impl Place {
+    /// How many places a pass has; more than there are kinds.
+    const PASS: u32 = 100;
+    /// What comes last.
+    const LATE: u32 = 1_000_000 * Self::PASS;
+
+    fn new(id: &FactId, pass: u32) -> Self {
+        let kind = id.kind().kind();
+        Self(if kind.late { Self::LATE } else { pass * Self::PASS } + id.kind() as u32)
+    }
+
+    /// The place of something of which only the kind is known.
+    pub fn of_kind(kind: KindId) -> Self {
+        Self(kind as u32)
+    }
+
+    /// The place as a number to be kept.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The place that was kept as that number.
+    pub fn from_number(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 /// Why there is no plan.
@@ -81,11 +113,11 @@ pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
             members[head].push(fact);
         }
     }
-    let step = |head: usize| {
+    let step = |(head, pass): (usize, u32)| {
         let (id, fact) = builder.facts[head];
         let members = members[head].iter().map(|&at| builder.facts[at]).collect();
         let group = Group { id, fact, members, snapshot };
-        Step { id: id.clone(), statements: (id.kind().kind().create)(&group) }
+        Step { id: id.clone(), place: Place::new(id, pass), statements: (id.kind().kind().create)(&group) }
     };
     Ok(order.into_iter().map(step).collect())
 }
@@ -176,43 +208,23 @@ impl<'a> Builder<'a> {
         any
     }
 
-    /// Kahn's algorithm with a heap: of all that is ready, the first in natural order.
-    fn sort(&self, heads: &[usize], graph: &Graph) -> Vec<usize> {
-        let mut waiting: Vec<usize> = graph.iter().map(Vec::len).collect();
-        let mut blocks: Vec<Vec<usize>> = vec![Vec::new(); graph.len()];
-        for (at, needed) in graph.iter().enumerate() {
-            for &to in needed {
-                blocks[to].push(at);
-            }
+    /// The groups in order, each with its pass.
+    ///
+    /// A pass goes through the kinds in their natural order; what needs something of a later kind, or of its
+    /// own, waits for the next pass. The order hardly moves when one object changes, as it would if it were
+    /// counted from the start.
+    fn sort(&self, heads: &[usize], graph: &Graph) -> Vec<(usize, u32)> {
+        let kind = |at: usize| self.facts[at].0.kind();
+        let mut passes = vec![0; graph.len()];
+        for at in graph::needed_first(graph) {
+            let after = |&to: &usize| if kind(to) < kind(at) { passes[to] } else { passes[to] + 1 };
+            passes[at] = graph[at].iter().map(after).max().unwrap_or_default();
         }
-        let rank = self.ranks();
-        let ready = (0..graph.len()).filter(|&at| heads[at] == at && waiting[at] == 0);
-        let mut heap: BinaryHeap<_> = ready.map(|at| Reverse((rank[at], at))).collect();
-        let mut order = Vec::with_capacity(graph.len());
-        while let Some(Reverse((_, at))) = heap.pop() {
-            order.push(at);
-            for &blocked in &blocks[at] {
-                waiting[blocked] -= 1;
-                if waiting[blocked] == 0 {
-                    heap.push(Reverse((rank[blocked], blocked)));
-                }
-            }
-        }
-        order
-    }
-
-    /// The place of each fact in the natural order of a script: by kind, then by what it hangs on, then in
-    /// stored order, then by name.
-    fn ranks(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.facts.len()).collect();
+        let mut order: Vec<usize> = (0..graph.len()).filter(|&at| heads[at] == at).collect();
         order.sort_by_cached_key(|&at| {
             let (id, fact) = self.facts[at];
-            (id.kind(), id.parent(), position(fact), at)
+            (Place::new(id, passes[at]), id.parent(), position(fact), at)
         });
-        let mut ranks = vec![0; order.len()];
-        for (rank, at) in order.into_iter().enumerate() {
-            ranks[at] = rank;
-        }
-        ranks
+        order.into_iter().map(|at| (at, passes[at])).collect()
     }
 }

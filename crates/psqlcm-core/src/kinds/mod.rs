@@ -69,8 +69,8 @@ kinds! {
     Owner => owner,
     Comment => comment,
     Setting => setting,
-    Population => population,
     Grant => grant,
+    Population => population,
     DefaultPrivilege => default_privilege,
 }
 
@@ -82,6 +82,8 @@ pub struct Kind {
     pub folder: Option<&'static str>,
     /// Whether it is said of any object (a comment, a grant) rather than being a part of one.
     pub satellite: bool,
+    /// Whether making it would change or need what is made after it, so that it comes last of all.
+    pub late: bool,
     /// Every attribute a fact of this kind can have.
     pub attributes: &'static [Attribute],
     /// How it is read from the catalog; empty for kinds that others read along.

@@ -10,6 +10,7 @@ pub(super) const PART: Kind = Kind {
     name: "",
     folder: None,
     satellite: false,
+    late: false,
     attributes: &[],
     reads: &[],
     display,

@@ -11,6 +11,7 @@ use crate::read::{Cells, ReadError, Reader, columns, oid};
 pub(super) static KIND: Kind = Kind {
     name: "default privilege",
     satellite: true,
+    late: true,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::DefaultAcl, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     display: |id| {

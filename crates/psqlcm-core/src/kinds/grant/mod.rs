@@ -9,6 +9,7 @@ use crate::plan::Group;
 pub(super) static KIND: Kind = Kind {
     name: "grant",
     satellite: true,
+    late: true,
     attributes: ATTRIBUTES,
     display: |id| {
         let object = id.parent().map(ToString::to_string).unwrap_or_default();

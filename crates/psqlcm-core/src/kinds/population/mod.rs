@@ -7,6 +7,7 @@ use crate::plan::Group;
 pub(super) static KIND: Kind = Kind {
     name: "population",
     satellite: true,
+    late: true,
     display: |id| format!("population of materialized view {}", shared::parent_path(id)),
     create,
     cases: include_str!("cases.md"),
