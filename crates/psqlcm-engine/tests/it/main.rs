@@ -1,4 +1,6 @@
 //! Tests of the engine against real servers; one binary, so that it is linked once.
 
+mod cluster;
+mod connect;
 mod servers;
 mod session;
