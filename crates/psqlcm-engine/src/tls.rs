@@ -3,6 +3,7 @@
 //! Reads certificate files when a connection is made. It decides nothing about falling back: that is the dialler's.
 
 mod verify;
+mod version1;
 
 use std::convert::Infallible;
 use std::io;
@@ -15,6 +16,7 @@ use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -149,12 +151,17 @@ fn provider() -> Arc<CryptoProvider> {
 fn config(certificates: &Certificates, mode: SslMode) -> Result<ClientConfig, TlsError> {
     let provider = provider();
     let verifier = Verifier::new(trust(certificates, mode)?, &provider)?;
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions(certificates))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match client_certificate(certificates)? {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        Some((chain, key)) => {
+            // Not `with_client_auth_cert`: it cannot read certificates of version 1, which many clients have. The
+            // server compares the certificate with the key anyway.
+            let key = provider.key_provider.load_private_key(key)?;
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
+        }
         None => builder.with_no_client_auth(),
     };
     config.enable_sni = certificates.sends_name;

@@ -1,8 +1,8 @@
 //! Whether a server's certificate is good enough, by libpq's (that is, OpenSSL's) measure.
 //!
-//! rustls follows the rules for the public web. Two things that PostgreSQL's own documentation tells people to make
-//! break those rules and are accepted here as libpq accepts them: a self-signed certificate that is its own root, and
-//! a certificate that names its host in the common name only.
+//! rustls follows the rules for the public web. Three things that PostgreSQL's own documentation tells people to make
+//! break those rules and are accepted here as libpq accepts them: a self-signed certificate that is its own root, a
+//! certificate that names its host in the common name only, and one of X.509 version 1.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,8 +12,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
 };
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
+};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use x509_cert::Certificate;
@@ -21,6 +24,8 @@ use x509_cert::der::Decode as _;
 use x509_cert::der::oid::db::{rfc4519::COMMON_NAME, rfc5280::ID_CE_SUBJECT_ALT_NAME};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+
+use super::version1;
 
 /// Whom to believe.
 pub(super) enum Trust {
@@ -47,6 +52,7 @@ struct Chain {
     roots: Vec<CertificateDer<'static>>,
     webpki: Arc<WebPkiServerVerifier>,
     to_the_host: bool,
+    has_revocations: bool,
 }
 
 impl Verifier {
@@ -65,6 +71,7 @@ impl Verifier {
                 to_the_host,
             } => (roots, revocations, to_the_host),
         };
+        let has_revocations = !revocations.is_empty();
         let mut store = RootCertStore::empty();
         // One odd certificate in a bundle must not spoil the rest; without any, building fails.
         store.add_parsable_certificates(roots.iter().cloned());
@@ -77,8 +84,24 @@ impl Verifier {
                 roots,
                 webpki,
                 to_the_host,
+                has_revocations,
             }),
         })
+    }
+}
+
+impl Verifier {
+    fn verify_version_1(&self, chain: &Chain, certificate: &Certificate, now: UnixTime) -> Result<(), Error> {
+        if chain.has_revocations {
+            return Err(CertificateError::UnknownRevocationStatus.into());
+        }
+        check_dates(certificate, now)?;
+        let roots = chain
+            .roots
+            .iter()
+            .filter_map(|root| parse(root).ok())
+            .filter(|root| check_dates(root, now).is_ok());
+        version1::is_signed_by(certificate, roots, &self.algorithms)
     }
 }
 
@@ -95,7 +118,9 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         };
         if chain.roots.contains(certificate) {
-            check_dates(certificate, now)?;
+            check_dates(&parse(certificate)?, now)?;
+        } else if version1::is_version_1(certificate) {
+            self.verify_version_1(chain, &parse(certificate)?, now)?;
         } else {
             match chain
                 .webpki
@@ -121,6 +146,9 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if version1::is_version_1(certificate) {
+            return version1::verify_tls12_signature(message, certificate, signature, &self.algorithms);
+        }
         verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
@@ -130,6 +158,11 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if version1::is_version_1(certificate) {
+            let key = version1::public_key(certificate)?;
+            let key = SubjectPublicKeyInfoDer::from(key);
+            return verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms);
+        }
         verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
@@ -142,8 +175,8 @@ fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
     Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
 }
 
-fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-    let validity = parse(certificate)?.tbs_certificate.validity;
+fn check_dates(certificate: &Certificate, now: UnixTime) -> Result<(), Error> {
+    let validity = &certificate.tbs_certificate.validity;
     let now = Duration::from_secs(now.as_secs());
     if now < validity.not_before.to_unix_duration() {
         return Err(CertificateError::NotValidYet.into());
@@ -156,18 +189,25 @@ fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Er
 
 /// The alternative names decide; the common name only where there are none.
 fn check_host(certificate: &CertificateDer<'_>, host: &ServerName<'_>) -> Result<(), Error> {
-    let refusal = match verify_server_name(&ParsedCertificate::try_from(certificate)?, host) {
-        Ok(()) => return Ok(()),
-        Err(refusal) => refusal,
-    };
-    let certificate = parse(certificate)?;
-    if has_alternative_names(&certificate)? {
-        return Err(refusal);
+    let parsed = parse(certificate)?;
+    if has_alternative_names(&parsed)? {
+        return verify_server_name(&ParsedCertificate::try_from(certificate)?, host);
     }
-    match common_name(&certificate) {
-        Some(name) if matches_host(&name, &host.to_str()) => Ok(()),
-        _ => Err(refusal),
+    let name = common_name(&parsed);
+    if name
+        .as_ref()
+        .is_some_and(|name| matches_host(name, &host.to_str()))
+    {
+        return Ok(());
     }
+    Err(CertificateError::NotValidForNameContext {
+        expected: host.to_owned(),
+        presented: name
+            .into_iter()
+            .map(|name| format!("CommonName({name:?})"))
+            .collect(),
+    }
+    .into())
 }
 
 fn has_alternative_names(certificate: &Certificate) -> Result<bool, Error> {

@@ -124,7 +124,8 @@ fn programs() -> PathBuf {
 }
 
 /// An authority, a second one, a certificate for `localhost` and one for the client `carol`, both by the first
-/// authority; a self-signed one for `db.test` by common name only; and a list that revokes the server's.
+/// authority; `old`, by the first for `old.test` and of version 1 where openssl's default is that; a self-signed one
+/// for `db.test` by common name only; and a list that revokes the server's.
 fn certificates(folder: &Path) {
     let config =
         "[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\ndefault_crl_days=9\n";
@@ -153,6 +154,7 @@ fn certificates(folder: &Path) {
     for (name, subject, extra) in [
         ("server", "/CN=ignored.test", " -extfile san"),
         ("client", "/CN=carol", ""),
+        ("old", "/CN=old.test", ""),
     ] {
         openssl(&format!(
             "req -newkey rsa:2048 -nodes -subj {subject} -keyout {name}.key -out {name}.csr"
@@ -168,6 +170,7 @@ fn certificates(folder: &Path) {
     for (key, mode) in [
         ("server.key", 0o600),
         ("self.key", 0o600),
+        ("old.key", 0o600),
         ("client.key", 0o600),
         ("open.key", 0o644),
     ] {

@@ -158,6 +158,8 @@ fn encrypts_and_verifies_as_sslmode_says() {
     certificates_at_home(&door);
     self_signed(&door);
 
+    version_1(&door);
+
     door.cluster.restart("none");
     door.check(&[
         ("user=ann password=ann's", "plain"),
@@ -233,6 +235,35 @@ fn self_signed(door: &Door) {
         (
             "sslmode=verify-ca user=secure sslrootcert=DIR/ca.crt",
             "invalid peer certificate",
+        ),
+    ]);
+}
+
+/// What `openssl x509 -req` makes, as PostgreSQL's documentation has it.
+fn version_1(door: &Door) {
+    door.cluster.restart("old");
+    door.check(&[
+        ("sslmode=require user=secure", "TLSv1.3"),
+        (
+            "sslmode=require user=secure ssl_max_protocol_version=TLSv1.2",
+            "TLSv1.2",
+        ),
+        ("sslmode=verify-ca user=secure sslrootcert=DIR/ca.crt", "TLSv1.3"),
+        (
+            "sslmode=verify-ca user=secure sslrootcert=DIR/other.crt",
+            "UnknownIssuer",
+        ),
+        (
+            "sslmode=verify-ca user=secure sslrootcert=DIR/ca.crt sslcrl=DIR/none.crl",
+            "UnknownRevocationStatus",
+        ),
+        (
+            "sslmode=verify-full user=secure sslrootcert=DIR/ca.crt host=old.test",
+            "TLSv1.3",
+        ),
+        (
+            "sslmode=verify-full user=secure sslrootcert=DIR/ca.crt host=elsewhere.test",
+            "not valid for name",
         ),
     ]);
 }
