@@ -78,6 +78,7 @@ fn reads_uris() {
                 "postgres://h/db?user=bob&dbname=other",
                 "postgres://bob@h:5432/other",
             ),
+            ("postgres://h/db?user=bob&", "postgres://bob@h:5432/db"),
             ("postgres://h?user=bob", "postgres://bob@h:5432/bob"),
             ("postgres://h/db?ssl=true", "postgres://login@h:5432/db"),
             ("postgres://user@/db", "postgres://user@:5432/db"),
