@@ -51,7 +51,14 @@ impl Session {
     /// The last failure, with a message that names every endpoint that was tried.
     pub fn connect(info: &ConnInfo) -> Result<Self, DbError> {
         let runtime = runtime()?;
-        let dialled = runtime.block_on(dial::dial(info))?;
+        let dialled = match runtime.block_on(dial::dial(info)) {
+            Ok(dialled) => dialled,
+            Err(error) => {
+                // A name that is still being looked up must not hold us up any longer.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         let cancel = CancelHandle(Arc::new(Cancel {
             token: dialled.client.cancel_token(),
             connector: dialled.connector,
@@ -325,7 +332,7 @@ impl Line {
             match connection.poll_message(context) {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
-                    self.notices.push(Notice::new(&notice))
+                    self.notices.push(Notice::new(&notice));
                 }
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(error))) => {

@@ -281,10 +281,7 @@ impl Entry {
     pub fn from_row(cells: &[Option<&str>]) -> Result<Self, RowError> {
         let cells = Cells(cells);
         Ok(Self {
-            id: cells.parse(0)?.ok_or(RowError {
-                column: COLUMNS[0].name,
-                value: None,
-            })?,
+            id: cells.parse(0)?.ok_or(RowError { column: COLUMNS[0].name, value: None })?,
             is_base: cells.needed(1)? == "true",
             created_at: cells.text(2),
             implementer: cells.needed(3)?,
@@ -373,10 +370,7 @@ impl<'a> Cells<'a> {
     }
 
     fn needed(&self, index: usize) -> Result<String, RowError> {
-        self.text(index).ok_or(RowError {
-            column: COLUMNS[index].name,
-            value: None,
-        })
+        self.text(index).ok_or(RowError { column: COLUMNS[index].name, value: None })
     }
 
     fn parse(&self, index: usize) -> Result<Option<i64>, RowError> {
@@ -384,10 +378,7 @@ impl<'a> Cells<'a> {
             return Ok(None);
         };
         let number = text.parse();
-        number.map(Some).map_err(|_| RowError {
-            column: COLUMNS[index].name,
-            value: Some(text.to_owned()),
-        })
+        number.map(Some).map_err(|_| RowError { column: COLUMNS[index].name, value: Some(text.to_owned()) })
     }
 }
 
@@ -403,10 +394,7 @@ mod tests {
         let values = entry.values();
         let cells: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
         assert_eq!(Entry::from_row(&cells), Ok(entry.clone()));
-        assert_eq!(
-            entry.kind.map(|kind| kind.to_string()).as_deref(),
-            Some("from-the-future")
-        );
+        assert_eq!(entry.kind.map(|kind| kind.to_string()).as_deref(), Some("from-the-future"));
     }
 
     #[test]

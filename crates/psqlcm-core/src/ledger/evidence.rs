@@ -82,11 +82,7 @@ fn check(value: &Value) -> Result<(), EvidenceError> {
 }
 
 fn check_text(text: &str) -> Result<(), EvidenceError> {
-    if text.contains('\0') {
-        Err(EvidenceError::ZeroByte)
-    } else {
-        Ok(())
-    }
+    if text.contains('\0') { Err(EvidenceError::ZeroByte) } else { Ok(()) }
 }
 
 fn write(value: &Value, out: &mut String) {
@@ -131,10 +127,8 @@ mod tests {
 
     #[test]
     fn one_meaning_has_one_text() {
-        let written = Evidence::new(&object(
-            r#"{ "bb": [1, {"z":null,"a":true}], "a": "q\"\u00e9\n" }"#,
-        ))
-        .expect("fits");
+        let written = Evidence::new(&object(r#"{ "bb": [1, {"z":null,"a":true}], "a": "q\"\u00e9\n" }"#))
+            .expect("fits");
         // jsonb sorts keys by length first, and puts spaces.
         let read = canonical_or_raw("{\"a\": \"q\\\"é\\n\", \"bb\": [1, {\"a\": true, \"z\": null}]}");
         assert_eq!(written.as_str(), r#"{"a":"q\"é\n","bb":[1,{"a":true,"z":null}]}"#);
@@ -143,13 +137,7 @@ mod tests {
 
     #[test]
     fn what_jsonb_would_change_is_refused() {
-        assert_eq!(
-            Evidence::new(&object(r#"{"a":[1.50]}"#)),
-            Err(EvidenceError::Number("1.5".to_owned()))
-        );
-        assert_eq!(
-            Evidence::new(&object(r#"{"a":{"b":"\u0000"}}"#)),
-            Err(EvidenceError::ZeroByte)
-        );
+        assert_eq!(Evidence::new(&object(r#"{"a":[1.50]}"#)), Err(EvidenceError::Number("1.5".to_owned())));
+        assert_eq!(Evidence::new(&object(r#"{"a":{"b":"\u0000"}}"#)), Err(EvidenceError::ZeroByte));
     }
 }

@@ -106,10 +106,7 @@ fn field(hasher: &mut Sha256, text: &str) {
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]
@@ -155,10 +152,7 @@ mod tests {
     /// These texts stand in databases: they may never change.
     #[test]
     fn version_one_stays_as_it_is() {
-        assert_eq!(
-            digest(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(digest(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(
             Hash::genesis().as_str(),
             "1:0f6c94044c98fc3600ce5f0f1f6f7759c05ef38b183eb859eedf4d9b22a6f46f"

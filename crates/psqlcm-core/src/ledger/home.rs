@@ -19,10 +19,7 @@ pub fn choose_home<'a>(managed: impl IntoIterator<Item = (&'a str, Option<i64>)>
     let rank =
         |(schema, number): (&'a str, Option<i64>)| (number.is_none(), number, schema != "public", schema);
     let (not_recorded, _, not_public, schema) = managed.into_iter().map(rank).min()?;
-    Some(Home {
-        schema: schema.to_owned(),
-        must_record: not_recorded && not_public,
-    })
+    Some(Home { schema: schema.to_owned(), must_record: not_recorded && not_public })
 }
 
 #[cfg(test)]
@@ -35,18 +32,9 @@ mod tests {
             choose_home(managed.iter().copied()).map(|home| (home.schema, home.must_record))
         };
         assert_eq!(home(&[]), None);
-        assert_eq!(
-            home(&[("a", None), ("public", None)]),
-            Some(("public".to_owned(), false))
-        );
+        assert_eq!(home(&[("a", None), ("public", None)]), Some(("public".to_owned(), false)));
         assert_eq!(home(&[("c", None), ("b", None)]), Some(("b".to_owned(), true)));
-        assert_eq!(
-            home(&[("a", None), ("b", Some(4)), ("public", None)]),
-            Some(("b".to_owned(), false))
-        );
-        assert_eq!(
-            home(&[("a", Some(9)), ("b", Some(4))]),
-            Some(("b".to_owned(), false))
-        );
+        assert_eq!(home(&[("a", None), ("b", Some(4)), ("public", None)]), Some(("b".to_owned(), false)));
+        assert_eq!(home(&[("a", Some(9)), ("b", Some(4))]), Some(("b".to_owned(), false)));
     }
 }

@@ -35,23 +35,13 @@ pub const COLUMNS: [Column; WIDTH] = [
     original("is_base", "boolean", true),
     original("created_at", TIME, false),
     original("implementer", "text", true),
-    Column {
-        name: "content",
-        type_name: "text",
-        is_not_null: true,
-        is_body: true,
-    },
+    Column { name: "content", type_name: "text", is_not_null: true, is_body: true },
     added("number", "bigint"),
     added("change_id", "text"),
     added("run_id", "text"),
     added("entry_kind", "text"),
     added("digest", "text"),
-    Column {
-        name: "revert_sql",
-        type_name: "text",
-        is_not_null: false,
-        is_body: true,
-    },
+    Column { name: "revert_sql", type_name: "text", is_not_null: false, is_body: true },
     added("login_role", "text"),
     added("acting_role", "text"),
     added("client_address", "text"),
@@ -74,12 +64,7 @@ const CREATED_AT: usize = 2;
 const NAME_LIMIT: usize = 63;
 
 const fn original(name: &'static str, type_name: &'static str, is_not_null: bool) -> Column {
-    Column {
-        name,
-        type_name,
-        is_not_null,
-        is_body: false,
-    }
+    Column { name, type_name, is_not_null, is_body: false }
 }
 
 const fn added(name: &'static str, type_name: &'static str) -> Column {
@@ -128,22 +113,13 @@ impl Table<'_> {
             .iter()
             .map(|column| format!("    ADD COLUMN {} {}", column.name, column.type_name))
             .collect();
-        format!(
-            "ALTER TABLE {}\n{};\n{}",
-            self.qualified(),
-            added.join(",\n"),
-            self.equip()
-        )
+        format!("ALTER TABLE {}\n{};\n{}", self.qualified(), added.join(",\n"), self.equip())
     }
 
     /// Puts the protection back as it should be: the guard, and the index if it `needs_index`.
     #[must_use]
     pub fn repair(&self, needs_index: bool) -> String {
-        let index = if needs_index {
-            self.render(include_str!("sql/index.sql"))
-        } else {
-            String::new()
-        };
+        let index = if needs_index { self.render(include_str!("sql/index.sql")) } else { String::new() };
         self.render(include_str!("sql/unprotect.sql"))
             + &self.render(include_str!("sql/protect.sql"))
             + &index
@@ -159,11 +135,7 @@ impl Table<'_> {
     #[must_use]
     pub fn select(&self, is_original: bool) -> String {
         let width = if is_original { ORIGINAL_WIDTH } else { WIDTH };
-        format!(
-            "SELECT {} FROM ONLY {} ORDER BY id",
-            select_list(width),
-            self.qualified()
-        )
+        format!("SELECT {} FROM ONLY {} ORDER BY id", select_list(width), self.qualified())
     }
 
     /// Selects what must not change between the start of a run and its entry.
@@ -263,9 +235,7 @@ pub fn select_state(table: &str, schemas: &[&str]) -> String {
 /// (`true`) or only its guard is.
 #[must_use]
 pub fn select_grants(table: &str, schemas: &[(&str, bool)]) -> String {
-    let objects = schemas
-        .iter()
-        .map(|(schema, whole)| serde_json::json!({"schema": schema, "whole": whole}));
+    let objects = schemas.iter().map(|(schema, whole)| serde_json::json!({"schema": schema, "whole": whole}));
     let objects = serde_json::Value::from_iter(objects).to_string();
     render_shared(include_str!("sql/grants.sql"), table, ":'objects'", &objects)
 }
@@ -273,10 +243,7 @@ pub fn select_grants(table: &str, schemas: &[(&str, bool)]) -> String {
 /// The text of the guard's function, as `prosrc` has it.
 #[must_use]
 pub fn guard_source() -> &'static str {
-    include_str!("sql/protect.sql")
-        .split("$guard$")
-        .nth(1)
-        .unwrap_or_default()
+    include_str!("sql/protect.sql").split("$guard$").nth(1).unwrap_or_default()
 }
 
 /// The first columns as text, times in UTC.
@@ -344,18 +311,11 @@ fn escaped_literal(body: &str) -> String {
 }
 
 fn render_shared(template: &str, table: &str, variable: &str, json: &str) -> String {
-    let any = Table {
-        schema: "",
-        name: table,
-    };
+    let any = Table { schema: "", name: table };
     let json = quote_literal(json);
     render(
         template,
-        &[
-            (variable, &json),
-            (":'table'", &quote_literal(table)),
-            (":'guard'", &quote_literal(&any.guard())),
-        ],
+        &[(variable, &json), (":'table'", &quote_literal(table)), (":'guard'", &quote_literal(&any.guard()))],
     )
 }
 
@@ -387,10 +347,7 @@ mod tests {
         entry.revert_sql = Some("ALTER TABLE t DROP c;".to_owned());
         entry.implementer = "O'Neil <o@example.org>".to_owned();
         entry.hash = Some("1:bb".to_owned());
-        let table = Table {
-            schema: "My Schema",
-            name: "pg_psql_cm",
-        };
+        let table = Table { schema: "My Schema", name: "pg_psql_cm" };
         assert_eq!(
             table.insert(&entry),
             "INSERT INTO \"My Schema\".pg_psql_cm (id, is_base, created_at, implementer, number, run_id, entry_kind, \
@@ -422,23 +379,13 @@ mod tests {
         assert_eq!(guard("pg_psql_cm"), "pg_psql_cm_append_only");
         let long = "ü".repeat(31);
         assert!(guard(&long).len() <= NAME_LIMIT && guard(&long).ends_with("_append_only"));
-        assert_ne!(
-            guard(&format!("{}a", "x".repeat(62))),
-            guard(&format!("{}b", "x".repeat(62)))
-        );
+        assert_ne!(guard(&format!("{}a", "x".repeat(62))), guard(&format!("{}b", "x".repeat(62))));
     }
 
     #[test]
     fn variables_in_values_are_not_replaced() {
-        let table = Table {
-            schema: ":\"table\"",
-            name: "t_t",
-        };
-        assert!(
-            table.remove().starts_with("DROP TABLE \":\"\"table\"\"\".t_t;"),
-            "{}",
-            table.remove()
-        );
+        let table = Table { schema: ":\"table\"", name: "t_t" };
+        assert!(table.remove().starts_with("DROP TABLE \":\"\"table\"\"\".t_t;"), "{}", table.remove());
         assert!(guard_source().contains("append-only"));
     }
 }

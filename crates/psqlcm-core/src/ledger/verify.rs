@@ -52,11 +52,7 @@ impl Row {
             previous_hash: entry.previous_hash.clone(),
             hash: entry.hash.clone(),
             computed: Hash::of(entry),
-            adopted: entry
-                .evidence
-                .as_deref()
-                .filter(|_| is_adoption)
-                .and_then(adopted_rows),
+            adopted: entry.evidence.as_deref().filter(|_| is_adoption).and_then(adopted_rows),
         }
     }
 
@@ -77,9 +73,7 @@ impl Row {
 fn adopted_rows(evidence: &str) -> Option<BTreeMap<i64, String>> {
     let evidence: serde_json::Value = serde_json::from_str(evidence).ok()?;
     let rows = evidence.get("rows")?.as_object()?;
-    rows.iter()
-        .map(|(id, hash)| Some((id.parse().ok()?, hash.as_str()?.to_owned())))
-        .collect()
+    rows.iter().map(|(id, hash)| Some((id.parse().ok()?, hash.as_str()?.to_owned()))).collect()
 }
 
 /// The head of a chain as git knows it.
@@ -143,12 +137,7 @@ impl Anchor {
             hash: head.hash.clone()?,
             rows: entries.len() as u64,
             earlier: earlier
-                .filter_map(|entry| {
-                    Some(Link {
-                        id: entry.id,
-                        hash: entry.hash.clone()?,
-                    })
-                })
+                .filter_map(|entry| Some(Link { id: entry.id, hash: entry.hash.clone()? }))
                 .collect(),
         })
     }
@@ -248,9 +237,7 @@ impl Finding {
                 "is the last: the table was made by version 0.2.2 and is not adopted yet".to_owned()
             }
         };
-        let entry = self
-            .id
-            .map_or_else(|| "entry".to_owned(), |id| format!("entry {id}"));
+        let entry = self.id.map_or_else(|| "entry".to_owned(), |id| format!("entry {id}"));
         format!(
             "ledger of schema {}: {entry} {what} (expected {}, found {})",
             self.schema, self.expected, self.found
@@ -305,11 +292,7 @@ impl Finding {
 pub fn verify(chain: &Chain, anchor: Option<&Anchor>) -> Vec<Finding> {
     let mut rows: Vec<&Row> = chain.rows.iter().collect();
     rows.sort_by_key(|row| row.id);
-    let mut judge = Judge {
-        chain,
-        rows,
-        findings: Vec::new(),
-    };
+    let mut judge = Judge { chain, rows, findings: Vec::new() };
     judge.against_itself();
     if let Some(anchor) = anchor {
         judge.against_anchor(anchor);
@@ -340,10 +323,8 @@ impl<'a> Judge<'a> {
         self.beginning(start);
         let rows = self.rows.clone();
         let first = rows[start];
-        let mut passed = Passed {
-            row: first,
-            hash: first.is_intact().then_some(()).and(first.hash.as_deref()),
-        };
+        let mut passed =
+            Passed { row: first, hash: first.is_intact().then_some(()).and(first.hash.as_deref()) };
         for (index, row) in rows.iter().enumerate().skip(start + 1) {
             let next = rows[index + 1..].iter().find(|row| row.hash.is_some()).copied();
             self.step(&mut passed, row, next, rows[index - 1].id);
@@ -352,23 +333,13 @@ impl<'a> Judge<'a> {
 
     /// No row has a hash: a table of the original tool, or one whose hashes were all taken away.
     fn without_chain(&mut self) {
-        let lost: Vec<&Row> = self
-            .rows
-            .iter()
-            .copied()
-            .filter(|row| row.has_lost_its_hash())
-            .collect();
+        let lost: Vec<&Row> = self.rows.iter().copied().filter(|row| row.has_lost_its_hash()).collect();
         for row in &lost {
             self.edited(row, "no hash");
         }
         if let (Some(last), true) = (self.rows.last(), lost.is_empty()) {
             let id = last.id;
-            self.report(
-                id,
-                Problem::NotAdopted,
-                "an adoption entry",
-                "rows without hashes",
-            );
+            self.report(id, Problem::NotAdopted, "an adoption entry", "rows without hashes");
         }
     }
 
@@ -385,11 +356,7 @@ impl<'a> Judge<'a> {
         if first.follows(expected.as_str()) {
             return;
         }
-        let lost: Vec<&Row> = before
-            .iter()
-            .copied()
-            .filter(|row| row.has_lost_its_hash())
-            .collect();
+        let lost: Vec<&Row> = before.iter().copied().filter(|row| row.has_lost_its_hash()).collect();
         if !lost.is_empty() {
             lost.iter().for_each(|row| self.edited(row, "no hash"));
         } else if let Some(adopted) = &first.adopted {
@@ -447,19 +414,13 @@ impl<'a> Judge<'a> {
         if !self.is_sound(row) {
             // If its hash was replaced the next entry does not follow it; that is explained by now.
             let is_followed = next.is_some_and(|next| next.follows(hash));
-            *passed = Passed {
-                row,
-                hash: is_followed.then_some(hash),
-            };
+            *passed = Passed { row, hash: is_followed.then_some(hash) };
             return;
         }
         if !fits {
             self.joint(passed, row, next, id_before);
         }
-        *passed = Passed {
-            row,
-            hash: Some(hash),
-        };
+        *passed = Passed { row, hash: Some(hash) };
     }
 
     /// Two sound entries that do not follow each other.
@@ -467,12 +428,7 @@ impl<'a> Judge<'a> {
         let expected = row.previous_hash.as_deref().unwrap_or("a previous hash");
         let found = passed.hash.unwrap_or("no hash");
         if row.id > id_before + 1 {
-            self.report(
-                id_before + 1,
-                Problem::Deleted { last: row.id - 1 },
-                expected,
-                found,
-            );
+            self.report(id_before + 1, Problem::Deleted { last: row.id - 1 }, expected, found);
         } else if next.is_some_and(|next| next.follows(found)) {
             self.inserted(row, expected);
         } else {
@@ -496,37 +452,21 @@ impl<'a> Judge<'a> {
     }
 
     fn against_anchor(&mut self, anchor: &Anchor) {
-        let hashed: Vec<&Row> = self
-            .rows
-            .iter()
-            .copied()
-            .filter(|row| row.hash.is_some())
-            .collect();
+        let hashed: Vec<&Row> = self.rows.iter().copied().filter(|row| row.hash.is_some()).collect();
         let Some(head) = hashed.last() else {
             return self.report(anchor.id, Problem::Gone, &anchor.hash, "no entry with a hash");
         };
-        if let Some(at) = hashed
-            .iter()
-            .find(|row| row.hash.as_deref() == Some(anchor.hash.as_str()))
-        {
+        if let Some(at) = hashed.iter().find(|row| row.hash.as_deref() == Some(anchor.hash.as_str())) {
             return self.row_count(anchor, at);
         }
-        let is_broken = self
-            .findings
-            .iter()
-            .any(|finding| finding.severity() == Severity::Broken);
+        let is_broken = self.findings.iter().any(|finding| finding.severity() == Severity::Broken);
         // Each known entry that is still there, in order, then the first that is not.
         let known = |link: &&Link| {
-            hashed
-                .iter()
-                .any(|row| row.id == link.id && row.hash.as_deref() == Some(&link.hash))
+            hashed.iter().any(|row| row.id == link.id && row.hash.as_deref() == Some(&link.hash))
         };
         let common = anchor.earlier.iter().filter(known).map(|link| link.id).max();
-        let parted = anchor
-            .earlier
-            .iter()
-            .map(|link| link.id)
-            .find(|id| common.is_none_or(|common| *id > common));
+        let parted =
+            anchor.earlier.iter().map(|link| link.id).find(|id| common.is_none_or(|common| *id > common));
         let parted = parted.unwrap_or(anchor.id);
         let found = head.hash.as_deref().unwrap_or("no hash");
         let same_entry = hashed.iter().find(|row| {
@@ -564,11 +504,7 @@ impl<'a> Judge<'a> {
         let is_given = anchor.instance == self.chain.instance
             && self.chain.sequence.is_some_and(|last| last >= anchor.id);
         // A backup brings back the sequence too; where it has given the anchor's id the rows were deleted.
-        let problem = if is_given {
-            Problem::Deleted { last: anchor.id }
-        } else {
-            Problem::Behind
-        };
+        let problem = if is_given { Problem::Deleted { last: anchor.id } } else { Problem::Behind };
         self.report(head.id + 1, problem, &anchor.hash, &found);
     }
 
@@ -579,15 +515,8 @@ impl<'a> Judge<'a> {
         let has_parted = anchor.earlier.is_empty()
             || common.is_some()
             || self.chain.instance != anchor.instance
-            || self
-                .rows
-                .iter()
-                .any(|row| row.hash.is_some() && row.previous_hash == anchor.previous_hash);
-        if has_parted {
-            Problem::Forked
-        } else {
-            Problem::Rewritten
-        }
+            || self.rows.iter().any(|row| row.hash.is_some() && row.previous_hash == anchor.previous_hash);
+        if has_parted { Problem::Forked } else { Problem::Rewritten }
     }
 
     /// The anchor is in the chain: there must be as many rows up to it as git counted.
@@ -596,17 +525,9 @@ impl<'a> Judge<'a> {
         if rows == anchor.rows || !self.findings.is_empty() {
             return;
         }
-        let problem = if rows < anchor.rows {
-            Problem::Deleted { last: at.id - 1 }
-        } else {
-            Problem::Inserted
-        };
-        self.report(
-            at.id - 1,
-            problem,
-            &format!("{} rows", anchor.rows),
-            &format!("{rows} rows"),
-        );
+        let problem =
+            if rows < anchor.rows { Problem::Deleted { last: at.id - 1 } } else { Problem::Inserted };
+        self.report(at.id - 1, problem, &format!("{} rows", anchor.rows), &format!("{rows} rows"));
     }
 
     /// A ledger tells where its last entry was written, git tells where its anchor was: is it here?
@@ -616,20 +537,13 @@ impl<'a> Judge<'a> {
             return;
         };
         let written = row.instance.as_deref().filter(|instance| *instance != here);
-        let anchored = anchor
-            .map(|anchor| anchor.instance.as_str())
-            .filter(|instance| *instance != here);
+        let anchored = anchor.map(|anchor| anchor.instance.as_str()).filter(|instance| *instance != here);
         // Once a copy was anchored as itself it is no copy any more.
         if anchor.is_some() && anchored.is_none() {
             return;
         }
         if let Some(other) = anchored.or(written) {
-            self.report(
-                row.id,
-                Problem::Copy,
-                &format!("instance {other}"),
-                &format!("instance {here}"),
-            );
+            self.report(row.id, Problem::Copy, &format!("instance {other}"), &format!("instance {here}"));
         }
     }
 
@@ -638,12 +552,7 @@ impl<'a> Judge<'a> {
     }
 
     fn inserted(&mut self, row: &Row, found: &str) {
-        self.report(
-            row.id,
-            Problem::Inserted,
-            "an entry that follows the one before",
-            found,
-        );
+        self.report(row.id, Problem::Inserted, "an entry that follows the one before", found);
     }
 
     fn report(&mut self, id: i64, problem: Problem, expected: &str, found: &str) {
@@ -681,12 +590,7 @@ pub(super) mod tests {
 
     fn entry_of(kind: EntryKind, instance: &str, id: i64, content: &str, previous: &Hash) -> Entry {
         let created_at = format!("2026-11-23T04:13:{id:02}.000000Z");
-        let place = Place {
-            id,
-            number: id,
-            created_at,
-            previous: previous.clone(),
-        };
+        let place = Place { id, number: id, created_at, previous: previous.clone() };
         NewEntry::new(kind, content, origin(instance)).at(place)
     }
 
@@ -703,13 +607,7 @@ pub(super) mod tests {
         for _ in 0..count {
             let id = entries.last().map_or(1, |last| last.id + 1);
             let previous = entries.last().map_or_else(Hash::genesis, hash);
-            entries.push(entry_of(
-                EntryKind::Change,
-                instance,
-                id,
-                &format!("{word} {id}"),
-                &previous,
-            ));
+            entries.push(entry_of(EntryKind::Change, instance, id, &format!("{word} {id}"), &previous));
         }
     }
 
@@ -762,12 +660,7 @@ pub(super) mod tests {
         let mut new = NewEntry::new(EntryKind::Adoption, "-- adopted", origin(HERE));
         new.evidence = Some(crate::ledger::Evidence::from_strings(&evidence));
         let created_at = "2026-11-23T04:13:03.000000Z".to_owned();
-        entries.push(new.at(Place {
-            id: 3,
-            number: 1,
-            created_at,
-            previous: before.finish(),
-        }));
+        entries.push(new.at(Place { id: 3, number: 1, created_at, previous: before.finish() }));
         extend(&mut entries, 3, "change", HERE);
         entries
     }
@@ -787,29 +680,16 @@ pub(super) mod tests {
 
     /// Only the head is known, as from an evidence file.
     fn bare(anchor: &Anchor) -> Anchor {
-        Anchor {
-            earlier: Vec::new(),
-            ..anchor.clone()
-        }
+        Anchor { earlier: Vec::new(), ..anchor.clone() }
     }
 
     fn problems(chain: &Chain, anchor: Option<&Anchor>) -> Vec<(i64, Problem)> {
         let findings = verify(chain, anchor);
         for finding in &findings {
-            assert!(
-                finding.message().starts_with("ledger of schema app: entry "),
-                "{}",
-                finding.message()
-            );
-            assert!(
-                !finding.hint().is_empty() && finding.expected != finding.found,
-                "{finding:?}"
-            );
+            assert!(finding.message().starts_with("ledger of schema app: entry "), "{}", finding.message());
+            assert!(!finding.hint().is_empty() && finding.expected != finding.found, "{finding:?}");
         }
-        findings
-            .into_iter()
-            .map(|finding| (finding.id.unwrap_or(0), finding.problem))
-            .collect()
+        findings.into_iter().map(|finding| (finding.id.unwrap_or(0), finding.problem)).collect()
     }
 
     /// Alone, against the whole history in git and against the head only.
@@ -820,11 +700,7 @@ pub(super) mod tests {
 
     fn check_anchored(chain: &Chain, anchor: &Anchor, expected: &[(i64, Problem)]) {
         assert_eq!(problems(chain, Some(anchor)), expected, "anchored");
-        assert_eq!(
-            problems(chain, Some(&bare(anchor))),
-            expected,
-            "anchored by the head"
-        );
+        assert_eq!(problems(chain, Some(&bare(anchor))), expected, "anchored by the head");
     }
 
     #[test]
@@ -843,11 +719,7 @@ pub(super) mod tests {
             for id in editable {
                 let mut edited = entries.clone();
                 edited[id - 1].content.push_str(" -- nothing to see");
-                check(
-                    &chain(&edited, HERE),
-                    &anchor(&entries),
-                    &[(id as i64, Problem::Edited)],
-                );
+                check(&chain(&edited, HERE), &anchor(&entries), &[(id as i64, Problem::Edited)]);
             }
         }
     }
@@ -859,26 +731,16 @@ pub(super) mod tests {
             for hash in [None, Some("1:00".to_owned())] {
                 let mut edited = entries.clone();
                 edited[id - 1].hash = hash;
-                assert_eq!(
-                    problems(&chain(&edited, HERE), None),
-                    [(id as i64, Problem::Edited)]
-                );
+                assert_eq!(problems(&chain(&edited, HERE), None), [(id as i64, Problem::Edited)]);
             }
             let mut edited = entries.clone();
             edited[id - 1].hash = Some("2:00".to_owned());
-            assert_eq!(
-                problems(&chain(&edited, HERE), None),
-                [(id as i64, Problem::UnknownVersion)]
-            );
+            assert_eq!(problems(&chain(&edited, HERE), None), [(id as i64, Problem::UnknownVersion)]);
             let mut edited = entries.clone();
             edited[id - 1].previous_hash = Some("1:00".to_owned());
             let alone = problems(&chain(&edited, HERE), None);
             // With nothing after it, an entry that fits nowhere is taken for one that was put there.
-            let expected = if id == 5 {
-                Problem::Inserted
-            } else {
-                Problem::Edited
-            };
+            let expected = if id == 5 { Problem::Inserted } else { Problem::Edited };
             assert_eq!(alone, [(id as i64, expected)]);
         }
     }
@@ -890,11 +752,7 @@ pub(super) mod tests {
             let mut edited = entries.clone();
             edited[id - 1].content = "forged".to_owned();
             edited[id - 1].hash = Some(Hash::of(&edited[id - 1]).into_text());
-            check(
-                &chain(&edited, HERE),
-                &anchor(&entries),
-                &[(id as i64, Problem::Edited)],
-            );
+            check(&chain(&edited, HERE), &anchor(&entries), &[(id as i64, Problem::Edited)]);
         }
     }
 
@@ -905,20 +763,12 @@ pub(super) mod tests {
                 let mut left = entries.clone();
                 left.remove(id - 1);
                 let id = id as i64;
-                check(
-                    &chain(&left, HERE),
-                    &anchor(&entries),
-                    &[(id, Problem::Deleted { last: id })],
-                );
+                check(&chain(&left, HERE), &anchor(&entries), &[(id, Problem::Deleted { last: id })]);
             }
         }
         let mut left = five();
         left.drain(1..3);
-        check(
-            &chain(&left, HERE),
-            &anchor(&five()),
-            &[(2, Problem::Deleted { last: 3 })],
-        );
+        check(&chain(&left, HERE), &anchor(&five()), &[(2, Problem::Deleted { last: 3 })]);
     }
 
     #[test]
@@ -938,43 +788,23 @@ pub(super) mod tests {
             // As the original tool, or a person with INSERT, would write it; then the tool goes on.
             let mut inserted = entries.clone();
             inserted.push(original(last + 1, "by hand"));
-            check(
-                &chain(&inserted, HERE),
-                &anchor(&entries),
-                &[(last + 1, Problem::Inserted)],
-            );
+            check(&chain(&inserted, HERE), &anchor(&entries), &[(last + 1, Problem::Inserted)]);
             let previous = hash(&entries[entries.len() - 1]);
             inserted.push(entry(last + 2, "change", &previous));
             inserted.push(entry(last + 3, "change", &hash(&inserted[inserted.len() - 1])));
-            check(
-                &chain(&inserted, HERE),
-                &anchor(&entries),
-                &[(last + 1, Problem::Inserted)],
-            );
+            check(&chain(&inserted, HERE), &anchor(&entries), &[(last + 1, Problem::Inserted)]);
             // Before all others.
             let mut inserted = entries.clone();
             inserted.insert(0, original(-1, "by hand"));
-            check(
-                &chain(&inserted, HERE),
-                &anchor(&entries),
-                &[(-1, Problem::Inserted)],
-            );
+            check(&chain(&inserted, HERE), &anchor(&entries), &[(-1, Problem::Inserted)]);
             // With a hash that fits nothing, at the end and before the next entry.
             let mut inserted = entries.clone();
             let mut forged = entry(last + 1, "by hand", &Hash::stored("1:00"));
             forged.hash = Some("1:11".to_owned());
             inserted.push(forged);
-            check(
-                &chain(&inserted, HERE),
-                &anchor(&entries),
-                &[(last + 1, Problem::Inserted)],
-            );
+            check(&chain(&inserted, HERE), &anchor(&entries), &[(last + 1, Problem::Inserted)]);
             inserted.push(entry(last + 2, "change", &previous));
-            check(
-                &chain(&inserted, HERE),
-                &anchor(&entries),
-                &[(last + 1, Problem::Inserted)],
-            );
+            check(&chain(&inserted, HERE), &anchor(&entries), &[(last + 1, Problem::Inserted)]);
         }
     }
 
@@ -987,38 +817,24 @@ pub(super) mod tests {
             rehash(&mut forged);
             assert_eq!(problems(&chain(&forged, HERE), None), [], "by itself it holds");
             let git = anchor(&entries);
-            assert_eq!(
-                problems(&chain(&forged, HERE), Some(&git)),
-                [(id as i64, Problem::Rewritten)]
-            );
-            assert_eq!(
-                problems(&chain(&forged, HERE), Some(&bare(&git))),
-                [(5, Problem::Rewritten)]
-            );
+            assert_eq!(problems(&chain(&forged, HERE), Some(&git)), [(id as i64, Problem::Rewritten)]);
+            assert_eq!(problems(&chain(&forged, HERE), Some(&bare(&git))), [(5, Problem::Rewritten)]);
         }
         // One entry taken out, the rest moved up.
         let mut forged = entries.clone();
         forged.remove(1);
         (1..).zip(&mut forged).for_each(|(id, entry)| entry.id = id);
         rehash(&mut forged);
-        assert_eq!(
-            problems(&chain(&forged, HERE), Some(&anchor(&entries))),
-            [(2, Problem::Rewritten)]
-        );
+        assert_eq!(problems(&chain(&forged, HERE), Some(&anchor(&entries))), [(2, Problem::Rewritten)]);
         assert_eq!(
             problems(&chain(&forged, HERE), Some(&bare(&anchor(&entries)))),
             [(4, Problem::Rewritten)]
         );
         // All invented.
         let mut forged = entries.clone();
-        forged
-            .iter_mut()
-            .for_each(|entry| entry.created_at = Some("2020-01-01T00:00:00.000000Z".to_owned()));
+        forged.iter_mut().for_each(|entry| entry.created_at = Some("2020-01-01T00:00:00.000000Z".to_owned()));
         rehash(&mut forged);
-        assert_eq!(
-            problems(&chain(&forged, HERE), Some(&anchor(&entries))),
-            [(1, Problem::Rewritten)]
-        );
+        assert_eq!(problems(&chain(&forged, HERE), Some(&anchor(&entries))), [(1, Problem::Rewritten)]);
     }
 
     #[test]
@@ -1046,11 +862,7 @@ pub(super) mod tests {
             assert_eq!(problems(&chain, None), []);
             assert_eq!(problems(&chain, Some(&git)), [(4, Problem::Forked)]);
             // By the head alone a shorter history cannot be told from the past of the longer one.
-            let by_head = if seen < 5 {
-                (5, Problem::Behind)
-            } else {
-                (5, Problem::Forked)
-            };
+            let by_head = if seen < 5 { (5, Problem::Behind) } else { (5, Problem::Forked) };
             assert_eq!(problems(&chain, Some(&bare(&git))), [by_head]);
         }
     }
@@ -1064,10 +876,7 @@ pub(super) mod tests {
         let mut copy = entries.clone();
         extend(&mut copy, 1, "copy", ELSEWHERE);
         check_anchored(&chain(&copy, ELSEWHERE), &git, &[(6, Problem::Copy)]);
-        let own = Anchor {
-            instance: ELSEWHERE.to_owned(),
-            ..anchor(&copy)
-        };
+        let own = Anchor { instance: ELSEWHERE.to_owned(), ..anchor(&copy) };
         check_anchored(&chain(&copy, ELSEWHERE), &own, &[]);
         // Both go on.
         let mut original = entries.clone();

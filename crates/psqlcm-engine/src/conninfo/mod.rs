@@ -9,6 +9,8 @@ mod environment;
 mod options;
 mod passfile;
 mod service;
+#[cfg(test)]
+mod tests;
 mod text;
 mod values;
 
@@ -219,11 +221,11 @@ impl ConnInfo {
         let certificates = Certificates::read(&settings, environment)?;
         let mut warnings = certificates.warnings(&settings, environment);
         let pass_file = PassFile::read(&settings, environment, &mut warnings);
-        warnings.extend(password_in_text(given, &settings));
+        warnings.extend(exposed_password(&settings));
         Ok(Self { settings, endpoints, user, database, tuning, certificates, pass_file, warnings })
     }
 
-    /// The same server, user and settings, another database.
+    /// The same server, user and settings, another database; the password file is asked anew for it.
     #[must_use]
     pub fn with_database(&self, database: &str) -> Self {
         Self { database: database.to_owned(), ..self.clone() }
@@ -307,7 +309,9 @@ impl ConnInfo {
     pub(crate) fn server_options(&self) -> String {
         let mut text = self.settings.text("options").unwrap_or_default().to_owned();
         for (name, parameter) in [("datestyle", "DateStyle"), ("timezone", "TimeZone"), ("geqo", "geqo")] {
-            if let Some(value) = self.settings.text(name) {
+            if let Some(value) =
+                self.settings.text(name).filter(|value| !value.eq_ignore_ascii_case("default"))
+            {
                 let value = value.replace('\\', "\\\\").replace(' ', "\\ ");
                 let _ = write!(text, " -c {parameter}={value}");
             }
@@ -322,16 +326,16 @@ impl fmt::Debug for ConnInfo {
     }
 }
 
-fn password_in_text(given: &Given, settings: &Settings) -> Option<String> {
-    let setting = settings.0.get("password")?;
-    let Origin::Given(from) = &setting.origin else {
+/// A command line, unlike a variable or a file, is shown to everybody who asks for the list of processes.
+fn exposed_password(settings: &Settings) -> Option<String> {
+    settings.text("password")?;
+    let Origin::Given(from) = settings.origin("password") else {
         return None;
     };
-    let is_argument = from.starts_with('-') && !(given.texts.is_empty() && given.settings.is_empty());
-    is_argument.then(|| {
+    from.starts_with('-').then(|| {
         format!(
             "the password in {from} can be read by every user of this machine in its list of processes; \
-                 ~/.pgpass or PGPASSFILE keeps it to yourself"
+             ~/.pgpass or PGPASSFILE keeps it to yourself"
         )
     })
 }

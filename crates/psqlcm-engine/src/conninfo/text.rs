@@ -40,7 +40,7 @@ fn uri(text: &str) -> Result<Vec<(String, String)>, String> {
     {
         options.push(("dbname".to_owned(), decode(database)?));
     }
-    if let Some(query) = query.filter(|query| !query.is_empty()) {
+    if let Some(query) = query {
         parameters(query, &mut options)?;
     }
     Ok(options)
@@ -101,7 +101,11 @@ fn split_before<'a>(text: &'a str, stops: &[char]) -> (&'a str, &'a str) {
 }
 
 fn parameters(query: &str, options: &mut Vec<(String, String)>) -> Result<(), String> {
-    for parameter in query.split('&') {
+    let mut rest = query;
+    // As in libpq an & at the very end is no mistake.
+    while !rest.is_empty() {
+        let parameter;
+        (parameter, rest) = rest.split_once('&').unwrap_or((rest, ""));
         let (name, value) =
             parameter.split_once('=').ok_or("a parameter after ? has no =, or a & is not written %26")?;
         if value.contains('=') {

@@ -80,16 +80,14 @@ impl Ledger {
         let mut schemas: Vec<&str> = entries.iter().map(|(schema, _)| schema.as_str()).collect();
         schemas.sort_unstable();
         schemas.dedup();
-        let seen = self
-            .look(session, "", 0, &schemas)
-            .map_err(|error| gone(error, &schemas))?;
+        let seen = self.look(session, "", 0, &schemas).map_err(|error| gone(error, &schemas))?;
         for schema in &schemas {
-            let expected = heads.get(schema).ok_or_else(|| LedgerError::NotSeen {
-                schema: (*schema).to_owned(),
-            })?;
-            let found = seen.heads.get(schema).ok_or_else(|| LedgerError::NotSeen {
-                schema: (*schema).to_owned(),
-            })?;
+            let expected =
+                heads.get(schema).ok_or_else(|| LedgerError::NotSeen { schema: (*schema).to_owned() })?;
+            let found = seen
+                .heads
+                .get(schema)
+                .ok_or_else(|| LedgerError::NotSeen { schema: (*schema).to_owned() })?;
             expected.must_be(found, schema)?;
         }
         let mut ends = BTreeMap::new();
@@ -99,10 +97,7 @@ impl Ledger {
         let schemas: Vec<String> = schemas.into_iter().map(str::to_owned).collect();
         let schemas: Vec<&str> = schemas.iter().map(String::as_str).collect();
         let chained = chain(entries, &mut ends, heads.last_number(), &seen.now);
-        let mut sql: String = chained
-            .iter()
-            .map(|(schema, entry)| self.at(schema).insert(entry))
-            .collect();
+        let mut sql: String = chained.iter().map(|(schema, entry)| self.at(schema).insert(entry)).collect();
         for (schema, (last, _)) in &ends {
             sql.push_str(&self.at(schema).set_sequence(*last));
         }
@@ -113,9 +108,7 @@ impl Ledger {
 
     /// The last id, and what the next entry follows.
     fn end(&self, session: &mut Session, heads: &Heads, schema: &str) -> Result<(i64, Hash), LedgerError> {
-        let head = heads.get(schema).ok_or_else(|| LedgerError::NotSeen {
-            schema: schema.to_owned(),
-        })?;
+        let head = heads.get(schema).ok_or_else(|| LedgerError::NotSeen { schema: schema.to_owned() })?;
         let previous = match &head.last {
             Some((_, hash)) => Hash::stored(hash.as_str()),
             None => self.rows_before(session, schema)?,
@@ -150,10 +143,7 @@ impl Ledger {
             return Ok(seen);
         }
         session.read(&sql, &mut |statement, cells| {
-            let Some(schema) = statement
-                .checked_sub(statements)
-                .and_then(|index| schemas.get(index))
-            else {
+            let Some(schema) = statement.checked_sub(statements).and_then(|index| schemas.get(index)) else {
                 return;
             };
             match read_head(cells) {
@@ -205,10 +195,7 @@ impl Head {
         } else {
             return Ok(());
         };
-        Err(LedgerError::Changed {
-            schema: schema.to_owned(),
-            what: what.to_owned(),
-        })
+        Err(LedgerError::Changed { schema: schema.to_owned(), what: what.to_owned() })
     }
 }
 
@@ -226,12 +213,7 @@ fn chain(
             number += 1;
         }
         let (last, previous) = ends.remove(&schema).unwrap_or_else(|| (0, Hash::genesis()));
-        let place = Place {
-            id: last + 1,
-            number,
-            created_at: now.to_owned(),
-            previous,
-        };
+        let place = Place { id: last + 1, number, created_at: now.to_owned(), previous };
         let entry = entry.at(place);
         ends.insert(schema.clone(), (entry.id, Hash::of(&entry)));
         chained.push((schema, entry));
@@ -249,8 +231,5 @@ fn gone(error: LedgerError, schemas: &[&str]) -> LedgerError {
         return error;
     }
     let what = format!("its table was dropped or altered ({})", DbError::message(cause));
-    LedgerError::Changed {
-        schema: schemas.join(", "),
-        what,
-    }
+    LedgerError::Changed { schema: schemas.join(", "), what }
 }

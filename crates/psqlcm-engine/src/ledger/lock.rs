@@ -90,16 +90,11 @@ impl SubmitLock {
         let mut pause = FIRST_PAUSE;
         loop {
             let (class, object) = KEY;
-            let taken = session.rows(&format!(
-                "SELECT pg_catalog.pg_try_advisory_lock({class}, {object})"
-            ))?;
+            let taken =
+                session.rows(&format!("SELECT pg_catalog.pg_try_advisory_lock({class}, {object})"))?;
             if taken.first().and_then(|row| row.first()?.as_deref()) == Some("t") {
                 let mut lock = Self { session };
-                return if lock.is_held()? {
-                    Ok(lock)
-                } else {
-                    Err(LockError::NotKept)
-                };
+                return if lock.is_held()? { Ok(lock) } else { Err(LockError::NotKept) };
             }
             let holder = holder(&mut session)?;
             let waited = started.elapsed();
@@ -131,9 +126,7 @@ impl SubmitLock {
     /// The server's.
     pub fn release(mut self) -> Result<(), DbError> {
         let (class, object) = KEY;
-        self.session.run(&format!(
-            "SELECT pg_catalog.pg_advisory_unlock({class}, {object})"
-        ))
+        self.session.run(&format!("SELECT pg_catalog.pg_advisory_unlock({class}, {object})"))
     }
 }
 
@@ -142,10 +135,7 @@ fn holder(session: &mut Session) -> Result<Option<Holder>, DbError> {
         "SELECT l.pid, a.application_name, a.usename,
                 pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
          FROM {} LIMIT 1",
-        held().replace(
-            " WHERE ",
-            " LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid WHERE "
-        ),
+        held().replace(" WHERE ", " LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid WHERE "),
     );
     let rows = session.rows(&sql)?;
     Ok(rows.into_iter().next().and_then(|row| {

@@ -37,13 +37,9 @@ impl Ledger {
         let name = Ident::new(table)?;
         // PostgreSQL would cut it silently, and then not find it.
         if table.len() > NAME_LIMIT {
-            return Err(LedgerError::NameTooLong {
-                name: table.to_owned(),
-            });
+            return Err(LedgerError::NameTooLong { name: table.to_owned() });
         }
-        Ok(Self {
-            table: name.into_string(),
-        })
+        Ok(Self { table: name.into_string() })
     }
 
     /// The table's name.
@@ -55,10 +51,7 @@ impl Ledger {
     /// The table in one schema, for its SQL.
     #[must_use]
     pub fn at<'a>(&'a self, schema: &'a str) -> Table<'a> {
-        Table {
-            schema,
-            name: &self.table,
-        }
+        Table { schema, name: &self.table }
     }
 }
 
@@ -116,10 +109,8 @@ pub enum LedgerError {
 }
 
 fn list(unusable: &[(String, String)]) -> String {
-    let lines: Vec<String> = unusable
-        .iter()
-        .map(|(schema, reason)| format!("schema {schema}: {reason}"))
-        .collect();
+    let lines: Vec<String> =
+        unusable.iter().map(|(schema, reason)| format!("schema {schema}: {reason}")).collect();
     lines.join("\n")
 }
 
@@ -165,6 +156,5 @@ fn cells<const N: usize>(
     row: usize,
 ) -> Result<[Option<String>; N], LedgerError> {
     let row = rows.get(row).cloned().unwrap_or_default();
-    row.try_into()
-        .map_err(|row: Vec<_>| LedgerError::Answer(format!("{} cells instead of {N}", row.len())))
+    row.try_into().map_err(|row: Vec<_>| LedgerError::Answer(format!("{} cells instead of {N}", row.len())))
 }

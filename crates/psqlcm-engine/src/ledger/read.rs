@@ -40,10 +40,7 @@ impl Ledger {
             match Entry::from_row(cells) {
                 Ok(entry) => each(schema, entry),
                 Err(source) => {
-                    unreadable = Some(LedgerError::Row {
-                        schema: (*schema).to_owned(),
-                        source,
-                    });
+                    unreadable = Some(LedgerError::Row { schema: (*schema).to_owned(), source });
                 }
             }
         })?;
@@ -71,19 +68,13 @@ impl Ledger {
                 rows: Vec::new(),
             })
             .collect();
-        let sequences: Vec<String> = chains
-            .iter()
-            .map(|chain| self.at(&chain.schema).select_sequence())
-            .collect();
+        let sequences: Vec<String> =
+            chains.iter().map(|chain| self.at(&chain.schema).select_sequence()).collect();
         if sequences.is_empty() {
             return Ok(chains);
         }
         for (chain, row) in chains.iter_mut().zip(session.rows(&sequences.join(";\n"))?) {
-            chain.sequence = row
-                .into_iter()
-                .flatten()
-                .next()
-                .and_then(|last| last.parse().ok());
+            chain.sequence = row.into_iter().flatten().next().and_then(|last| last.parse().ok());
         }
         let mut current = 0;
         self.read(session, schemas, &mut |schema, entry| {
@@ -108,17 +99,9 @@ impl Ledger {
             sql.push_str(&table);
             sql.push_str(" WHERE entry_kind = 'home';\n");
         }
-        let rows = if sql.is_empty() {
-            Vec::new()
-        } else {
-            session.rows(&sql)?
-        };
-        let numbers = rows.into_iter().map(|row| {
-            row.into_iter()
-                .flatten()
-                .next()
-                .and_then(|text| text.parse().ok())
-        });
+        let rows = if sql.is_empty() { Vec::new() } else { session.rows(&sql)? };
+        let numbers =
+            rows.into_iter().map(|row| row.into_iter().flatten().next().and_then(|text| text.parse().ok()));
         Ok(choose_home(schemas.iter().copied().zip(numbers)))
     }
 

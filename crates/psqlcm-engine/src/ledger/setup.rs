@@ -48,11 +48,7 @@ impl Ledger {
                 Err(reason) => unusable.push((schema, reason)),
             }
         }
-        if unusable.is_empty() {
-            Ok(plan)
-        } else {
-            Err(LedgerError::Unusable { unusable })
-        }
+        if unusable.is_empty() { Ok(plan) } else { Err(LedgerError::Unusable { unusable }) }
     }
 
     /// Puts schemas under control, in the caller's transaction, and says what was done. A ledger that is there and whole
@@ -67,10 +63,8 @@ impl Ledger {
         origin: &Origin,
     ) -> Result<Vec<(String, Action)>, LedgerError> {
         let plan = self.plan_setup(session, schemas)?;
-        let statements: String = plan
-            .iter()
-            .map(|(schema, action)| self.statements(schema, action))
-            .collect();
+        let statements: String =
+            plan.iter().map(|(schema, action)| self.statements(schema, action)).collect();
         if statements.is_empty() {
             return Ok(plan);
         }
@@ -134,9 +128,8 @@ impl Ledger {
     /// Default privileges may have given the new objects to others.
     fn revoke_grants(&self, session: &mut Session, plan: &[(String, Action)]) -> Result<(), LedgerError> {
         let made = plan.iter().filter(|(_, action)| *action != Action::Nothing);
-        let made: Vec<(&str, bool)> = made
-            .map(|(schema, action)| (schema.as_str(), *action == Action::Create))
-            .collect();
+        let made: Vec<(&str, bool)> =
+            made.map(|(schema, action)| (schema.as_str(), *action == Action::Create)).collect();
         let revokes = session.rows(&select_grants(&self.table, &made))?;
         let revokes: Vec<String> = revokes.into_iter().flatten().flatten().collect();
         if !revokes.is_empty() {
@@ -157,10 +150,8 @@ impl Ledger {
         self.read(session, &[(schema, State::Ours)], &mut |_, entry: Entry| {
             rows.insert(entry.id.to_string(), Hash::of(&entry).into_text().into());
         })?;
-        let content = format!(
-            "-- psql-cm took over the {} rows of version 0.2.2 that were here before\n",
-            rows.len()
-        );
+        let content =
+            format!("-- psql-cm took over the {} rows of version 0.2.2 that were here before\n", rows.len());
         let mut entry = NewEntry::new(EntryKind::Adoption, content, origin.clone());
         entry.evidence = Some(evidence([("rows", rows.into())]));
         Ok(entry)
@@ -189,10 +180,7 @@ fn reason(table: &str, state: &State) -> String {
             format!("the ledger {table} is damaged: {}", damages.join("; "))
         }
         State::Foreign(differences) => {
-            format!(
-                "{table} is taken by something that is not a ledger: {}",
-                differences.join("; ")
-            )
+            format!("{table} is taken by something that is not a ledger: {}", differences.join("; "))
         }
     }
 }

@@ -79,9 +79,7 @@ impl Ledger {
         schemas: &[&str],
     ) -> Result<Vec<(String, State)>, LedgerError> {
         let rows = session.rows(&select_state(&self.table, schemas))?;
-        rows.into_iter()
-            .map(|row| Shape::read(row).map(|shape| shape.judge(&self.at("").guard())))
-            .collect()
+        rows.into_iter().map(|row| Shape::read(row).map(|shape| shape.judge(&self.at("").guard()))).collect()
     }
 }
 
@@ -155,29 +153,17 @@ impl Shape {
             return State::NoSchema;
         }
         if self.kind.is_none() {
-            return if self.has_function {
-                foreign_function(guard)
-            } else {
-                State::Absent
-            };
+            return if self.has_function { foreign_function(guard) } else { State::Absent };
         }
         let differences = self.differences();
         if !differences.is_empty() {
             return State::Foreign(differences);
         }
         if self.columns.len() == ORIGINAL_WIDTH {
-            return if self.has_function {
-                foreign_function(guard)
-            } else {
-                State::Original
-            };
+            return if self.has_function { foreign_function(guard) } else { State::Original };
         }
         let damages = self.damages(guard);
-        if damages.is_empty() {
-            State::Ours
-        } else {
-            State::Damaged(damages)
-        }
+        if damages.is_empty() { State::Ours } else { State::Damaged(damages) }
     }
 
     fn differences(&self) -> Vec<String> {
@@ -187,28 +173,18 @@ impl Shape {
             differences.push("it is not a plain, permanent table".to_owned());
             return differences;
         }
-        let width = if self.columns.len() > ORIGINAL_WIDTH {
-            COLUMNS.len()
-        } else {
-            ORIGINAL_WIDTH
-        };
+        let width = if self.columns.len() > ORIGINAL_WIDTH { COLUMNS.len() } else { ORIGINAL_WIDTH };
         for (index, expected) in COLUMNS[..width].iter().enumerate() {
             let nullable = if expected.is_not_null { " NOT NULL" } else { "" };
             let expected_text = format!("{} {}{nullable}", expected.name, expected.type_name);
             let found_text = self.columns.get(index).map_or_else(
                 || "nothing".to_owned(),
                 |(name, type_name, is_not_null)| {
-                    format!(
-                        "{name} {type_name}{}",
-                        if *is_not_null { " NOT NULL" } else { "" }
-                    )
+                    format!("{name} {type_name}{}", if *is_not_null { " NOT NULL" } else { "" })
                 },
             );
             if expected_text != found_text {
-                differences.push(format!(
-                    "column {} is {found_text}, expected {expected_text}",
-                    index + 1
-                ));
+                differences.push(format!("column {} is {found_text}, expected {expected_text}", index + 1));
             }
         }
         for (name, type_name, _) in self.columns.iter().skip(width) {
@@ -233,10 +209,7 @@ impl Shape {
             Some(_) => {}
         }
         let is_our_function = self.source.as_deref() == Some(guard_source())
-            && self
-                .settings
-                .as_deref()
-                .is_some_and(|settings| settings.starts_with("search_path="));
+            && self.settings.as_deref().is_some_and(|settings| settings.starts_with("search_path="));
         if !is_our_function {
             damages.push(Damage::FunctionChanged);
         }

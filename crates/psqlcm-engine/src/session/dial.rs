@@ -25,8 +25,16 @@ pub(super) struct Dialled {
 
 /// Connects to the first server that can be reached and is of the kind that is asked for.
 pub(super) async fn dial(info: &ConnInfo) -> Result<Dialled, DbError> {
-    let connector = Connector::new(info)
-        .map_err(|error| DbError::unreachable(error.to_string(), Some(Box::new(error))))?;
+    let mut mode = info.tuning().ssl_mode;
+    let connector = match Connector::new(info) {
+        // As in libpq broken certificates are no obstacle to those who do not insist on them.
+        Err(_) if mode < SslMode::Require => {
+            mode = SslMode::Disable;
+            Connector::unused()
+        }
+        outcome => outcome,
+    };
+    let connector = connector.map_err(DbError::preparing)?;
     let mut order: Vec<&Endpoint> = info.endpoints().iter().collect();
     if info.tuning().random_hosts {
         shuffle(&mut order);
@@ -43,7 +51,7 @@ pub(super) async fn dial(info: &ConnInfo) -> Result<Dialled, DbError> {
     for target in wanted {
         failures.clear();
         for endpoint in &order {
-            match (Attempt { info, endpoint, connector: &connector, target: *target }).run().await {
+            match (Attempt { info, endpoint, connector: &connector, mode, target: *target }).run().await {
                 Ok(dialled) => return Ok(dialled),
                 Err(error) if goes_on(&error) => failures.push(error),
                 Err(error) => {
@@ -68,6 +76,7 @@ struct Attempt<'a> {
     info: &'a ConnInfo,
     endpoint: &'a Endpoint,
     connector: &'a Connector,
+    mode: SslMode,
     target: TargetSession,
 }
 
@@ -117,7 +126,7 @@ impl Attempt<'_> {
         use LibrarySslMode::{Disable, Prefer, Require};
         let mode = match address {
             Address::Socket(_) => SslMode::Disable,
-            Address::Ip(_) => self.info.tuning().ssl_mode,
+            Address::Ip(_) => self.mode,
         };
         match mode {
             SslMode::Disable => self.once(address, Disable).await,
@@ -129,7 +138,9 @@ impl Attempt<'_> {
                 outcome => outcome,
             },
             SslMode::Prefer => match self.once(address, Prefer).await {
-                Err(_) if self.connector.was_used() => self.once(address, Disable).await,
+                Err(encrypted) if self.connector.was_used() => {
+                    self.once(address, Disable).await.map_err(|plain| DbError::all(vec![encrypted, plain]))
+                }
                 outcome => outcome,
             },
             SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => self.once(address, Require).await,

@@ -134,6 +134,11 @@ impl DbError {
         error
     }
 
+    /// It did not come as far as connecting.
+    pub(super) fn preparing(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::unreachable(chain(&error), Some(Box::new(error)))
+    }
+
     /// The connection told why it ended.
     pub(super) fn lost(error: tokio_postgres::Error) -> Self {
         Self::of(Kind::Lost, error)
@@ -155,16 +160,19 @@ impl DbError {
         let Some(mut last) = failures.pop() else {
             return Self::unreachable("there is no address to connect to".to_owned(), None);
         };
-        for earlier in failures.iter().rev() {
-            last.0.message = format!("{}; {}", earlier.0.message, last.0.message);
-        }
+        let mut messages: Vec<String> = failures.into_iter().map(|failure| failure.0.message).collect();
+        messages.push(std::mem::take(&mut last.0.message));
+        messages.dedup();
+        last.0.message = messages.join("; ");
         last
     }
 
     /// A failure that trying another server would only hide: the credentials or the encryption are wrong.
     pub(super) fn is_final(&self) -> bool {
-        let Some(error) = self.library() else { return false };
-        !error.to_string().starts_with("error connecting to server") && !error.is_closed()
+        // The library names its kinds only in its messages.
+        const FINAL: [&str; 3] =
+            ["authentication error", "error performing TLS handshake", "invalid configuration"];
+        self.library().is_some_and(|error| FINAL.contains(&error.to_string().as_str()))
     }
 
     /// Of two attempts with and without TLS, the one that says more.

@@ -21,24 +21,14 @@ struct Database {
 
 impl Database {
     fn new(server: &Server, test: &str) -> Self {
-        let database = Self {
-            server: server.clone(),
-            name: format!("ledger_{test}_{}", std::process::id()),
-        };
-        database
-            .server
-            .session()
-            .run(&format!("CREATE DATABASE {}", database.name))
-            .unwrap();
+        let database = Self { server: server.clone(), name: format!("ledger_{test}_{}", std::process::id()) };
+        database.server.session().run(&format!("CREATE DATABASE {}", database.name)).unwrap();
         database
     }
 
     /// As `createdb --template` makes it: nobody may be connected to this one.
     fn copy(&self, suffix: &str) -> Self {
-        let copy = Self {
-            server: self.server.clone(),
-            name: format!("{}_{suffix}", self.name),
-        };
+        let copy = Self { server: self.server.clone(), name: format!("{}_{suffix}", self.name) };
         let sql = format!("CREATE DATABASE {} TEMPLATE {}", copy.name, self.name);
         copy.server.session().run(&sql).unwrap();
         copy
@@ -50,18 +40,8 @@ impl Database {
 
     fn psql(&self, script: &str) {
         let port = self.server.port.to_string();
-        let arguments = [
-            "-X",
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-U",
-            "postgres",
-            "-h",
-            &self.server.socket,
-            "-p",
-            &port,
-        ];
+        let arguments =
+            ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h", &self.server.socket, "-p", &port];
         let mut psql = Command::new("psql")
             .args(arguments)
             .args(["-d", &self.name, "-f", "-"])
@@ -69,21 +49,14 @@ impl Database {
             .stdin(Stdio::piped())
             .spawn()
             .expect("psql is there");
-        psql.stdin
-            .take()
-            .expect("piped")
-            .write_all(script.as_bytes())
-            .unwrap();
+        psql.stdin.take().expect("piped").write_all(script.as_bytes()).unwrap();
         assert!(psql.wait().unwrap().success());
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let _ = self
-            .server
-            .session()
-            .run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let _ = self.server.session().run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }
 
@@ -115,60 +88,38 @@ fn in_transaction<T>(
 ) -> Result<T, LedgerError> {
     session.run("BEGIN").unwrap();
     let outcome = work(session);
-    session
-        .run(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" })
-        .unwrap();
+    session.run(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).unwrap();
     outcome
 }
 
 fn submit(session: &mut Session, schema: &str, content: &str) -> Entry {
     let origin = who(session);
     let mut heads = ledger().heads(session, &[schema]).unwrap();
-    let entries = vec![(
-        schema.to_owned(),
-        NewEntry::new(EntryKind::Change, content, origin),
-    )];
+    let entries = vec![(schema.to_owned(), NewEntry::new(EntryKind::Change, content, origin))];
     let written = in_transaction(session, |session| ledger().append(session, &mut heads, entries)).unwrap();
     written.into_iter().next().expect("one entry").1
 }
 
 fn states(session: &mut Session, schemas: &[&str]) -> Vec<State> {
-    ledger()
-        .states(session, schemas)
-        .unwrap()
-        .into_iter()
-        .map(|(_, state)| state)
-        .collect()
+    ledger().states(session, schemas).unwrap().into_iter().map(|(_, state)| state).collect()
 }
 
 fn entries(session: &mut Session, schema: &str) -> Vec<Entry> {
     let state = states(session, &[schema]).remove(0);
     let mut entries = Vec::new();
-    ledger()
-        .read(session, &[(schema, state)], &mut |_, entry| entries.push(entry))
-        .unwrap();
+    ledger().read(session, &[(schema, state)], &mut |_, entry| entries.push(entry)).unwrap();
     entries
 }
 
 fn anchor(session: &mut Session, schema: &str) -> Anchor {
     let instance = who(session).instance;
-    Anchor::of(
-        "default",
-        &instance,
-        "a_database",
-        schema,
-        &entries(session, schema),
-    )
-    .expect("a head")
+    Anchor::of("default", &instance, "a_database", schema, &entries(session, schema)).expect("a head")
 }
 
 fn problems(session: &mut Session, schema: &str, anchor: Option<&Anchor>) -> Vec<(i64, Problem)> {
     let state = states(session, &[schema]).remove(0);
     let chains = ledger().chains(session, &[(schema, state)]).unwrap();
-    verify(&chains[0], anchor)
-        .into_iter()
-        .map(|finding| (finding.id.unwrap_or(0), finding.problem))
-        .collect()
+    verify(&chains[0], anchor).into_iter().map(|finding| (finding.id.unwrap_or(0), finding.problem)).collect()
 }
 
 /// Runs SQL as one who can get round the triggers.
@@ -202,27 +153,17 @@ fn setup_makes_what_is_needed_and_twice_changes_nothing() {
     everywhere("setup", |_, session| {
         let schemas = ["public", "My Schema", "a\"b", "ünï", "select", "a/b", "a'b\\c"];
         for schema in &schemas[1..] {
-            session
-                .run(&format!("CREATE SCHEMA \"{}\"", schema.replace('"', "\"\"")))
-                .unwrap();
+            session.run(&format!("CREATE SCHEMA \"{}\"", schema.replace('"', "\"\""))).unwrap();
         }
         let planned = ledger().plan_setup(session, &schemas).unwrap();
-        assert_eq!(
-            states(session, &schemas),
-            vec![State::Absent; 7],
-            "planning changes nothing"
-        );
+        assert_eq!(states(session, &schemas), vec![State::Absent; 7], "planning changes nothing");
         let done = setup(session, &schemas);
         assert_eq!(done, planned);
         assert!(done.iter().all(|(_, action)| *action == Action::Create));
         assert_eq!(states(session, &schemas), vec![State::Ours; 7]);
         let count = "SELECT count(*), (SELECT sum(xmin::text::bigint) FROM pg_class) FROM pg_class";
         let before = session.rows(count).unwrap();
-        assert!(
-            setup(session, &schemas)
-                .iter()
-                .all(|(_, action)| *action == Action::Nothing)
-        );
+        assert!(setup(session, &schemas).iter().all(|(_, action)| *action == Action::Nothing));
         assert_eq!(session.rows(count).unwrap(), before);
         for schema in schemas {
             assert_eq!(submit(session, schema, "SELECT 1;").id, 1);
@@ -245,15 +186,9 @@ fn entries_are_refused_to_be_changed_or_removed() {
             "INSERT INTO public.pg_psql_cm SELECT * FROM public.pg_psql_cm ON CONFLICT (id) DO UPDATE SET content = ''",
         ] {
             for role in ["origin", "replica"] {
-                session
-                    .run(&format!("SET session_replication_role = {role}"))
-                    .unwrap();
+                session.run(&format!("SET session_replication_role = {role}")).unwrap();
                 let error = session.run(statement).expect_err(statement);
-                assert!(
-                    error.message().contains("on public.pg_psql_cm is refused"),
-                    "{}",
-                    error.message()
-                );
+                assert!(error.message().contains("on public.pg_psql_cm is refused"), "{}", error.message());
                 assert!(error.hint().is_some_and(|hint| hint.contains("setup --remove")));
             }
         }
@@ -280,9 +215,7 @@ fn default_privileges_give_nothing_on_the_ledger() {
                  aclexplode(o.acl) x WHERE x.grantee <> o.owner",
             )
             .unwrap();
-        session
-            .run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
-            .unwrap();
+        session.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
         assert_eq!(others, Vec::<Vec<Option<String>>>::new());
     });
 }
@@ -304,24 +237,14 @@ fn a_table_of_the_original_tool_is_adopted_as_it_is() {
         assert_eq!(problems(session, "old", None), [(4, Problem::NotAdopted)]);
         assert_eq!(
             setup(session, &["fresh", "old"]),
-            [
-                ("fresh".to_owned(), Action::Create),
-                ("old".to_owned(), Action::Adopt)
-            ]
+            [("fresh".to_owned(), Action::Create), ("old".to_owned(), Action::Adopt)]
         );
-        assert_eq!(
-            session.rows(rows).unwrap(),
-            before,
-            "not even a new version of a row"
-        );
+        assert_eq!(session.rows(rows).unwrap(), before, "not even a new version of a row");
         let shape =
             |session: &mut Session, schema: &str| session.rows(&SHAPE.replace("SCHEMA", schema)).unwrap();
         assert_eq!(shape(session, "old"), shape(session, "fresh"));
         let adoption = &entries(session, "old")[4];
-        assert_eq!(
-            (adoption.id, &adoption.kind, adoption.is_base),
-            (5, &Some(EntryKind::Adoption), false)
-        );
+        assert_eq!((adoption.id, &adoption.kind, adoption.is_base), (5, &Some(EntryKind::Adoption), false));
         submit(session, "old", "SELECT 1;");
         assert_eq!(problems(session, "old", None), []);
         tamper(
@@ -329,10 +252,7 @@ fn a_table_of_the_original_tool_is_adopted_as_it_is() {
             "old",
             "UPDATE pg_psql_cm SET content = 'x' WHERE id = 2; DELETE FROM pg_psql_cm WHERE id = 3",
         );
-        assert_eq!(
-            problems(session, "old", None),
-            [(2, Problem::Edited), (3, Problem::Deleted { last: 3 })]
-        );
+        assert_eq!(problems(session, "old", None), [(2, Problem::Edited), (3, Problem::Deleted { last: 3 })]);
     });
 }
 
@@ -350,13 +270,9 @@ fn something_else_of_that_name_is_refused_with_what_differs() {
         let error = in_transaction(session, |session| {
             ledger().setup(session, &["public", "a", "b", "c", "nowhere"], &origin)
         });
-        let Err(LedgerError::Unusable { unusable }) = error else {
-            panic!("{error:?}")
-        };
-        let reasons: Vec<String> = unusable
-            .iter()
-            .map(|(schema, reason)| format!("{schema}: {reason}"))
-            .collect();
+        let Err(LedgerError::Unusable { unusable }) = error else { panic!("{error:?}") };
+        let reasons: Vec<String> =
+            unusable.iter().map(|(schema, reason)| format!("{schema}: {reason}")).collect();
         assert!(
             reasons[0].contains("column 2 is is_base text NOT NULL, expected is_base boolean NOT NULL"),
             "{reasons:?}"
@@ -366,10 +282,7 @@ fn something_else_of_that_name_is_refused_with_what_differs() {
             "{reasons:?}"
         );
         assert!(reasons[1].contains("not a plain, permanent table"), "{reasons:?}");
-        assert!(
-            reasons[2].contains("a function pg_psql_cm_append_only()"),
-            "{reasons:?}"
-        );
+        assert!(reasons[2].contains("a function pg_psql_cm_append_only()"), "{reasons:?}");
         assert_eq!(reasons[3], "nowhere: there is no such schema");
         assert_eq!(states(session, &["public"]), [State::Absent], "nothing was done");
     });
@@ -381,18 +294,9 @@ fn damaged_protection_is_named_and_mended_on_record() {
         setup(session, &["public"]);
         submit(session, "public", "SELECT 1;");
         for (sql, damage) in [
-            (
-                "ALTER TABLE pg_psql_cm DISABLE TRIGGER pg_psql_cm_append_only",
-                Damage::TriggerDisabled,
-            ),
-            (
-                "ALTER TABLE pg_psql_cm ENABLE TRIGGER pg_psql_cm_append_only",
-                Damage::TriggerDisabled,
-            ),
-            (
-                "DROP TRIGGER pg_psql_cm_append_only ON pg_psql_cm",
-                Damage::NoTrigger,
-            ),
+            ("ALTER TABLE pg_psql_cm DISABLE TRIGGER pg_psql_cm_append_only", Damage::TriggerDisabled),
+            ("ALTER TABLE pg_psql_cm ENABLE TRIGGER pg_psql_cm_append_only", Damage::TriggerDisabled),
+            ("DROP TRIGGER pg_psql_cm_append_only ON pg_psql_cm", Damage::NoTrigger),
             (
                 "DROP TRIGGER pg_psql_cm_append_only ON pg_psql_cm; CREATE TRIGGER pg_psql_cm_append_only
                  BEFORE UPDATE ON pg_psql_cm EXECUTE FUNCTION pg_psql_cm_append_only()",
@@ -406,32 +310,16 @@ fn damaged_protection_is_named_and_mended_on_record() {
             ("DROP INDEX pg_psql_cm_previous_hash", Damage::NoIndex),
         ] {
             session.run(sql).unwrap();
-            assert_eq!(
-                states(session, &["public"]),
-                [State::Damaged(vec![damage.clone()])],
-                "{sql}"
-            );
-            assert_eq!(
-                setup(session, &["public"])[0].1,
-                Action::Repair(vec![damage]),
-                "{sql}"
-            );
+            assert_eq!(states(session, &["public"]), [State::Damaged(vec![damage.clone()])], "{sql}");
+            assert_eq!(setup(session, &["public"])[0].1, Action::Repair(vec![damage]), "{sql}");
             assert_eq!(states(session, &["public"]), [State::Ours], "{sql}");
         }
-        let kinds: Vec<_> = entries(session, "public")
-            .into_iter()
-            .filter_map(|entry| entry.kind)
-            .collect();
+        let kinds: Vec<_> = entries(session, "public").into_iter().filter_map(|entry| entry.kind).collect();
         assert_eq!(kinds[1..], vec![EntryKind::Repair; 6]);
         assert_eq!(problems(session, "public", None), []);
         // What somebody added is not ours to remove.
-        session
-            .run("CREATE RULE r AS ON INSERT TO pg_psql_cm DO INSTEAD NOTHING")
-            .unwrap();
-        assert!(matches!(
-            ledger().plan_setup(session, &["public"]),
-            Err(LedgerError::Unusable { .. })
-        ));
+        session.run("CREATE RULE r AS ON INSERT TO pg_psql_cm DO INSTEAD NOTHING").unwrap();
+        assert!(matches!(ledger().plan_setup(session, &["public"]), Err(LedgerError::Unusable { .. })));
     });
 }
 
@@ -448,10 +336,7 @@ fn entries_get_their_places_from_the_tool() {
         change.started_at = Some("2026-01-02T03:04:05.000007Z".to_owned());
         change.duration_us = Some(12);
         let linked = change.linked("public");
-        let both = vec![
-            ("public".to_owned(), change.clone()),
-            ("other".to_owned(), linked),
-        ];
+        let both = vec![("public".to_owned(), change.clone()), ("other".to_owned(), linked)];
         // Rolled back, then done: no gaps.
         let before = heads.clone();
         session.run("BEGIN").unwrap();
@@ -464,21 +349,9 @@ fn entries_get_their_places_from_the_tool() {
         let more = in_transaction(session, |session| ledger().append(session, &mut heads, more)).unwrap();
         let places = |entry: &(String, Entry)| (entry.0.clone(), entry.1.id, entry.1.number.unwrap_or(0));
         let places: Vec<_> = written.iter().chain(&more).map(places).collect();
-        let expected = [
-            ("public", 1, 1),
-            ("other", 1, 1),
-            ("other", 2, 2),
-            ("other", 3, 3),
-        ];
-        assert_eq!(
-            places,
-            expected.map(|(schema, id, number)| (schema.to_owned(), id, number))
-        );
-        assert_eq!(
-            entries(session, "public")[0],
-            written[0].1,
-            "what is read is what was written"
-        );
+        let expected = [("public", 1, 1), ("other", 1, 1), ("other", 2, 2), ("other", 3, 3)];
+        assert_eq!(places, expected.map(|(schema, id, number)| (schema.to_owned(), id, number)));
+        assert_eq!(entries(session, "public")[0], written[0].1, "what is read is what was written");
         assert_eq!(problems(session, "other", None), []);
         let next = session
             .rows("SELECT nextval('public.pg_psql_cm_id_seq'), nextval('other.pg_psql_cm_id_seq')")
@@ -528,9 +401,7 @@ fn an_entry_is_refused_when_the_ledger_is_not_what_it_was() {
         // Edited by somebody else before our transaction, with the guard as it was when we looked.
         session.run(guard).unwrap();
         let mut heads = ledger().heads(session, &["public"]).unwrap();
-        session
-            .run("UPDATE pg_psql_cm SET content = 'x' WHERE id = 1")
-            .unwrap();
+        session.run("UPDATE pg_psql_cm SET content = 'x' WHERE id = 1").unwrap();
         let entry = vec![("public".to_owned(), NewEntry::new(EntryKind::Change, "", origin))];
         let outcome = in_transaction(session, |session| ledger().append(session, &mut heads, entry));
         assert!(matches!(outcome, Err(LedgerError::Changed { what, .. }) if what == "rows were altered"));
@@ -559,21 +430,12 @@ fn tampering_and_copies_are_named_for_what_they_are() {
         let mut restored = backup.session();
         let mut here = git.clone();
         here.instance = who(&mut restored).instance;
-        assert_eq!(
-            problems(&mut restored, "public", Some(&git)),
-            [(3, Problem::Copy), (4, Problem::Behind)]
-        );
+        assert_eq!(problems(&mut restored, "public", Some(&git)), [(3, Problem::Copy), (4, Problem::Behind)]);
         let mut rewound = git.clone();
         rewound.instance = who(&mut restored).instance;
-        assert_eq!(
-            problems(&mut restored, "public", Some(&rewound))[0],
-            (4, Problem::Behind)
-        );
+        assert_eq!(problems(&mut restored, "public", Some(&rewound))[0], (4, Problem::Behind));
         submit(&mut restored, "public", "SELECT 'other';");
-        assert_eq!(
-            problems(&mut restored, "public", Some(&git)),
-            [(4, Problem::Forked), (4, Problem::Copy)]
-        );
+        assert_eq!(problems(&mut restored, "public", Some(&git)), [(4, Problem::Forked), (4, Problem::Copy)]);
         drop(restored);
 
         *session = database.server.session();
@@ -582,27 +444,14 @@ fn tampering_and_copies_are_named_for_what_they_are() {
         let mut copied = copy.session();
         assert_eq!(problems(&mut copied, "public", Some(&git)), [(6, Problem::Copy)]);
 
-        tamper(
-            &mut copied,
-            "public",
-            "UPDATE pg_psql_cm SET implementer = 'nobody' WHERE id = 2",
-        );
+        tamper(&mut copied, "public", "UPDATE pg_psql_cm SET implementer = 'nobody' WHERE id = 2");
         assert!(problems(&mut copied, "public", None).contains(&(2, Problem::Edited)));
         drop(copied);
 
         for (sql, expected) in [
-            (
-                "UPDATE pg_psql_cm SET content = 'x' WHERE id = 2",
-                (2, Problem::Edited),
-            ),
-            (
-                "DELETE FROM pg_psql_cm WHERE id = 2",
-                (2, Problem::Deleted { last: 2 }),
-            ),
-            (
-                "DELETE FROM pg_psql_cm WHERE id > 4",
-                (5, Problem::Deleted { last: 6 }),
-            ),
+            ("UPDATE pg_psql_cm SET content = 'x' WHERE id = 2", (2, Problem::Edited)),
+            ("DELETE FROM pg_psql_cm WHERE id = 2", (2, Problem::Deleted { last: 2 })),
+            ("DELETE FROM pg_psql_cm WHERE id > 4", (5, Problem::Deleted { last: 6 })),
             (
                 "INSERT INTO pg_psql_cm (is_base, implementer, content) VALUES (false, 'me', 'by hand')",
                 (7, Problem::Inserted),
@@ -619,9 +468,7 @@ fn tampering_and_copies_are_named_for_what_they_are() {
                 "TRUNCATE pg_psql_cm; INSERT INTO pg_psql_cm TABLE kept; DROP TABLE kept",
             );
             let last = keep[0][0].clone().unwrap_or_default();
-            session
-                .run(&format!("SELECT setval('pg_psql_cm_id_seq', {last})"))
-                .unwrap();
+            session.run(&format!("SELECT setval('pg_psql_cm_id_seq', {last})")).unwrap();
             assert_eq!(problems(session, "public", Some(&git)), []);
         }
 
@@ -668,23 +515,14 @@ fn an_insert_reproduces_every_byte_in_psql_and_in_the_tool() {
         assert_eq!(original.len(), 12);
         let table = ledger();
         let copied = |schema: &str| -> String {
-            let inserts: String = original
-                .iter()
-                .map(|entry| table.at(schema).insert(entry))
-                .collect();
+            let inserts: String = original.iter().map(|entry| table.at(schema).insert(entry)).collect();
             format!("CREATE SCHEMA {schema};\n{}{inserts}", table.at(schema).create())
         };
         session.run(&copied("by_tool")).unwrap();
-        let name = session.rows("SELECT current_database()").unwrap()[0][0]
-            .clone()
-            .unwrap_or_default();
-        let server = servers::all()
-            .into_iter()
-            .find(|server| server.major == session.server_version() / 10_000);
-        let database = std::mem::ManuallyDrop::new(Database {
-            server: server.expect("this one"),
-            name,
-        });
+        let name = session.rows("SELECT current_database()").unwrap()[0][0].clone().unwrap_or_default();
+        let server =
+            servers::all().into_iter().find(|server| server.major == session.server_version() / 10_000);
+        let database = std::mem::ManuallyDrop::new(Database { server: server.expect("this one"), name });
         database.psql(&format!("SET TimeZone = 'Asia/Kolkata';\n{}", copied("by_psql")));
         assert_eq!(entries(session, "by_tool"), original);
         assert_eq!(entries(session, "by_psql"), original);
@@ -701,32 +539,19 @@ fn an_insert_reproduces_every_byte_in_psql_and_in_the_tool() {
 #[test]
 fn what_belongs_to_no_schema_has_a_home_and_dropped_ledgers_are_kept_there() {
     everywhere("home", |_, session| {
-        session
-            .run("CREATE SCHEMA b; CREATE SCHEMA c; CREATE SCHEMA a")
-            .unwrap();
+        session.run("CREATE SCHEMA b; CREATE SCHEMA c; CREATE SCHEMA a").unwrap();
         setup(session, &["b", "c"]);
         let home = ledger().home(session, &["b", "c"]).unwrap().expect("managed");
         assert_eq!((home.schema.as_str(), home.must_record), ("b", true));
         let origin = who(session);
         let mut heads = ledger().heads(session, &["b", "c"]).unwrap();
         in_transaction(session, |session| {
-            ledger().append(
-                session,
-                &mut heads,
-                vec![(home.schema.clone(), home_entry(&origin))],
-            )
+            ledger().append(session, &mut heads, vec![(home.schema.clone(), home_entry(&origin))])
         })
         .unwrap();
         setup(session, &["a", "public"]);
-        let home = ledger()
-            .home(session, &["a", "b", "c", "public"])
-            .unwrap()
-            .expect("managed");
-        assert_eq!(
-            (home.schema.as_str(), home.must_record),
-            ("b", false),
-            "chosen once"
-        );
+        let home = ledger().home(session, &["a", "b", "c", "public"]).unwrap().expect("managed");
+        assert_eq!((home.schema.as_str(), home.must_record), ("b", false), "chosen once");
 
         submit(session, "c", "SELECT 'kept';");
         let copy = ledger().copy_of(session, "c", &origin).unwrap();
@@ -741,19 +566,14 @@ fn what_belongs_to_no_schema_has_a_home_and_dropped_ledgers_are_kept_there() {
 fn remove_takes_away_what_setup_made() {
     everywhere("remove", |_, session| {
         session
-            .run(&format!(
-                "CREATE SCHEMA old; SET search_path = old; {ORIGINAL_TABLE}; RESET search_path"
-            ))
+            .run(&format!("CREATE SCHEMA old; SET search_path = old; {ORIGINAL_TABLE}; RESET search_path"))
             .unwrap();
         let count = "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_depend)";
         let before = session.rows(count).unwrap();
         setup(session, &["public"]);
         let removed =
             in_transaction(session, |session| ledger().remove(session, &["public", "old"])).unwrap();
-        let expected = [
-            ("public".to_owned(), Removal::Drop),
-            ("old".to_owned(), Removal::Nothing),
-        ];
+        let expected = [("public".to_owned(), Removal::Drop), ("old".to_owned(), Removal::Nothing)];
         assert_eq!(removed, expected);
         assert_eq!(session.rows(count).unwrap(), before);
     });
@@ -771,18 +591,12 @@ fn a_renamed_ledger_works_up_to_the_limit_of_names() {
                 assert_eq!(done, [("public".to_owned(), expected)]);
             }
             let mut heads = ledger.heads(session, &["public"]).unwrap();
-            let entry = vec![(
-                "public".to_owned(),
-                NewEntry::new(EntryKind::Base, "", origin.clone()),
-            )];
+            let entry = vec![("public".to_owned(), NewEntry::new(EntryKind::Base, "", origin.clone()))];
             let written =
                 in_transaction(session, |session| ledger.append(session, &mut heads, entry)).unwrap();
             assert!(written[0].1.is_base);
         }
-        assert!(matches!(
-            Ledger::new(&"ü".repeat(32)),
-            Err(LedgerError::NameTooLong { .. })
-        ));
+        assert!(matches!(Ledger::new(&"ü".repeat(32)), Err(LedgerError::NameTooLong { .. })));
         assert!(matches!(Ledger::new(""), Err(LedgerError::Name(_))));
     });
 }
@@ -792,10 +606,7 @@ fn many_schemas_take_a_constant_number_of_statements() {
     everywhere("many", |_, session| {
         let schemas: Vec<String> = (0..100).map(|number| format!("s{number}")).collect();
         let schemas: Vec<&str> = schemas.iter().map(String::as_str).collect();
-        let create: String = schemas
-            .iter()
-            .map(|schema| format!("CREATE SCHEMA {schema};"))
-            .collect();
+        let create: String = schemas.iter().map(|schema| format!("CREATE SCHEMA {schema};")).collect();
         session.run(&create).unwrap();
         assert_eq!(setup(session, &schemas).len(), 100);
         let states = ledger().states(session, &schemas).unwrap();
@@ -805,10 +616,8 @@ fn many_schemas_take_a_constant_number_of_statements() {
                 .zip(&schemas)
                 .all(|((schema, state), wanted)| schema == wanted && *state == State::Ours)
         );
-        let wanted: Vec<(&str, State)> = states
-            .iter()
-            .map(|(schema, state)| (schema.as_str(), state.clone()))
-            .collect();
+        let wanted: Vec<(&str, State)> =
+            states.iter().map(|(schema, state)| (schema.as_str(), state.clone())).collect();
         assert_eq!(ledger().chains(session, &wanted).unwrap().len(), 100);
     });
 }
@@ -820,25 +629,15 @@ fn one_run_at_a_time_has_the_submit_lock() {
         let mut first = SubmitLock::acquire(database.session(), Duration::ZERO, go_on).unwrap();
         assert!(first.is_held().unwrap());
         let busy = SubmitLock::acquire(database.session(), Duration::from_millis(120), go_on);
-        let Err(LockError::Busy {
-            holder: Some(holder),
-            waited,
-        }) = busy
-        else {
-            panic!("{busy:?}")
-        };
+        let Err(LockError::Busy { holder: Some(holder), waited }) = busy else { panic!("{busy:?}") };
         assert!(waited >= Duration::from_millis(120));
         assert_eq!(holder.application_name, "psql-cm");
         assert!(holder.pid > 0 && holder.since.is_some());
-        let interrupted = SubmitLock::acquire(database.session(), Duration::from_secs(60), &mut |_| {
-            ControlFlow::Break(())
-        });
+        let interrupted =
+            SubmitLock::acquire(database.session(), Duration::from_secs(60), &mut |_| ControlFlow::Break(()));
         assert!(matches!(interrupted, Err(LockError::Interrupted)));
         // Another database has a lock of its own.
-        SubmitLock::acquire(database.server.session(), Duration::ZERO, go_on)
-            .unwrap()
-            .release()
-            .unwrap();
+        SubmitLock::acquire(database.server.session(), Duration::ZERO, go_on).unwrap().release().unwrap();
         first.release().unwrap();
         let second = SubmitLock::acquire(database.session(), Duration::ZERO, go_on).unwrap();
         drop(second);

@@ -178,3 +178,10 @@ fn a_closed_session_leaves_no_backend_behind() {
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }
+
+#[test]
+fn moves_to_the_thread_that_works_on_its_database() {
+    let mut session = servers::all()[0].session();
+    let rows = std::thread::spawn(move || session.rows("SELECT 1").unwrap()).join().unwrap();
+    assert_eq!(rows, [[Some("1".to_owned())]]);
+}
