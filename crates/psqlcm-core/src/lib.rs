@@ -3,6 +3,7 @@
 //! A [`read::Reader`] turns rows of the catalog into a [`snapshot::Snapshot`] of facts; [`plan`] turns that
 //! into ordered statements; [`fingerprint`] hashes it. What is known of a kind of object stands in
 //! [`kinds`]. No socket, no file, no clock, no print: dependencies run from the binary to the engine to here.
+
 pub mod fact;
 pub mod file_name;
 pub mod fingerprint;
@@ -18,4 +19,5 @@ pub mod script;
 pub mod snapshot;
 pub mod source;
 pub mod targets;
+pub mod tree;
 pub mod visible;

@@ -76,6 +76,11 @@ impl Place {
         Self(kind as u32)
     }
 
+    /// Whether it comes after all that is not late.
+    pub fn is_late(self) -> bool {
+        self.0 >= Self::LATE
+    }
+
     /// The place as a number to be kept.
     pub fn number(self) -> u32 {
         self.0

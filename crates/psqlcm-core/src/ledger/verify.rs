@@ -105,7 +105,7 @@ pub struct Anchor {
 }
 
 /// One entry of a chain, by id and hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Link {
     /// Its id.
     pub id: i64,

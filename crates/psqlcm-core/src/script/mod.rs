@@ -43,6 +43,14 @@ pub enum StatementKind<'a> {
     },
 }
 
+/// The words of a statement, keywords and names, quoted ones with their quotes, in order; up to the first
+/// thing that cannot be read.
+pub fn words(statement: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut lexer = Lexer::new(statement, 0);
+    let tokens = std::iter::from_fn(move || lexer.next_token().ok().flatten());
+    tokens.filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdent)).map(|token| token.start..token.end)
+}
+
 /// Why a script cannot be split.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {kind}")]

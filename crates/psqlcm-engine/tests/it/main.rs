@@ -6,3 +6,4 @@ mod ledger;
 mod servers;
 mod session;
 mod trip;
+

@@ -43,6 +43,11 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("without_public"),
 ];
 
+/// The statement with the database's real name in it.
+pub fn with_name(statement: &str, database: &str) -> String {
+    statement.replace(NAME, &quote_ident(database))
+}
+
 /// The identity of the database.
 pub(crate) fn id() -> FactId {
     FactId::root(KindId::Database, "")

@@ -1,0 +1,148 @@
+//! The tree: a database as SQL files for people, one object with all that hangs on it in a file, and the facts
+//! that an environment keeps beside them.
+//!
+//! Computes paths and texts; reading and writing them is the engine's. Paths are relative to the folder of the
+//! tree, with `/` between their parts on every system.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::fact::FactId;
+use crate::file_name;
+use crate::fingerprint::hex;
+use crate::kinds::{KindId, database};
+use crate::name::quote_ident;
+use crate::plan::{Place, Step};
+use crate::snapshot::Snapshot;
+
+pub mod manifest;
+pub mod restore_script;
+
+/// The folder of what environments know, beside the folders of databases.
+pub const FACTS: &str = ".facts";
+
+/// A file of the tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    /// Its whole text.
+    pub text: String,
+    /// The place of each of its statements in the plan.
+    pub places: Vec<Place>,
+}
+
+/// The folder of a database or schema. A dot would let it take the name of a file that stands beside it.
+pub fn folder_name(name: &str) -> String {
+    file_name::encode(name).replace('.', "%2e")
+}
+
+/// The folder of a database's files.
+pub fn database_folder(database: &str) -> String {
+    folder_name(database)
+}
+
+/// The folder of what an environment knows of a database.
+pub fn facts_folder(environment: &str, database: &str) -> String {
+    format!("{FACTS}/{}/{}", folder_name(environment), folder_name(database))
+}
+
+/// The file of a schema's ledger.
+pub fn ledger_path(environment: &str, database: &str, schema: &str) -> String {
+    format!("{}/{}.ledger.sql", facts_folder(environment, database), folder_name(schema))
+}
+
+/// The file that keeps git from changing the texts, at the root of the tree.
+pub const ATTRIBUTES: (&str, &str) = (".gitattributes", "*.sql -text\nrestore.sql linguist-generated\n");
+
+/// The files of a database, by path: the plan from empty, each step in its object's file, in the plan's order.
+pub fn files(database: &str, snapshot: &Snapshot, steps: &[Step]) -> BTreeMap<String, File> {
+    let mut files: BTreeMap<String, File> = BTreeMap::new();
+    for step in steps.iter().filter(|step| !step.statements.is_empty()) {
+        let file = files.entry(path(database, &step.id, snapshot)).or_default();
+        for statement in &step.statements {
+            let statement = database::with_name(statement, database);
+            if !file.text.is_empty() {
+                file.text.push('\n');
+            }
+            file.text.push_str(&terminated(&statement));
+            file.places.push(step.place);
+        }
+    }
+    files
+}
+
+/// The statement with its semicolon and a new line. One that ends in a comment gets the semicolon on a line of
+/// its own; PostgreSQL prints none, but a function's body is text as its author left it.
+pub fn terminated(statement: &str) -> String {
+    format!("{statement};\n")
+}
+
+/// The file in which a fact stands.
+fn path(database: &str, id: &FactId, snapshot: &Snapshot) -> String {
+    let root = database_folder(database);
+    let object = id.object();
+    let home = (object.kind().kind().home)(object, snapshot);
+    match (home.kind(), home.schema()) {
+        (KindId::Role, _) => format!("{root}/roles.sql"),
+        (_, None) => format!("{root}/database.sql"),
+        (kind, Some(schema)) => {
+            let root = format!("{root}/{}", folder_name(schema));
+            match kind.kind().folder {
+                Some(folder) => format!("{root}/{folder}/{}.sql", file_name::encode(home.name())),
+                None => format!("{root}/schema.sql"),
+            }
+        }
+    }
+}
+
+/// The schema a path of the tree belongs to, as its folder's name; `None` for what belongs to the database.
+pub fn schema_folder<'a>(database: &str, path: &'a str) -> Option<&'a str> {
+    let rest = path.strip_prefix(&database_folder(database))?.strip_prefix('/')?;
+    rest.split_once('/').map(|(schema, _)| schema)
+}
+
+/// The hash by which a manifest knows a file.
+pub fn sha256(contents: &[u8]) -> String {
+    hex(&Sha256::digest(contents))
+}
+
+/// `CREATE DATABASE` and what else names the tree's database, written for another name.
+///
+/// Only the word after `DATABASE` is looked at, so that no other name is taken for it. `None` where the
+/// statement does not name the database.
+pub fn renamed(statement: &str, from: &str, to: &str) -> Option<String> {
+    use crate::script::words;
+    let mut last_was_keyword = false;
+    for word in words(statement) {
+        let name = &statement[word.clone()];
+        if last_was_keyword && (name == quote_ident(from) || name == from) {
+            return Some(format!("{}{}{}", &statement[..word.start], quote_ident(to), &statement[word.end..]));
+        }
+        last_was_keyword = name.eq_ignore_ascii_case("database");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_about_the_database_takes_another_name() {
+        let check = |statement: &str, expected: Option<&str>| {
+            assert_eq!(renamed(statement, "My DB", "copy").as_deref(), expected, "{statement}");
+        };
+        check("ALTER DATABASE \"My DB\" SET a TO 'DATABASE \"My DB\"'", Some("ALTER DATABASE copy SET a TO 'DATABASE \"My DB\"'"));
+        check("GRANT CONNECT ON DATABASE \"My DB\" TO \"My DB\"", Some("GRANT CONNECT ON DATABASE copy TO \"My DB\""));
+        check("COMMENT ON TABLE x IS 'DATABASE \"My DB\"'", None);
+        check("ALTER DATABASE other SET a TO b", None);
+    }
+
+    #[test]
+    fn folders_and_files_cannot_take_each_others_names() {
+        assert_eq!(folder_name("database.sql"), "database%2esql");
+        assert_eq!(facts_folder("default", "My DB"), ".facts/default/+my%20+d+b");
+        assert_eq!(schema_folder("d", "d/public/tables/t.sql"), Some("public"));
+        assert_eq!(schema_folder("d", "d/database.sql"), None);
+    }
+}
