@@ -4,6 +4,7 @@
 #![expect(dead_code, reason = "NOT BUILT YET: most commands are frames; remove this with the last of them")]
 
 mod args;
+mod cluster;
 mod commands;
 mod context;
 mod failure;

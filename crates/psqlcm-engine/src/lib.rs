@@ -1,5 +1,6 @@
 //! The effects of psql-cm.
 
+pub mod access;
 pub mod capture;
 pub mod config;
 pub mod conninfo;

@@ -11,6 +11,7 @@ mod entry;
 mod evidence;
 mod hash;
 mod home;
+pub mod own;
 pub mod sql;
 mod verify;
 

@@ -1,0 +1,129 @@
+//! The cluster that the settings point to, and what of it a command acts on.
+
+use std::path::Path;
+
+use psqlcm_core::report::Exit;
+use psqlcm_core::source::{Source, char_to_byte, excerpt};
+use psqlcm_core::targets::{Databases, SchemaRequest, Selection, Target, choose_schemas, databases_of_cluster};
+use psqlcm_engine::access::{self, Access, NO_SUCH_DATABASE};
+use psqlcm_engine::conninfo::{ConnInfo, Environment, Given, Origin};
+use psqlcm_engine::session::{DbError, Session};
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// A cluster, and how to reach it.
+pub struct Cluster<'a> {
+    context: &'a Context,
+    /// Connections to its databases.
+    pub access: Access,
+}
+
+impl<'a> Cluster<'a> {
+    /// Resolves the connection; connects nowhere yet.
+    pub fn of(context: &'a Context) -> Result<Self, Failure> {
+        let settings = &context.settings;
+        let given = match &settings.uri {
+            Some(uri) => Given::new().text(&uri.source.to_string(), &uri.value),
+            None => Given::new(),
+        };
+        let info = ConnInfo::resolve(&given, &Environment::of_process());
+        let info = info.map_err(|error| Failure::usage("the connection is not clear").cause(&error))?;
+        for warning in info.warnings() {
+            context.ui.warn(warning);
+        }
+        for (name, value, origin) in info.origins() {
+            context.ui.verbose(&format!("{name} = {value} from {origin}"));
+        }
+        let role = settings.role.as_ref().map(|role| role.value.clone());
+        Ok(Self { context, access: Access::new(info, role) })
+    }
+
+    /// The databases to act on.
+    pub fn databases(&self) -> Result<Vec<String>, Failure> {
+        match self.context.settings.databases(self.database_of_uri())? {
+            Databases::Named(names) => Ok(names),
+            Databases::All => {
+                let mut session = self.connect_anywhere()?;
+                let rows = access::databases(&mut session).map_err(|error| db_failure("cannot list the databases", &error))?;
+                let selection = databases_of_cluster(&rows);
+                self.tell_left_out(&selection, "database");
+                Ok(selection.chosen)
+            }
+        }
+    }
+
+    /// The folder of the tree.
+    pub fn sql_path(&self) -> &Path {
+        &self.context.settings.sql_path.value
+    }
+
+    /// Connects to one of the targets.
+    pub fn connect(&self, database: &str) -> Result<Session, Failure> {
+        self.access.connect(database).map_err(|error| {
+            let failure = db_failure(&format!("cannot connect to {}", self.access.info().with_database(database).describe()), &error);
+            let failure = failure.on(&Target::database(database));
+            match error.sqlstate() {
+                Some(NO_SUCH_DATABASE) => failure.hint("create it, or restore it from the tree with psql-cm restore"),
+                _ => failure,
+            }
+        })
+    }
+
+    /// Connects to whatever database there is, for what concerns the cluster: that of the connection string if it
+    /// exists, else `postgres`, else `template1`.
+    pub fn connect_anywhere(&self) -> Result<Session, Failure> {
+        let named = self.database_of_uri();
+        let names: Vec<&str> = named.into_iter().chain(["postgres", "template1"]).collect();
+        let session = self.access.connect_first(&names);
+        session.map_err(|error| db_failure(&format!("cannot connect to {}", self.access.info().describe()), &error))
+    }
+
+    /// The schemas of a database to act on; those left out are told.
+    pub fn schemas(&self, session: &mut Session, database: &str, request: &SchemaRequest) -> Result<Vec<String>, Failure> {
+        let rows = access::schemas(session);
+        let rows = rows.map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
+        let selection = choose_schemas(request, &rows).map_err(|error| Failure::from(error).on(&Target::database(database)))?;
+        self.tell_left_out(&selection, &format!("schema of {database}"));
+        Ok(selection.chosen)
+    }
+
+    fn tell_left_out(&self, selection: &Selection, what: &str) {
+        for left_out in &selection.left_out {
+            let line = format!("{what} {} is left out: {}", left_out.name, left_out.reason);
+            match left_out.reason.is_routine() {
+                true => self.context.ui.verbose(&line),
+                false => self.context.ui.say(&line),
+            }
+        }
+    }
+
+    /// The database that somebody typed into the connection string; libpq's other sources are defaults.
+    fn database_of_uri(&self) -> Option<&str> {
+        let info = self.access.info();
+        let typed = |(name, _, origin): &(&str, String, Origin)| *name == "dbname" && !matches!(origin, Origin::Default | Origin::Variable(_));
+        info.origins().iter().any(typed).then(|| info.database())
+    }
+}
+
+/// What the server says, as a failure: its message as the cause, its code, its own hint.
+pub fn db_failure(message: &str, error: &DbError) -> Failure {
+    let mut failure = Failure::new(Exit::Failed, message).cause(error);
+    if let Some(detail) = error.detail() {
+        failure = failure.hint(format!("detail: {detail}"));
+    }
+    if let Some(hint) = error.hint() {
+        failure = failure.hint(hint);
+    }
+    match error.sqlstate() {
+        Some(state) => failure.sqlstate(state),
+        None => failure,
+    }
+}
+
+/// Where in a statement the server found the error, as an excerpt with a caret; `None` when it did not say.
+pub fn caret(file: &str, script: &str, statement: &str, offset: usize, error: &DbError) -> Option<String> {
+    let position = error.position()?;
+    let offset = offset + char_to_byte(statement, position);
+    Some(excerpt(Source { name: file, text: script }, offset))
+}

@@ -1,0 +1,135 @@
+//! How the databases of one cluster are reached: where, as whom, and with which settings a session begins.
+
+use psqlcm_core::name::{quote_ident, quote_literal};
+use psqlcm_core::targets::{DatabaseRow, SchemaRow};
+
+use crate::conninfo::ConnInfo;
+use crate::session::{DbError, Session};
+
+/// What a role or a database may have set otherwise, and what must hold for every statement of ours. A change
+/// runs under settings of its own.
+const SETTINGS: &str = "SET search_path = ''; SET statement_timeout = 0; SET lock_timeout = 0; \
+    SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off; \
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; \
+    SET standard_conforming_strings = on; SET check_function_bodies = on; SET row_security = off; \
+    SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; \
+    SET extra_float_digits = 3; SET quote_all_identifiers = off; SET default_tablespace = ''; \
+    SET client_min_messages = notice; SET xmloption = content";
+
+/// Where a cluster is, and the role to act as.
+#[derive(Clone, Debug)]
+pub struct Access {
+    info: ConnInfo,
+    role: Option<String>,
+}
+
+impl Access {
+    /// Connections as `info` says, acting as `role` where one is given.
+    pub fn new(info: ConnInfo, role: Option<String>) -> Self {
+        Self { info, role }
+    }
+
+    /// What was resolved of the connection.
+    pub fn info(&self) -> &ConnInfo {
+        &self.info
+    }
+
+    /// Connects to a database of the cluster.
+    ///
+    /// # Errors
+    /// When there is no connection, or the role cannot be taken.
+    pub fn connect(&self, database: &str) -> Result<Session, DbError> {
+        let mut session = Session::connect(&self.info.with_database(database))?;
+        self.prepare(&mut session)?;
+        Ok(session)
+    }
+
+    /// Gives a session back the settings it began with, whatever ran in it since.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn prepare(&self, session: &mut Session) -> Result<(), DbError> {
+        let role = self.role.as_deref().map(|role| format!("; SET ROLE {}", quote_ident(role)));
+        session.run(&format!("RESET SESSION AUTHORIZATION; RESET ROLE; {SETTINGS}{}", role.unwrap_or_default()))
+    }
+
+    /// Connects to the first of these databases that exists.
+    ///
+    /// # Errors
+    /// The last refusal, or the first that is about something else than the database's name.
+    pub fn connect_first(&self, databases: &[&str]) -> Result<Session, DbError> {
+        let (last, others) = databases.split_last().unwrap_or((&"postgres", &[]));
+        for database in others {
+            match self.connect(database) {
+                Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => {}
+                other => return other,
+            }
+        }
+        self.connect(last)
+    }
+}
+
+/// `invalid_catalog_name`: there is no database of that name.
+pub const NO_SUCH_DATABASE: &str = "3D000";
+
+/// The databases of the cluster.
+///
+/// # Errors
+/// The server's.
+pub fn databases(session: &mut Session) -> Result<Vec<DatabaseRow>, DbError> {
+    let rows = session.rows(
+        "SELECT datname, datistemplate, datallowconn, pg_catalog.has_database_privilege(oid, 'CONNECT') \
+         FROM pg_catalog.pg_database ORDER BY datname",
+    )?;
+    Ok(rows.iter().map(|row| database_row(row)).collect())
+}
+
+/// Whether the cluster has a database of that name.
+///
+/// # Errors
+/// The server's.
+pub fn database_exists(session: &mut Session, name: &str) -> Result<bool, DbError> {
+    let name = quote_literal(name);
+    let rows = session.rows(&format!("SELECT FROM pg_catalog.pg_database WHERE datname = {name}"))?;
+    Ok(!rows.is_empty())
+}
+
+/// The schemas of the session's database, with what decides whether they can be targets.
+///
+/// # Errors
+/// The server's.
+pub fn schemas(session: &mut Session) -> Result<Vec<SchemaRow>, DbError> {
+    let rows = session.rows(
+        "SELECT n.nspname, n.nspname ~ '^pg_' OR n.nspname = 'information_schema', \
+                n.nspname ~ '^pg_(toast_)?temp_', e.extname, pg_catalog.has_schema_privilege(n.oid, 'CREATE') \
+         FROM pg_catalog.pg_namespace AS n \
+         LEFT JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
+              AND d.objid = n.oid AND d.deptype = 'e' \
+         LEFT JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid \
+         ORDER BY n.nspname",
+    )?;
+    Ok(rows.iter().map(|row| schema_row(row)).collect())
+}
+
+fn database_row(row: &[Option<String>]) -> DatabaseRow {
+    DatabaseRow {
+        name: row[0].clone().unwrap_or_default(),
+        is_template: is_true(&row[1]),
+        allows_connections: is_true(&row[2]),
+        may_connect: is_true(&row[3]),
+    }
+}
+
+fn schema_row(row: &[Option<String>]) -> SchemaRow {
+    SchemaRow {
+        name: row[0].clone().unwrap_or_default(),
+        is_system: is_true(&row[1]),
+        is_temporary: is_true(&row[2]),
+        extension: row[3].clone(),
+        may_create: is_true(&row[4]),
+    }
+}
+
+fn is_true(cell: &Option<String>) -> bool {
+    cell.as_deref() == Some("t")
+}
