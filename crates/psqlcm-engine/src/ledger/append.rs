@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use psqlcm_core::ledger::{Entry, EntryKind, Hash, NewEntry, Place, RowsBefore};
 
 use super::{Ledger, LedgerError, State};
-use crate::session::{DbError, Session};
+use crate::session::Session;
 
 /// The end of one ledger, and what tells whether anybody touched it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Ledger {
         failed.map_or(Ok(heads), Err)
     }
 
-    /// Adds entries, in the caller's transaction, under the submit lock; two round trips. Gives ids, numbers, times and
+    /// Adds entries, in the caller's READ COMMITTED transaction, under the submit lock; two round trips. Gives ids, numbers, times and
     /// hashes; an entry of kind `linked` has the number of the one before it. `heads` are those of the run's start, and
     /// go on with the entries.
     ///
@@ -305,16 +305,18 @@ fn chain(
     chained
 }
 
-/// A change that drops or alters the table itself makes looking fail.
+/// Errors that tell of a ledger that is not as it was: a change dropped or altered the table itself, or somebody added an
+/// entry without the submit lock, and the unique index kept the chain from forking.
 fn gone(error: LedgerError, schemas: &[&str]) -> LedgerError {
-    const UNDEFINED: [&str; 3] = ["42P01", "42703", "3F000"];
     let LedgerError::Db(cause) = &error else {
         return error;
     };
-    if !cause.sqlstate().is_some_and(|state| UNDEFINED.contains(&state)) {
-        return error;
-    }
-    let what = format!("its table was dropped or altered ({})", DbError::message(cause));
+    let what = match cause.sqlstate() {
+        Some("42P01" | "42703" | "3F000") => "its table was dropped or altered",
+        Some("23505") => "somebody else added an entry",
+        _ => return error,
+    };
+    let what = format!("{what} ({})", cause.message());
     LedgerError::Changed {
         schema: schemas.join(", "),
         what,

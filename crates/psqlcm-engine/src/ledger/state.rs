@@ -232,7 +232,9 @@ impl Shape {
             }
         }
         for (name, type_name, _) in self.columns.iter().skip(width) {
-            differences.push(format!("column {name} {type_name} is not expected"));
+            differences.push(format!(
+                "column {name} {type_name} is not expected; a newer psql-cm may have added it"
+            ));
         }
         if differences.is_empty() && !self.has_key {
             differences.push("its primary key is not the column id".to_owned());

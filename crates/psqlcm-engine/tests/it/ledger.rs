@@ -1,5 +1,7 @@
 //! The ledger in real databases: set up, adopted, added to, tampered with, copied, locked.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
+
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
@@ -839,5 +841,74 @@ fn one_run_at_a_time_has_the_submit_lock() {
         let second = SubmitLock::acquire(database.session(), Duration::ZERO, go_on).unwrap();
         drop(second);
         SubmitLock::acquire(database.session(), Duration::from_secs(10), go_on).unwrap();
+    });
+}
+
+#[test]
+fn two_who_add_without_the_lock_do_not_fork_the_chain() {
+    everywhere("fork", |database, session| {
+        setup(session, &["public"]);
+        submit(session, "public", "SELECT 1;");
+        let origin = who(session);
+        let entry = |content: &str| {
+            vec![(
+                "public".to_owned(),
+                NewEntry::new(EntryKind::Change, content, origin.clone()),
+            )]
+        };
+        let mut heads = ledger().heads(session).unwrap();
+        let mut other = database.session();
+        let mut other_heads = heads.clone();
+        session.run("BEGIN").unwrap();
+        ledger().append(session, &mut heads, entry("first")).unwrap();
+        let second = entry("second");
+        let outcome = std::thread::scope(|scope| {
+            let waiter = scope.spawn(move || {
+                in_transaction(&mut other, |session| {
+                    ledger().append(session, &mut other_heads, second)
+                })
+            });
+            let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            let mut watcher = database.session();
+            while watcher.rows(waits).unwrap().is_empty() && !waiter.is_finished() {
+                std::thread::yield_now();
+            }
+            session.run("COMMIT").unwrap();
+            waiter.join().unwrap()
+        });
+        assert!(
+            matches!(&outcome, Err(LedgerError::Changed { what, .. }) if what.starts_with("somebody else added")),
+            "{outcome:?}"
+        );
+        assert_eq!(entries(session, "public").len(), 2);
+        assert_eq!(problems(session, "public", None), []);
+    });
+}
+
+#[test]
+fn the_owner_of_a_schema_needs_no_more_rights() {
+    everywhere("owner", |database, session| {
+        let role = format!("{}_role", database.name);
+        session
+            .run(&format!(
+                "CREATE ROLE {role}; CREATE SCHEMA mine AUTHORIZATION {role}; CREATE SCHEMA theirs;
+                 SET SESSION AUTHORIZATION {role}"
+            ))
+            .unwrap();
+        setup(session, &["mine"]);
+        let entry = submit(session, "mine", "SELECT 1;");
+        let found = (
+            states(session, &["mine", "theirs"]),
+            problems(session, "mine", None),
+        );
+        let refused = ledger().setup(session, &["theirs"], &Origin::default());
+        session
+            .run(&format!(
+                "RESET SESSION AUTHORIZATION; DROP OWNED BY {role}; DROP ROLE {role}"
+            ))
+            .unwrap();
+        assert_eq!(entry.login_role.as_deref(), Some(role.as_str()));
+        assert_eq!(found, (vec![State::Ours, State::Absent], vec![]));
+        assert!(matches!(refused, Err(LedgerError::Db(error)) if error.sqlstate() == Some("42501")));
     });
 }
