@@ -281,7 +281,7 @@ impl NewEntry {
 }
 
 impl Entry {
-    /// Reads a row that [`super::sql::select_list`] selected. A column that a table of the original tool does not have
+    /// Reads a row that [`super::sql::Table::select`] selected. A column that a table of the original tool does not have
     /// yet reads as null.
     ///
     /// # Errors
