@@ -4,7 +4,9 @@ use std::path::Path;
 
 use psqlcm_core::report::Exit;
 use psqlcm_core::source::{Source, char_to_byte, excerpt};
-use psqlcm_core::targets::{Databases, SchemaRequest, Selection, Target, choose_schemas, databases_of_cluster};
+use psqlcm_core::targets::{
+    Databases, SchemaRequest, Selection, Target, choose_schemas, databases_of_cluster,
+};
 use psqlcm_engine::access::{self, Access, NO_SUCH_DATABASE};
 use psqlcm_engine::conninfo::{ConnInfo, Environment, Given, Origin};
 use psqlcm_engine::session::{DbError, Session};
@@ -45,7 +47,8 @@ impl<'a> Cluster<'a> {
             Databases::Named(names) => Ok(names),
             Databases::All => {
                 let mut session = self.connect_anywhere()?;
-                let rows = access::databases(&mut session).map_err(|error| db_failure("cannot list the databases", &error))?;
+                let rows = access::databases(&mut session)
+                    .map_err(|error| db_failure("cannot list the databases", &error))?;
                 let selection = databases_of_cluster(&rows);
                 self.tell_left_out(&selection, "database");
                 Ok(selection.chosen)
@@ -61,10 +64,15 @@ impl<'a> Cluster<'a> {
     /// Connects to one of the targets.
     pub fn connect(&self, database: &str) -> Result<Session, Failure> {
         self.access.connect(database).map_err(|error| {
-            let failure = db_failure(&format!("cannot connect to {}", self.access.info().with_database(database).describe()), &error);
+            let failure = db_failure(
+                &format!("cannot connect to {}", self.access.info().with_database(database).describe()),
+                &error,
+            );
             let failure = failure.on(&Target::database(database));
             match error.sqlstate() {
-                Some(NO_SUCH_DATABASE) => failure.hint("create it, or restore it from the tree with psql-cm restore"),
+                Some(NO_SUCH_DATABASE) => {
+                    failure.hint("create it, or restore it from the tree with psql-cm restore")
+                }
                 _ => failure,
             }
         })
@@ -76,14 +84,23 @@ impl<'a> Cluster<'a> {
         let named = self.database_of_uri();
         let names: Vec<&str> = named.into_iter().chain(["postgres", "template1"]).collect();
         let session = self.access.connect_first(&names);
-        session.map_err(|error| db_failure(&format!("cannot connect to {}", self.access.info().describe()), &error))
+        session.map_err(|error| {
+            db_failure(&format!("cannot connect to {}", self.access.info().describe()), &error)
+        })
     }
 
     /// The schemas of a database to act on; those left out are told.
-    pub fn schemas(&self, session: &mut Session, database: &str, request: &SchemaRequest) -> Result<Vec<String>, Failure> {
+    pub fn schemas(
+        &self,
+        session: &mut Session,
+        database: &str,
+        request: &SchemaRequest,
+    ) -> Result<Vec<String>, Failure> {
         let rows = access::schemas(session);
-        let rows = rows.map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
-        let selection = choose_schemas(request, &rows).map_err(|error| Failure::from(error).on(&Target::database(database)))?;
+        let rows = rows
+            .map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
+        let selection = choose_schemas(request, &rows)
+            .map_err(|error| Failure::from(error).on(&Target::database(database)))?;
         self.tell_left_out(&selection, &format!("schema of {database}"));
         Ok(selection.chosen)
     }
@@ -101,7 +118,9 @@ impl<'a> Cluster<'a> {
     /// The database that somebody typed into the connection string; libpq's other sources are defaults.
     fn database_of_uri(&self) -> Option<&str> {
         let info = self.access.info();
-        let typed = |(name, _, origin): &(&str, String, Origin)| *name == "dbname" && !matches!(origin, Origin::Default | Origin::Variable(_));
+        let typed = |(name, _, origin): &(&str, String, Origin)| {
+            *name == "dbname" && !matches!(origin, Origin::Default | Origin::Variable(_))
+        };
         info.origins().iter().any(typed).then(|| info.database())
     }
 }

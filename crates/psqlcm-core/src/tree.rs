@@ -116,7 +116,12 @@ pub fn renamed(statement: &str, from: &str, to: &str) -> Option<String> {
     for word in words(statement) {
         let name = &statement[word.clone()];
         if last_was_keyword && (name == quote_ident(from) || name == from) {
-            return Some(format!("{}{}{}", &statement[..word.start], quote_ident(to), &statement[word.end..]));
+            return Some(format!(
+                "{}{}{}",
+                &statement[..word.start],
+                quote_ident(to),
+                &statement[word.end..]
+            ));
         }
         last_was_keyword = name.eq_ignore_ascii_case("database");
     }
@@ -132,8 +137,14 @@ mod tests {
         let check = |statement: &str, expected: Option<&str>| {
             assert_eq!(renamed(statement, "My DB", "copy").as_deref(), expected, "{statement}");
         };
-        check("ALTER DATABASE \"My DB\" SET a TO 'DATABASE \"My DB\"'", Some("ALTER DATABASE copy SET a TO 'DATABASE \"My DB\"'"));
-        check("GRANT CONNECT ON DATABASE \"My DB\" TO \"My DB\"", Some("GRANT CONNECT ON DATABASE copy TO \"My DB\""));
+        check(
+            "ALTER DATABASE \"My DB\" SET a TO 'DATABASE \"My DB\"'",
+            Some("ALTER DATABASE copy SET a TO 'DATABASE \"My DB\"'"),
+        );
+        check(
+            "GRANT CONNECT ON DATABASE \"My DB\" TO \"My DB\"",
+            Some("GRANT CONNECT ON DATABASE copy TO \"My DB\""),
+        );
         check("COMMENT ON TABLE x IS 'DATABASE \"My DB\"'", None);
         check("ALTER DATABASE other SET a TO b", None);
     }

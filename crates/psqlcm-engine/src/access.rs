@@ -50,7 +50,8 @@ impl Access {
     /// The server's.
     pub fn prepare(&self, session: &mut Session) -> Result<(), DbError> {
         let role = self.role.as_deref().map(|role| format!("; SET ROLE {}", quote_ident(role)));
-        session.run(&format!("RESET SESSION AUTHORIZATION; RESET ROLE; {SETTINGS}{}", role.unwrap_or_default()))
+        session
+            .run(&format!("RESET SESSION AUTHORIZATION; RESET ROLE; {SETTINGS}{}", role.unwrap_or_default()))
     }
 
     /// Connects to the first of these databases that exists.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::evidence::{self, Evidence};
 use super::hash::{Hash, digest};
 use super::sql::{COLUMNS, WIDTH};
@@ -10,7 +12,7 @@ use super::sql::{COLUMNS, WIDTH};
 /// A row of the ledger. The first five columns are those of the original tool; a row it made has only those.
 ///
 /// Times are RFC 3339 in UTC with six digits of fraction (`2026-11-23T04:13:47.000001Z`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// The place in this ledger: 1, 2, 3, ...
     pub id: i64,
@@ -134,6 +136,12 @@ impl From<&str> for EntryKind {
 impl fmt::Display for EntryKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
+    }
+}
+
+impl Serialize for EntryKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -273,7 +281,7 @@ impl NewEntry {
 }
 
 impl Entry {
-    /// Reads a row that [`super::sql::select_list`] selected. A column that a table of the original tool does not have
+    /// Reads a row that [`super::sql::Table::select`] selected. A column that a table of the original tool does not have
     /// yet reads as null.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The ledger: the append-only, hash-chained rows of `pg_psql_cm`, one table in every managed schema.
 //!
-//! What an entry is ([`Entry`]), how entries are chained ([`Hash`]), how a chain is judged ([`verify`]) and which SQL
+//! What an entry is ([`Entry`]), how entries are chained ([`struct@Hash`]), how a chain is judged ([`fn@verify`]) and which SQL
 //! makes, protects, writes and reads the table ([`sql`]).
 //!
 //! A chain shows that entries were altered; it cannot show that somebody who may rewrite all of it did so. That takes

@@ -22,7 +22,11 @@ pub fn split(snapshot: Snapshot, table: &str) -> (Snapshot, Snapshot) {
         let guard = Table { schema: schema.name(), name: table }.guard();
         own.push(schema.qualified_child(KindId::Function, &guard, ""));
         let in_schema = snapshot.below(schema).filter(|(id, _)| id.kind() == KindId::Sequence);
-        own.extend(in_schema.filter(|(id, _)| (KindId::Sequence.kind().home)(id, &snapshot) == *home).map(|(id, _)| id.clone()));
+        own.extend(
+            in_schema
+                .filter(|(id, _)| (KindId::Sequence.kind().home)(id, &snapshot) == *home)
+                .map(|(id, _)| id.clone()),
+        );
     }
     own.sort();
     snapshot.split(|id| own.binary_search(id.object()).is_ok())

@@ -138,10 +138,25 @@ impl Table<'_> {
         format!("SELECT {} FROM ONLY {} ORDER BY id", select_list(width), self.qualified())
     }
 
-    /// Selects what must not change between the start of a run and its entry.
+    /// Selects what must not change between the start of a run and its entry: `rows`, `versions`, `guard`, and the
+    /// server's clock and the highest id.
+    #[must_use]
+    pub fn select_check(&self) -> String {
+        self.render(include_str!("sql/check.sql"))
+    }
+
+    /// Selects the same, and the last entry with a hash: `id`, `number`, `hash`, `instance`.
     #[must_use]
     pub fn select_head(&self) -> String {
-        self.render(include_str!("sql/head.sql"))
+        self.render(&include_str!("sql/head.sql").replace(":check", include_str!("sql/check.sql")))
+    }
+
+    /// Inserts the entry and returns what it adds to `versions`.
+    #[must_use]
+    pub fn insert_returning(&self, entry: &Entry) -> String {
+        let insert = self.insert(entry);
+        let insert = insert.strip_suffix(";\n").unwrap_or(&insert);
+        format!("{insert}\nRETURNING pg_catalog.age('3'::pg_catalog.xid)::bigint - pg_catalog.age(xmin);\n")
     }
 
     /// Lets the sequence go on after `last`.
@@ -229,6 +244,12 @@ impl Table<'_> {
 pub fn select_state(table: &str, schemas: &[&str]) -> String {
     let schemas = serde_json::Value::from(schemas).to_string();
     render_shared(include_str!("sql/state.sql"), table, ":'schemas'", &schemas)
+}
+
+/// Selects the schemas that have a relation of the ledger's name, by name.
+#[must_use]
+pub fn select_managed(table: &str) -> String {
+    render(include_str!("sql/managed.sql"), &[(":'table'", &quote_literal(table))])
 }
 
 /// Selects the statements that take away what default privileges gave to others, for schemas whose whole table is new

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::entry::{Entry, EntryKind};
 use super::hash::{Hash, RowsBefore};
 
@@ -77,7 +79,7 @@ fn adopted_rows(evidence: &str) -> Option<BTreeMap<i64, String>> {
 }
 
 /// The head of a chain as git knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchor {
     /// The environment it was taken in.
     pub environment: String,
@@ -101,11 +103,12 @@ pub struct Anchor {
     pub rows: u64,
     /// Entries before the head, oldest first, as far as git knows them; may be empty. They show where two histories
     /// parted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Link>,
 }
 
 /// One entry of a chain, by id and hash.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Its id.
     pub id: i64,
@@ -114,31 +117,26 @@ pub struct Link {
 }
 
 impl Anchor {
-    /// The anchor for a ledger's entries, oldest first. `None` if none has a hash.
+    /// The anchor for a ledger as it was read. `None` if no entry has a hash.
     #[must_use]
-    pub fn of(
-        environment: &str,
-        instance: &str,
-        database: &str,
-        schema: &str,
-        entries: &[Entry],
-    ) -> Option<Self> {
-        let head = entries.iter().rev().find(|entry| entry.hash.is_some())?;
-        let earlier = entries.iter().filter(|entry| entry.id < head.id);
+    pub fn of(environment: &str, database: &str, chain: &Chain) -> Option<Self> {
+        let mut rows: Vec<&Row> = chain.rows.iter().collect();
+        rows.sort_by_key(|row| row.id);
+        let head = rows.iter().rposition(|row| row.hash.is_some())?;
+        let link = |row: &&Row| Some(Link { id: row.id, hash: row.hash.clone()? });
+        let (earlier, head) = (&rows[..head], rows[head]);
         Some(Self {
             environment: environment.to_owned(),
-            instance: instance.to_owned(),
+            instance: chain.instance.clone(),
             database: database.to_owned(),
-            schema: schema.to_owned(),
+            schema: chain.schema.clone(),
             id: head.id,
             number: head.number,
             created_at: head.created_at.clone(),
             previous_hash: head.previous_hash.clone(),
             hash: head.hash.clone()?,
-            rows: entries.len() as u64,
-            earlier: earlier
-                .filter_map(|entry| Some(Link { id: entry.id, hash: entry.hash.clone()? }))
-                .collect(),
+            rows: earlier.len() as u64 + 1,
+            earlier: earlier.iter().filter_map(link).collect(),
         })
     }
 }
@@ -153,7 +151,8 @@ pub enum Severity {
 }
 
 /// What is wrong with a ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Problem {
     /// The entry's values are not those it was hashed with.
     Edited,
@@ -675,7 +674,7 @@ pub(super) mod tests {
     }
 
     fn anchor(entries: &[Entry]) -> Anchor {
-        Anchor::of("default", HERE, "shop", "app", entries).expect("has a head")
+        Anchor::of("default", "shop", &chain(entries, HERE)).expect("has a head")
     }
 
     /// Only the head is known, as from an evidence file.

@@ -48,7 +48,9 @@ pub enum StatementKind<'a> {
 pub fn words(statement: &str) -> impl Iterator<Item = Range<usize>> {
     let mut lexer = Lexer::new(statement, 0);
     let tokens = std::iter::from_fn(move || lexer.next_token().ok().flatten());
-    tokens.filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdent)).map(|token| token.start..token.end)
+    tokens
+        .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdent))
+        .map(|token| token.start..token.end)
 }
 
 /// Why a script cannot be split.

@@ -102,7 +102,8 @@ impl Manifest {
     pub fn text(&self) -> String {
         let value = serde_json::to_value(self).expect("a manifest holds only what JSON has");
         let serde_json::Value::Object(fields) = value else { unreachable!("a struct becomes an object") };
-        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{}: {}", json(name), lines(value))).collect();
+        let fields: Vec<_> =
+            fields.iter().map(|(name, value)| format!("{}: {}", json(name), lines(value))).collect();
         format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 }
@@ -113,7 +114,10 @@ fn lines(value: &serde_json::Value) -> String {
             entries.iter().map(|(name, value)| format!("  {}: {}", json(name), json(value))).collect()
         }
         serde_json::Value::Array(entries) if !entries.is_empty() => {
-            return format!("[\n{}\n]", entries.iter().map(|entry| format!("  {}", json(entry))).collect::<Vec<_>>().join(",\n"));
+            return format!(
+                "[\n{}\n]",
+                entries.iter().map(|entry| format!("  {}", json(entry))).collect::<Vec<_>>().join(",\n")
+            );
         }
         other => return json(other),
     };

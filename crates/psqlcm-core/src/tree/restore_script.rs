@@ -36,11 +36,14 @@ SET client_min_messages = warning;
 /// The script's text.
 pub fn text(parts: &Parts<'_>) -> String {
     let mut text = header(parts.database);
-    let (outside, inside): (Vec<_>, Vec<_>) = parts.steps.iter().partition(|step| step.id.kind() == KindId::Role);
+    let (outside, inside): (Vec<_>, Vec<_>) =
+        parts.steps.iter().partition(|step| step.id.kind() == KindId::Role);
     let (last, inside): (Vec<_>, Vec<_>) = inside.into_iter().partition(|step| is_of_database(step));
-    let (create, last): (Vec<_>, Vec<_>) = last.into_iter().partition(|step| step.id.kind() == KindId::Database);
+    let (create, last): (Vec<_>, Vec<_>) =
+        last.into_iter().partition(|step| step.id.kind() == KindId::Database);
     for step in outside {
-        let exists = format!("SELECT FROM pg_catalog.pg_roles WHERE rolname = {}", quote_literal(step.id.name()));
+        let exists =
+            format!("SELECT FROM pg_catalog.pg_roles WHERE rolname = {}", quote_literal(step.id.name()));
         for statement in &step.statements {
             text += &format!("SELECT {} WHERE NOT EXISTS ({exists})\n\\gexec\n", quote_literal(statement));
         }
@@ -110,13 +113,15 @@ fn may_hold_variable(statement: &str) -> bool {
     let starts = |at: usize| {
         let next = bytes.get(at + 1).copied().unwrap_or_default();
         let before = at.checked_sub(1).map(|at| bytes[at]);
-        before != Some(b':') && (next.is_ascii_alphabetic() || matches!(next, b'_' | b'"' | b'\'' | b'{') || next >= 0x80)
+        before != Some(b':')
+            && (next.is_ascii_alphabetic() || matches!(next, b'_' | b'"' | b'\'' | b'{') || next >= 0x80)
     };
     bytes.iter().enumerate().any(|(at, byte)| *byte == b':' && starts(at)) && !is_routine(statement)
 }
 
 /// Bodies of routines are quoted by `$`, within which psql replaces nothing; BEGIN ATOMIC bodies are not.
 fn is_routine(statement: &str) -> bool {
-    statement.contains("\nAS $") && statement.trim_end().ends_with('$') && statement.starts_with("CREATE OR REPLACE")
+    statement.contains("\nAS $")
+        && statement.trim_end().ends_with('$')
+        && statement.starts_with("CREATE OR REPLACE")
 }
-

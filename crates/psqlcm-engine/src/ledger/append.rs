@@ -5,25 +5,30 @@ use std::collections::BTreeMap;
 use psqlcm_core::ledger::{Entry, EntryKind, Hash, NewEntry, Place, RowsBefore};
 
 use super::{Ledger, LedgerError, State};
-use crate::session::{DbError, Session};
+use crate::session::Session;
 
 /// The end of one ledger, and what tells whether anybody touched it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// How many rows it has.
-    pub rows: i64,
     /// Id and hash of the last entry with a hash.
     pub last: Option<(i64, String)>,
     /// The number of that entry.
     pub number: Option<i64>,
     /// The instance that entry was written in.
     pub instance: Option<String>,
-    /// The highest id; beyond the last entry's if somebody inserted rows by hand.
-    last_id: Option<i64>,
+    check: Check,
+}
+
+/// What must be the same at the start of a run and when its entry comes: see `check.sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Check {
+    rows: i64,
     /// Sum over the versions of all rows: an update, a delete or an insert changes it.
-    versions: Option<String>,
+    versions: i128,
     /// Trigger and function with their row versions: taking them off and putting them back changes it.
     guard: Option<String>,
+    /// The highest id; beyond the last entry's if somebody inserted rows by hand.
+    last_id: Option<i64>,
 }
 
 /// The ends of the ledgers of one database, as they were when the run began, and as the run's own entries left them.
@@ -55,16 +60,43 @@ impl Heads {
 }
 
 impl Ledger {
-    /// Looks at the end of each ledger; all of the database's managed schemas, for the number of an entry is one for the
-    /// database. One round trip.
+    /// Looks at the end of every ledger of the database: the number of an entry is one for all of them.
+    ///
+    /// # Errors
+    /// The server's: each ledger must be readable.
+    pub fn heads(&self, session: &mut Session) -> Result<Heads, LedgerError> {
+        let managed = self.managed(session)?;
+        let adopted = managed.iter().filter(|(_, state)| *state != State::Original);
+        let schemas: Vec<&str> = adopted.map(|(schema, _)| schema.as_str()).collect();
+        self.heads_of(session, &schemas)
+    }
+
+    /// Looks at the end of some ledgers, in one round trip, to [`Heads::extend`] others with.
     ///
     /// # Errors
     /// The server's: each schema must be set up.
-    pub fn heads(&self, session: &mut Session, schemas: &[&str]) -> Result<Heads, LedgerError> {
-        Ok(self.look(session, "", 0, schemas)?.heads)
+    pub fn heads_of(&self, session: &mut Session, schemas: &[&str]) -> Result<Heads, LedgerError> {
+        let mut heads = Heads::default();
+        let mut failed = None;
+        let sql: String = schemas.iter().map(|schema| self.at(schema).select_head() + ";\n").collect();
+        if sql.is_empty() {
+            return Ok(heads);
+        }
+        session.read(&sql, &mut |statement, cells| {
+            let Some(schema) = schemas.get(statement) else {
+                return;
+            };
+            match read_head(cells) {
+                Some(head) => {
+                    heads.0.insert((*schema).to_owned(), head);
+                }
+                None => failed = Some(unreadable(schema, cells)),
+            }
+        })?;
+        failed.map_or(Ok(heads), Err)
     }
 
-    /// Adds entries, in the caller's transaction, under the submit lock; two round trips. Gives ids, numbers, times and
+    /// Adds entries, in the caller's READ COMMITTED transaction, under the submit lock; two round trips. Gives ids, numbers, times and
     /// hashes; an entry of kind `linked` has the number of the one before it. `heads` are those of the run's start, and
     /// go on with the entries.
     ///
@@ -80,30 +112,48 @@ impl Ledger {
         let mut schemas: Vec<&str> = entries.iter().map(|(schema, _)| schema.as_str()).collect();
         schemas.sort_unstable();
         schemas.dedup();
-        let seen = self.look(session, "", 0, &schemas).map_err(|error| gone(error, &schemas))?;
-        for schema in &schemas {
-            let expected =
-                heads.get(schema).ok_or_else(|| LedgerError::NotSeen { schema: (*schema).to_owned() })?;
-            let found = seen
-                .heads
-                .get(schema)
-                .ok_or_else(|| LedgerError::NotSeen { schema: (*schema).to_owned() })?;
-            expected.must_be(found, schema)?;
-        }
+        let now = self.must_be_as_seen(session, heads, &schemas).map_err(|error| gone(error, &schemas))?;
         let mut ends = BTreeMap::new();
         for schema in &schemas {
             ends.insert((*schema).to_owned(), self.end(session, heads, schema)?);
         }
-        let schemas: Vec<String> = schemas.into_iter().map(str::to_owned).collect();
-        let schemas: Vec<&str> = schemas.iter().map(String::as_str).collect();
-        let chained = chain(entries, &mut ends, heads.last_number(), &seen.now);
-        let mut sql: String = chained.iter().map(|(schema, entry)| self.at(schema).insert(entry)).collect();
-        for (schema, (last, _)) in &ends {
+        let chained = chain(entries, &mut ends, heads.last_number(), &now);
+        let written = self.write(session, &chained, &ends);
+        let touched: Vec<&str> = ends.keys().map(String::as_str).collect();
+        let versions = written.map_err(|error| gone(error, &touched))?;
+        for ((schema, entry), version) in chained.iter().zip(versions) {
+            if let Some(head) = heads.0.get_mut(schema) {
+                head.go_on(entry, version);
+            }
+        }
+        Ok(chained)
+    }
+
+    /// Writes chained entries and moves the sequences on; returns the version (`xmin`) of each new row.
+    fn write(
+        &self,
+        session: &mut Session,
+        entries: &[(String, Entry)],
+        ends: &BTreeMap<String, (i64, Hash)>,
+    ) -> Result<Vec<i128>, LedgerError> {
+        let mut sql = String::new();
+        for (schema, entry) in entries {
+            sql.push_str(&self.at(schema).insert_returning(entry));
+        }
+        for (schema, (last, _)) in ends {
             sql.push_str(&self.at(schema).set_sequence(*last));
         }
-        let statements = chained.len() + ends.len();
-        heads.extend(self.look(session, &sql, statements, &schemas)?.heads);
-        Ok(chained)
+        let mut versions = Vec::with_capacity(entries.len());
+        session.read(&sql, &mut |statement, cells| {
+            if statement < entries.len() {
+                versions.extend(cells.first().and_then(|cell| cell.as_ref()?.parse::<i128>().ok()));
+            }
+        })?;
+        if versions.len() == entries.len() {
+            Ok(versions)
+        } else {
+            Err(LedgerError::Answer(format!("{} of {} entries written", versions.len(), entries.len())))
+        }
     }
 
     /// The last id, and what the next entry follows.
@@ -113,7 +163,7 @@ impl Ledger {
             Some((_, hash)) => Hash::stored(hash.as_str()),
             None => self.rows_before(session, schema)?,
         };
-        Ok((head.last_id.unwrap_or(0), previous))
+        Ok((head.check.last_id.unwrap_or(0), previous))
     }
 
     fn rows_before(&self, session: &mut Session, schema: &str) -> Result<Hash, LedgerError> {
@@ -124,70 +174,77 @@ impl Ledger {
         Ok(before.finish())
     }
 
-    /// Runs `first`, which is `statements` long, and looks at the heads in the same round trip.
-    fn look(
+    /// Compares each ledger with how it was seen at the start of the run; returns the server's clock.
+    fn must_be_as_seen(
         &self,
         session: &mut Session,
-        first: &str,
-        statements: usize,
+        heads: &Heads,
         schemas: &[&str],
-    ) -> Result<Seen, LedgerError> {
-        let mut sql = first.to_owned();
-        for schema in schemas {
-            sql.push_str(&self.at(schema).select_head());
-            sql.push_str(";\n");
+    ) -> Result<String, LedgerError> {
+        let sql: String = schemas.iter().map(|schema| self.at(schema).select_check() + ";\n").collect();
+        let mut clock = String::new();
+        // An empty text has no answer.
+        let rows = if sql.is_empty() { Vec::new() } else { session.rows(&sql)? };
+        for (schema, row) in schemas.iter().zip(rows) {
+            let cells: Vec<Option<&str>> = row.iter().map(Option::as_deref).collect();
+            let (found, now) = read_check(&cells).ok_or_else(|| unreadable(schema, &cells))?;
+            let head =
+                heads.get(schema).ok_or_else(|| LedgerError::NotSeen { schema: (*schema).to_owned() })?;
+            head.check.must_be(&found, schema)?;
+            clock = now;
         }
-        let mut seen = Seen::default();
-        let mut unreadable = None;
-        if sql.is_empty() {
-            return Ok(seen);
-        }
-        session.read(&sql, &mut |statement, cells| {
-            let Some(schema) = statement.checked_sub(statements).and_then(|index| schemas.get(index)) else {
-                return;
-            };
-            match read_head(cells) {
-                Some((head, now)) => {
-                    seen.heads.0.insert((*schema).to_owned(), head);
-                    seen.now = now;
-                }
-                None => unreadable = Some(format!("the head of schema {schema}: {cells:?}")),
-            }
-        })?;
-        unreadable.map_or(Ok(seen), |answer| Err(LedgerError::Answer(answer)))
+        Ok(clock)
     }
 }
 
-#[derive(Default)]
-struct Seen {
-    heads: Heads,
-    /// The server's clock.
-    now: String,
-}
-
-fn read_head(cells: &[Option<&str>]) -> Option<(Head, String)> {
-    let [rows, versions, last_id, id, number, hash, instance, guard, now] = cells.try_into().ok()?;
+fn read_head(cells: &[Option<&str>]) -> Option<Head> {
+    let (check, last) = cells.split_at_checked(5)?;
+    let [id, number, hash, instance] = last.try_into().ok()?;
     let text = |cell: Option<&str>| cell.map(str::to_owned);
-    let parse = |cell: Option<&str>| cell.map(str::parse::<i64>).transpose().ok();
-    let head = Head {
-        rows: parse(rows)??,
+    Some(Head {
         last: parse(id)?.zip(text(hash)),
         number: parse(number)?,
         instance: text(instance),
+        check: read_check(check)?.0,
+    })
+}
+
+fn read_check(cells: &[Option<&str>]) -> Option<(Check, String)> {
+    let [rows, versions, guard, now, last_id] = cells.try_into().ok()?;
+    let check = Check {
+        rows: parse(rows)??,
+        versions: versions.map_or(Some(0), |sum| sum.parse().ok())?,
+        guard: guard.map(str::to_owned),
         last_id: parse(last_id)?,
-        versions: text(versions),
-        guard: text(guard),
     };
-    Some((head, text(now)?))
+    Some((check, now?.to_owned()))
+}
+
+fn parse(cell: Option<&str>) -> Option<Option<i64>> {
+    cell.map(str::parse).transpose().ok()
+}
+
+fn unreadable(schema: &str, cells: &[Option<&str>]) -> LedgerError {
+    LedgerError::Answer(format!("the head of schema {schema}: {cells:?}"))
 }
 
 impl Head {
+    /// After an entry was written.
+    fn go_on(&mut self, entry: &Entry, version: i128) {
+        self.check.rows += 1;
+        self.check.versions += version;
+        self.check.last_id = Some(entry.id);
+        self.last = entry.hash.clone().map(|hash| (entry.id, hash));
+        self.number = entry.number;
+        self.instance.clone_from(&entry.instance);
+    }
+}
+
+impl Check {
     /// Compares the start of the run with now, and names what differs.
     fn must_be(&self, found: &Self, schema: &str) -> Result<(), LedgerError> {
         let what = if self.guard != found.guard {
             "its append-only trigger was altered, or the table made anew"
-        } else if self.last != found.last {
-            "its last entry is another one"
         } else if self.rows != found.rows {
             "rows were added or removed"
         } else if self != found {
@@ -221,15 +278,17 @@ fn chain(
     chained
 }
 
-/// A change that drops or alters the table itself makes looking fail.
+/// Errors that tell of a ledger that is not as it was: a change dropped or altered the table itself, or somebody added an
+/// entry without the submit lock, and the unique index kept the chain from forking.
 fn gone(error: LedgerError, schemas: &[&str]) -> LedgerError {
-    const UNDEFINED: [&str; 3] = ["42P01", "42703", "3F000"];
     let LedgerError::Db(cause) = &error else {
         return error;
     };
-    if !cause.sqlstate().is_some_and(|state| UNDEFINED.contains(&state)) {
-        return error;
-    }
-    let what = format!("its table was dropped or altered ({})", DbError::message(cause));
+    let what = match cause.sqlstate() {
+        Some("42P01" | "42703" | "3F000") => "its table was dropped or altered",
+        Some("23505") => "somebody else added an entry",
+        _ => return error,
+    };
+    let what = format!("{what} ({})", cause.message());
     LedgerError::Changed { schema: schemas.join(", "), what }
 }

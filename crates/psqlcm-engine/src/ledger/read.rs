@@ -57,10 +57,9 @@ impl Ledger {
         schemas: &[(&str, State)],
     ) -> Result<Vec<Chain>, LedgerError> {
         let here = instance(session)?;
-        let is_there = |state: &State| matches!(state, State::Original | State::Ours | State::Damaged(_));
         let mut chains: Vec<Chain> = schemas
             .iter()
-            .filter(|(_, state)| is_there(state))
+            .filter(|(_, state)| state.is_ledger())
             .map(|(schema, _)| Chain {
                 schema: (*schema).to_owned(),
                 instance: here.clone(),

@@ -79,8 +79,7 @@ impl Ledger {
             }
         }
         if !entries.is_empty() {
-            // The number is one for the database: the heads of all schemas are needed.
-            let mut heads = self.heads(session, schemas)?;
+            let mut heads = self.heads(session)?;
             self.append(session, &mut heads, entries)?;
         }
         Ok(plan)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use psqlcm_core::ledger::sql::{COLUMNS, ORIGINAL_WIDTH, guard_source, select_state};
+use psqlcm_core::ledger::sql::{COLUMNS, ORIGINAL_WIDTH, guard_source, select_managed, select_state};
 
 use super::{Ledger, LedgerError};
 use crate::session::Session;
@@ -80,6 +80,26 @@ impl Ledger {
     ) -> Result<Vec<(String, State)>, LedgerError> {
         let rows = session.rows(&select_state(&self.table, schemas))?;
         rows.into_iter().map(|row| Shape::read(row).map(|shape| shape.judge(&self.at("").guard()))).collect()
+    }
+
+    /// The schemas of the database that have a ledger, the original tool's too, by name.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn managed(&self, session: &mut Session) -> Result<Vec<(String, State)>, LedgerError> {
+        let schemas = session.rows(&select_managed(&self.table))?;
+        let schemas: Vec<&str> = schemas.iter().flatten().flatten().map(String::as_str).collect();
+        let mut states = self.states(session, &schemas)?;
+        states.retain(|(_, state)| state.is_ledger());
+        Ok(states)
+    }
+}
+
+impl State {
+    /// Whether there are entries to read.
+    #[must_use]
+    pub const fn is_ledger(&self) -> bool {
+        matches!(self, Self::Original | Self::Ours | Self::Damaged(_))
     }
 }
 
@@ -188,7 +208,9 @@ impl Shape {
             }
         }
         for (name, type_name, _) in self.columns.iter().skip(width) {
-            differences.push(format!("column {name} {type_name} is not expected"));
+            differences.push(format!(
+                "column {name} {type_name} is not expected; a newer psql-cm may have added it"
+            ));
         }
         if differences.is_empty() && !self.has_key {
             differences.push("its primary key is not the column id".to_owned());

@@ -1,5 +1,7 @@
 //! The ledger in real databases: set up, adopted, added to, tampered with, copied, locked.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
+
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
@@ -94,7 +96,7 @@ fn in_transaction<T>(
 
 fn submit(session: &mut Session, schema: &str, content: &str) -> Entry {
     let origin = who(session);
-    let mut heads = ledger().heads(session, &[schema]).unwrap();
+    let mut heads = ledger().heads(session).unwrap();
     let entries = vec![(schema.to_owned(), NewEntry::new(EntryKind::Change, content, origin))];
     let written = in_transaction(session, |session| ledger().append(session, &mut heads, entries)).unwrap();
     written.into_iter().next().expect("one entry").1
@@ -112,8 +114,8 @@ fn entries(session: &mut Session, schema: &str) -> Vec<Entry> {
 }
 
 fn anchor(session: &mut Session, schema: &str) -> Anchor {
-    let instance = who(session).instance;
-    Anchor::of("default", &instance, "a_database", schema, &entries(session, schema)).expect("a head")
+    let chains = ledger().chains(session, &[(schema, State::Ours)]).unwrap();
+    Anchor::of("default", "a_database", &chains[0]).expect("a head")
 }
 
 fn problems(session: &mut Session, schema: &str, anchor: Option<&Anchor>) -> Vec<(i64, Problem)> {
@@ -245,7 +247,8 @@ fn a_table_of_the_original_tool_is_adopted_as_it_is() {
         assert_eq!(shape(session, "old"), shape(session, "fresh"));
         let adoption = &entries(session, "old")[4];
         assert_eq!((adoption.id, &adoption.kind, adoption.is_base), (5, &Some(EntryKind::Adoption), false));
-        submit(session, "old", "SELECT 1;");
+        assert_eq!(submit(session, "fresh", "SELECT 1;").number, Some(2), "one number for the database");
+        assert_eq!(submit(session, "old", "SELECT 1;").number, Some(3));
         assert_eq!(problems(session, "old", None), []);
         tamper(
             session,
@@ -329,7 +332,7 @@ fn entries_get_their_places_from_the_tool() {
         session.run("CREATE SCHEMA other").unwrap();
         setup(session, &["public", "other"]);
         let origin = who(session);
-        let mut heads = ledger().heads(session, &["public", "other"]).unwrap();
+        let mut heads = ledger().heads(session).unwrap();
         let mut change = NewEntry::new(EntryKind::Change, "ALTER TABLE t ADD c int;", origin.clone());
         let evidence = serde_json::from_str(r#"{"zz": [1, "a\"b"], "a": {"é": null, "b": true}}"#).unwrap();
         change.evidence = Some(Evidence::new(&evidence).unwrap());
@@ -381,12 +384,12 @@ fn an_entry_is_refused_when_the_ledger_is_not_what_it_was() {
             ("INSERT INTO pg_psql_cm (is_base, implementer, content) VALUES (false, '', '')".to_owned(), "rows were added"),
             (
                 "INSERT INTO pg_psql_cm (id, is_base, implementer, content, hash) VALUES (3, false, '', '', '1:00')".to_owned(),
-                "last entry is another",
+                "rows were added",
             ),
             ("DROP TABLE pg_psql_cm".to_owned(), "dropped or altered"),
             ("ALTER TABLE pg_psql_cm DROP COLUMN hash".to_owned(), "dropped or altered"),
         ] {
-            let before = ledger().heads(session, &["public"]).unwrap();
+            let before = ledger().heads(session).unwrap();
             let mut heads = before.clone();
             let entry = vec![("public".to_owned(), NewEntry::new(EntryKind::Change, script.clone(), origin.clone()))];
             let outcome = in_transaction(session, |session| {
@@ -396,11 +399,11 @@ fn an_entry_is_refused_when_the_ledger_is_not_what_it_was() {
             let Err(LedgerError::Changed { what: found, .. }) = outcome else { panic!("{script}: {outcome:?}") };
             assert!(found.contains(what), "{script}: {found}");
             assert_eq!(heads, before);
-            assert_eq!(ledger().heads(session, &["public"]).unwrap(), before, "rolled back: {script}");
+            assert_eq!(ledger().heads(session).unwrap(), before, "rolled back: {script}");
         }
         // Edited by somebody else before our transaction, with the guard as it was when we looked.
         session.run(guard).unwrap();
-        let mut heads = ledger().heads(session, &["public"]).unwrap();
+        let mut heads = ledger().heads(session).unwrap();
         session.run("UPDATE pg_psql_cm SET content = 'x' WHERE id = 1").unwrap();
         let entry = vec![("public".to_owned(), NewEntry::new(EntryKind::Change, "", origin))];
         let outcome = in_transaction(session, |session| ledger().append(session, &mut heads, entry));
@@ -428,8 +431,6 @@ fn tampering_and_copies_are_named_for_what_they_are() {
 
         // The older copy stands for a restored backup; then it is used.
         let mut restored = backup.session();
-        let mut here = git.clone();
-        here.instance = who(&mut restored).instance;
         assert_eq!(problems(&mut restored, "public", Some(&git)), [(3, Problem::Copy), (4, Problem::Behind)]);
         let mut rewound = git.clone();
         rewound.instance = who(&mut restored).instance;
@@ -544,7 +545,7 @@ fn what_belongs_to_no_schema_has_a_home_and_dropped_ledgers_are_kept_there() {
         let home = ledger().home(session, &["b", "c"]).unwrap().expect("managed");
         assert_eq!((home.schema.as_str(), home.must_record), ("b", true));
         let origin = who(session);
-        let mut heads = ledger().heads(session, &["b", "c"]).unwrap();
+        let mut heads = ledger().heads(session).unwrap();
         in_transaction(session, |session| {
             ledger().append(session, &mut heads, vec![(home.schema.clone(), home_entry(&origin))])
         })
@@ -590,7 +591,7 @@ fn a_renamed_ledger_works_up_to_the_limit_of_names() {
                     in_transaction(session, |session| ledger.setup(session, &["public"], &origin)).unwrap();
                 assert_eq!(done, [("public".to_owned(), expected)]);
             }
-            let mut heads = ledger.heads(session, &["public"]).unwrap();
+            let mut heads = ledger.heads(session).unwrap();
             let entry = vec![("public".to_owned(), NewEntry::new(EntryKind::Base, "", origin.clone()))];
             let written =
                 in_transaction(session, |session| ledger.append(session, &mut heads, entry)).unwrap();
@@ -602,7 +603,7 @@ fn a_renamed_ledger_works_up_to_the_limit_of_names() {
 }
 
 #[test]
-fn many_schemas_take_a_constant_number_of_statements() {
+fn many_schemas_are_set_up_and_read_at_once() {
     everywhere("many", |_, session| {
         let schemas: Vec<String> = (0..100).map(|number| format!("s{number}")).collect();
         let schemas: Vec<&str> = schemas.iter().map(String::as_str).collect();
@@ -642,5 +643,62 @@ fn one_run_at_a_time_has_the_submit_lock() {
         let second = SubmitLock::acquire(database.session(), Duration::ZERO, go_on).unwrap();
         drop(second);
         SubmitLock::acquire(database.session(), Duration::from_secs(10), go_on).unwrap();
+    });
+}
+
+#[test]
+fn two_who_add_without_the_lock_do_not_fork_the_chain() {
+    everywhere("fork", |database, session| {
+        setup(session, &["public"]);
+        submit(session, "public", "SELECT 1;");
+        let origin = who(session);
+        let entry = |content: &str| {
+            vec![("public".to_owned(), NewEntry::new(EntryKind::Change, content, origin.clone()))]
+        };
+        let mut heads = ledger().heads(session).unwrap();
+        let mut other = database.session();
+        let mut other_heads = heads.clone();
+        session.run("BEGIN").unwrap();
+        ledger().append(session, &mut heads, entry("first")).unwrap();
+        let second = entry("second");
+        let outcome = std::thread::scope(|scope| {
+            let waiter = scope.spawn(move || {
+                in_transaction(&mut other, |session| ledger().append(session, &mut other_heads, second))
+            });
+            let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            let mut watcher = database.session();
+            while watcher.rows(waits).unwrap().is_empty() && !waiter.is_finished() {
+                std::thread::yield_now();
+            }
+            session.run("COMMIT").unwrap();
+            waiter.join().unwrap()
+        });
+        assert!(
+            matches!(&outcome, Err(LedgerError::Changed { what, .. }) if what.starts_with("somebody else added")),
+            "{outcome:?}"
+        );
+        assert_eq!(entries(session, "public").len(), 2);
+        assert_eq!(problems(session, "public", None), []);
+    });
+}
+
+#[test]
+fn the_owner_of_a_schema_needs_no_more_rights() {
+    everywhere("owner", |database, session| {
+        let role = format!("{}_role", database.name);
+        session
+            .run(&format!(
+                "CREATE ROLE {role}; CREATE SCHEMA mine AUTHORIZATION {role}; CREATE SCHEMA theirs;
+                 SET SESSION AUTHORIZATION {role}"
+            ))
+            .unwrap();
+        setup(session, &["mine"]);
+        let entry = submit(session, "mine", "SELECT 1;");
+        let found = (states(session, &["mine", "theirs"]), problems(session, "mine", None));
+        let refused = ledger().setup(session, &["theirs"], &Origin::default());
+        session.run(&format!("RESET SESSION AUTHORIZATION; DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+        assert_eq!(entry.login_role.as_deref(), Some(role.as_str()));
+        assert_eq!(found, (vec![State::Ours, State::Absent], vec![]));
+        assert!(matches!(refused, Err(LedgerError::Db(error)) if error.sqlstate() == Some("42501")));
     });
 }

@@ -6,4 +6,3 @@ mod ledger;
 mod servers;
 mod session;
 mod trip;
-
