@@ -3,6 +3,8 @@
 pub mod capture;
 pub mod config;
 pub mod conninfo;
+pub mod files;
+pub mod git;
 pub mod interrupt;
 pub mod server;
 pub mod session;
