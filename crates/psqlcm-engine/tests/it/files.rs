@@ -1,5 +1,7 @@
 //! Trees that are written, read, and left half way.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is how a test fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -143,9 +145,9 @@ fn killed_at_any_operation_the_tree_is_old_or_new() {
         assert_eq!(read(&copy.path().join(folder.path().file_name().unwrap())), found, "stopped at {n}");
         assert!(!folder.path().join(".psql-cm").exists(), "stopped at {n}");
         if is_new {
-            seen.0 += 1
+            seen.0 += 1;
         } else {
-            seen.1 += 1
+            seen.1 += 1;
         }
         change(folder.path(), NEW, Faults::default()).unwrap();
         assert_eq!(read(folder.path()), tree_of(NEW));

@@ -1,6 +1,8 @@
 //! Commits of a tree, each in a repository of its own. The tests share one environment, so what depends on it (the
 //! person's own configuration, `PATH`, what a hook hands down) runs the test binary again with another one.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a panic is how a test fails")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
