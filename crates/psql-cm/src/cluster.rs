@@ -68,7 +68,10 @@ impl<'a> Cluster<'a> {
     pub fn databases_of_tree(&self) -> Result<Vec<String>, Failure> {
         match self.context.settings.databases(self.database_of_uri())? {
             Databases::Named(names) => Ok(names),
-            Databases::All => Err(Failure::usage("restore takes the databases by name").hint("name them with --databases a,b")),
+            Databases::All => {
+                Err(Failure::usage("restore takes the databases by name")
+                    .hint("name them with --databases a,b"))
+            }
         }
     }
 
@@ -127,10 +130,12 @@ impl<'a> Cluster<'a> {
     /// The schemas to read: what a role may not create in, it may still read.
     pub fn readable_schemas(&self, session: &mut Session, database: &str) -> Result<Vec<String>, Failure> {
         let rows = access::schemas(session);
-        let mut rows = rows.map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
+        let mut rows = rows
+            .map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
         rows.iter_mut().for_each(|row| row.may_create = true);
         let request = &self.context.settings.schemas.value;
-        let selection = choose_schemas(request, &rows).map_err(|error| Failure::from(error).on(&Target::database(database)))?;
+        let selection = choose_schemas(request, &rows)
+            .map_err(|error| Failure::from(error).on(&Target::database(database)))?;
         self.tell_left_out(&selection, &format!("schema of {database}"));
         Ok(selection.chosen)
     }
@@ -138,7 +143,8 @@ impl<'a> Cluster<'a> {
     /// The ledgers of that table name.
     pub fn ledger(&self) -> Result<Ledger, Failure> {
         let table = &self.context.settings.cm_table;
-        Ledger::new(&table.value).map_err(|error| Failure::usage(format!("--cm-table from {}: {error}", table.source)))
+        Ledger::new(&table.value)
+            .map_err(|error| Failure::usage(format!("--cm-table from {}: {error}", table.source)))
     }
 
     /// Waits for the lock that those who write to a database's ledgers take.
@@ -164,7 +170,8 @@ impl<'a> Cluster<'a> {
     pub fn origin(&self, session: &mut Session, run_id: &str) -> Result<LedgerOrigin, Failure> {
         let environment = &self.context.settings.environment.value;
         let identity = git::identity(self.sql_path()).or_else(|| git::identity(Path::new(".")));
-        let origin = ledger::origin(session, identity.as_deref().unwrap_or_default(), run_id, environment, VERSION);
+        let origin =
+            ledger::origin(session, identity.as_deref().unwrap_or_default(), run_id, environment, VERSION);
         let mut origin = origin.map_err(|error| Failure::because("cannot ask who we are", &error))?;
         if origin.implementer.is_empty() {
             origin.implementer.clone_from(&origin.login_role);

@@ -61,7 +61,8 @@ pub fn dump(observed: &Observed, request: &Request<'_>) -> Result<Dump, PlanErro
     }
     let facts = tree::facts_folder(request.environment, request.database);
     let scripts = observed.ledgers.iter().zip(&ledgers);
-    let scripts: Vec<String> = scripts.map(|((schema, seen), text)| text.clone() + &sequence(schema, seen, request)).collect();
+    let scripts: Vec<String> =
+        scripts.map(|((schema, seen), text)| text.clone() + &sequence(schema, seen, request)).collect();
     let parts = restore_script::Parts { database: request.database, steps: &steps, ledgers: &scripts };
     let mut known = vec![(format!("{facts}/{}", restore_script::FILE), restore_script::text(&parts))];
     for (schema, text) in observed.ledgers.keys().zip(ledgers) {
@@ -114,7 +115,8 @@ impl Request<'_> {
             None => Manifest::default(),
         };
         let is_kept = |path: &String| !self.covers(path) && !entries.contains_key(path);
-        let mut files: BTreeMap<_, _> = previous.files.into_iter().filter(|(path, _)| is_kept(path)).collect();
+        let mut files: BTreeMap<_, _> =
+            previous.files.into_iter().filter(|(path, _)| is_kept(path)).collect();
         files.extend(entries);
         let merged = |mut before: BTreeMap<String, String>, now: BTreeMap<String, String>| {
             before.retain(|schema, _| !self.covers_schema(schema));
@@ -148,7 +150,8 @@ impl Request<'_> {
 fn ledger_texts(observed: &Observed, steps: &[Step], request: &Request<'_>) -> Vec<String> {
     let text = |(schema, seen): (&String, &Observation)| {
         let shown = psqlcm_core::visible::visible(schema);
-        let mut text = format!("-- The ledger of schema {shown}. Entries are added at the end; none is ever changed.\n");
+        let mut text =
+            format!("-- The ledger of schema {shown}. Entries are added at the end; none is ever changed.\n");
         let of_schema = |id: &FactId| id.schema() == Some(schema);
         for statement in steps.iter().filter(|step| of_schema(&step.id)).flat_map(|step| &step.statements) {
             text += &tree::terminated(statement);

@@ -70,7 +70,8 @@ type Ledgers = BTreeMap<String, Observation>;
 
 fn read_ledgers(session: &mut Session, ledger: &Ledger) -> Result<(Ledgers, String), ObserveError> {
     let managed = ledger.managed(session)?;
-    let managed: Vec<(&str, State)> = managed.iter().map(|(schema, state)| (schema.as_str(), state.clone())).collect();
+    let managed: Vec<(&str, State)> =
+        managed.iter().map(|(schema, state)| (schema.as_str(), state.clone())).collect();
     let selects: Vec<_> = managed.iter().map(|(schema, _)| ledger.at(schema).select_sequence()).collect();
     let sequences = if selects.is_empty() { Vec::new() } else { session.rows(&selects.join(";\n"))? };
     let mut ledgers: Ledgers = managed

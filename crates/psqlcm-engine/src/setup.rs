@@ -117,7 +117,8 @@ fn bases<'a>(
     let (prints, structure) = (Fingerprints::of(facts), Fingerprints::structure_of(facts));
     let base = |schema: &String| {
         let of_schema = steps.iter().filter(|step| step.id.schema() == Some(schema));
-        let content: String = of_schema.flat_map(|step| &step.statements).map(|text| tree::terminated(text)).collect();
+        let content: String =
+            of_schema.flat_map(|step| &step.statements).map(|text| tree::terminated(text)).collect();
         let mut entry = NewEntry::new(EntryKind::Base, content, origin.clone());
         entry.fingerprint_after = prints.schemas.get(schema).cloned();
         let mut evidence = serde_json::Map::new();

@@ -100,7 +100,8 @@ pub fn dump_database(
     let selection = &context.settings.schemas.value;
     let is_whole = selection.named.is_empty() && selection.excluded.is_empty();
     let schemas = schemas.or(if is_whole { None } else { Some(&selected) });
-    let observed = observe(&mut session, &ledger).map_err(|error| Failure::because("cannot read the database", &error).on(&target))?;
+    let observed = observe(&mut session, &ledger)
+        .map_err(|error| Failure::because("cannot read the database", &error).on(&target))?;
     let left_out = dump::left_out(&observed);
     if !left_out.is_empty() && !options.allow_unsupported {
         return Err(refused(&target, &left_out));
@@ -112,7 +113,8 @@ pub fn dump_database(
     let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
     let manifests = manifests(root, database)?;
     let request = dump::Request { database, schemas, environment, ledger: &ledger, manifests: &manifests };
-    let dumped = dump::dump(&observed, &request).map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
+    let dumped = dump::dump(&observed, &request)
+        .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
     let manifest = dumped.manifest.clone();
     let changes = write(&mut writer, root, dumped).map_err(|error| files_failure(&target, &error))?;
     let count = changes.written.len() + changes.removed.len();
@@ -172,8 +174,11 @@ fn facts_of(root: &Path, database: &str) -> Result<Vec<(PathBuf, Vec<u8>)>, Fail
         if !root.join(&folder).is_dir() {
             continue;
         }
-        let files = read_tree(root, &folder).map_err(|error| files_failure(&Target::database(database), &error))?;
-        found.extend(files.into_iter().filter(|(path, _)| path.file_name().is_some_and(|name| name == manifest::FILE)));
+        let files =
+            read_tree(root, &folder).map_err(|error| files_failure(&Target::database(database), &error))?;
+        found.extend(
+            files.into_iter().filter(|(path, _)| path.file_name().is_some_and(|name| name == manifest::FILE)),
+        );
     }
     Ok(found)
 }
@@ -186,12 +191,20 @@ pub fn tell_left_out(context: &Context, database: &str, left_out: &[LeftOut], ho
 }
 
 fn refused(target: &Target, left_out: &[LeftOut]) -> Failure {
-    let names: Vec<_> = left_out.iter().map(|LeftOut { kind, identity, reason }| format!("{kind} {identity}: {reason}")).collect();
-    let mut failure = Failure::new(Exit::Refused, "the database holds what psql-cm cannot write to the tree; no file was written");
+    let names: Vec<_> = left_out
+        .iter()
+        .map(|LeftOut { kind, identity, reason }| format!("{kind} {identity}: {reason}"))
+        .collect();
+    let mut failure = Failure::new(
+        Exit::Refused,
+        "the database holds what psql-cm cannot write to the tree; no file was written",
+    );
     for name in names {
         failure = failure.detail(name);
     }
-    failure.on(target).hint("--allow-unsupported goes on without these objects, and names them in the manifest")
+    failure
+        .on(target)
+        .hint("--allow-unsupported goes on without these objects, and names them in the manifest")
 }
 
 fn files_failure(target: &Target, error: &FilesError) -> Failure {

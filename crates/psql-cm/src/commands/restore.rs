@@ -112,8 +112,13 @@ fn told(comparison: &Comparison) -> String {
         Comparison::StructureEqual { dumped, restored, different } => {
             let versions = format!("dumped on version {}, restored on {}", shown(*dumped), shown(*restored));
             match different.is_empty() {
-                true => format!("{versions}: equal but for texts that the server prints, which are not compared"),
-                false => format!("{versions}: texts that the server prints are not compared; seen otherwise: {}", different.join(", ")),
+                true => {
+                    format!("{versions}: equal but for texts that the server prints, which are not compared")
+                }
+                false => format!(
+                    "{versions}: texts that the server prints are not compared; seen otherwise: {}",
+                    different.join(", ")
+                ),
             }
         }
     }
@@ -127,15 +132,23 @@ fn shown(version: u32) -> String {
 fn failure(error: &RestoreError) -> Failure {
     let base = Failure::because("not restored; nothing of it is left", error);
     match error {
-        RestoreError::Exists { .. } => base.hint("drop it first, or give another name with --as, or load into an empty database with --into-empty"),
-        RestoreError::NotThere { .. } => base.hint("--into-empty loads into a database that exists; without it the database is made"),
+        RestoreError::Exists { .. } => base.hint(
+            "drop it first, or give another name with --as, or load into an empty database with --into-empty",
+        ),
+        RestoreError::NotThere { .. } => {
+            base.hint("--into-empty loads into a database that exists; without it the database is made")
+        }
         RestoreError::NoTree { .. } => base.hint("is --sql-path right? psql-cm dump writes the tree"),
         RestoreError::Lacking(_) => base.hint("an administrator has to install or create them"),
-        RestoreError::LackingRoles(_) => base.hint("create them, map them with --role-map, or leave --no-roles out to have them created"),
+        RestoreError::LackingRoles(_) => {
+            base.hint("create them, map them with --role-map, or leave --no-roles out to have them created")
+        }
         RestoreError::NotEmpty { .. } => base.hint("--into-empty takes a database with nothing in it"),
         RestoreError::Unreadable { place, .. } => at(base, place),
         RestoreError::Statement { place, error, .. } => server(at(base, place), error),
-        RestoreError::Create(error) | RestoreError::Role { error, .. } | RestoreError::Db { error, .. } => server(base, error),
+        RestoreError::Create(error) | RestoreError::Role { error, .. } | RestoreError::Db { error, .. } => {
+            server(base, error)
+        }
         RestoreError::Files(error) => match error.hint() {
             Some(hint) => base.hint(hint),
             None => base,

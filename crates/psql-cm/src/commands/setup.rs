@@ -119,7 +119,9 @@ impl Work<'_> {
         }
         let _lock = self.cluster.submit_lock(self.database, LOCK_WAIT)?;
         let options = dump::Options { commit: true, allow_unsupported: true, message: None };
-        let manifest = dump::dump_database(self.context, self.cluster, self.database, Some(&schemas), &options)?.manifest;
+        let manifest =
+            dump::dump_database(self.context, self.cluster, self.database, Some(&schemas), &options)?
+                .manifest;
         let written = |schema: &str| manifest.ledgers.get(schema).map(|head| head.hash.clone());
         let removed = setup::remove(&mut session, &ledger, &schemas, &written);
         let removed = removed.map_err(|error| self.failure(&error))?;
@@ -127,7 +129,8 @@ impl Work<'_> {
             let target = self.target(schema);
             match removal {
                 Removal::Nothing => TargetReport::new(&target, Outcome::Unchanged),
-                Removal::Drop => TargetReport::new(&target, Outcome::Done).because("ledger removed; its entries are in the tree"),
+                Removal::Drop => TargetReport::new(&target, Outcome::Done)
+                    .because("ledger removed; its entries are in the tree"),
             }
         };
         Ok(removed.iter().map(report).collect())

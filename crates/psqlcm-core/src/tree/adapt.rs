@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn roles_are_found_where_statements_name_them() {
-        let check = |statement: &str, expected: &[&str]| assert_eq!(roles(statement), expected, "{statement}");
+        let check =
+            |statement: &str, expected: &[&str]| assert_eq!(roles(statement), expected, "{statement}");
         check("CREATE ROLE \"My role\" LOGIN", &["My role"]);
         check("ALTER TABLE a.b OWNER TO app", &["app"]);
         check("GRANT SELECT (a), UPDATE (b) ON TABLE a.\"to\" TO app WITH GRANT OPTION", &["app"]);
@@ -161,13 +162,19 @@ mod tests {
     #[test]
     fn roles_are_exchanged_and_nothing_else() {
         let map = BTreeMap::from([("app".to_owned(), "My app".to_owned())]);
-        assert_eq!(with_roles("ALTER TABLE app.app OWNER TO app", &map), "ALTER TABLE app.app OWNER TO \"My app\"");
+        assert_eq!(
+            with_roles("ALTER TABLE app.app OWNER TO app", &map),
+            "ALTER TABLE app.app OWNER TO \"My app\""
+        );
         assert_eq!(with_roles("SELECT app", &map), "SELECT app");
     }
 
     #[test]
     fn requirements_are_named() {
-        assert_eq!(extension("CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" WITH SCHEMA public").unwrap(), "uuid-ossp");
+        assert_eq!(
+            extension("CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" WITH SCHEMA public").unwrap(),
+            "uuid-ossp"
+        );
         assert_eq!(names_after("CREATE TABLE a (b int) TABLESPACE fast", "TABLESPACE"), ["fast"]);
         assert_eq!(concern("ALTER SEQUENCE a OWNED BY b.c.d"), Concern::Other);
     }

@@ -90,11 +90,12 @@ impl Disk {
                 }
                 Err(TryLockError::Error(source)) => return Err(fail(source)),
             }
-            if self.is_at(&file, path)? {
+            let mut lock = Lock(file);
+            if self.is_at(&lock.0, path)? {
                 let holder = format!("process {} ({name})\n", process::id());
                 self.pass("write", path)?;
-                file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).map_err(fail)?;
-                return Ok(Lock(file));
+                lock.0.set_len(0).and_then(|()| lock.0.write_all(holder.as_bytes())).map_err(fail)?;
+                return Ok(lock);
             }
         }
         Err(FilesError::Busy { root: self.root.clone(), holder: "processes that come and go".into() })
@@ -193,13 +194,8 @@ impl Disk {
         self.pass("put in place", to)?;
         let (from_folder, from_name) = (self.folder(parent(from))?, name(from));
         let (to_folder, to_name) = (self.folder(parent(to))?, name(to));
-        let rename = || system::renameat(&from_folder, from_name, &to_folder, to_name);
-        match rename() {
-            // What was below may have been removed and left empty folders that were not ours.
-            Err(Errno::ISDIR) if self.remove_empty_folder(to)? => rename(),
-            done => done,
-        }
-        .map_err(|error| failed("put in place", self.absolute(to), error))
+        system::renameat(from_folder, from_name, to_folder, to_name)
+            .map_err(|error| failed("put in place", self.absolute(to), error))
     }
 
     /// Removes a file, or a link itself; none there, or a folder by now, is as good.

@@ -59,7 +59,9 @@ pub fn compare(
     let mut problems = ledger_problems(manifest, &observed);
     if manifest.server_version == observed.facts.server_version {
         let found = Fingerprints::of(&observed.facts).schemas;
-        problems.extend(different(&manifest.fingerprints, &found).into_iter().map(|name| format!("{name} differs")));
+        problems.extend(
+            different(&manifest.fingerprints, &found).into_iter().map(|name| format!("{name} differs")),
+        );
         return match problems.is_empty() {
             true => Ok(Comparison::Equal),
             false => Err(RestoreError::Different(problems)),
@@ -86,10 +88,18 @@ fn different(expected: &BTreeMap<String, String>, found: &BTreeMap<String, Strin
 
 fn ledger_problems(manifest: &Manifest, observed: &Observed) -> Vec<String> {
     let problem = |(schema, head): (&String, &LedgerHead)| {
-        let Some(seen) = observed.ledgers.get(schema) else { return Some(format!("schema {schema} has no ledger")) };
+        let Some(seen) = observed.ledgers.get(schema) else {
+            return Some(format!("schema {schema} has no ledger"));
+        };
         let last = seen.entries.iter().rev().find_map(|entry| entry.hash.as_deref()).unwrap_or_default();
         let is_same = seen.entries.len() as u64 == head.rows && last == head.hash;
-        (!is_same).then(|| format!("the ledger of schema {schema} has {} rows instead of {}, or another head", seen.entries.len(), head.rows))
+        (!is_same).then(|| {
+            format!(
+                "the ledger of schema {schema} has {} rows instead of {}, or another head",
+                seen.entries.len(),
+                head.rows
+            )
+        })
     };
     manifest.ledgers.iter().filter_map(problem).collect()
 }
@@ -101,7 +111,8 @@ fn ledger_problems(manifest: &Manifest, observed: &Observed) -> Vec<String> {
 pub fn must_be_empty(session: &mut Session, name: &str) -> Result<(), RestoreError> {
     let snapshot = capture::capture(session).map_err(observe::ObserveError::from)?;
     let is_of_new = |kind: KindId, name: &str| {
-        matches!(kind, KindId::Database | KindId::Role | KindId::Setting) || kind == KindId::Schema && name == "public"
+        matches!(kind, KindId::Database | KindId::Role | KindId::Setting)
+            || kind == KindId::Schema && name == "public"
     };
     let objects = snapshot.facts().map(|(id, _)| id.object()).filter(|id| !is_of_new(id.kind(), id.name()));
     let mut found: Vec<String> = objects.map(ToString::to_string).collect();

@@ -106,7 +106,9 @@ fn guarded(session: &mut Session, sql: &str) -> Result<Result<(), DbError>, Load
         Ok(()) => Ok(Ok(())),
         Err(error) if error.is_connection_lost() || session.is_closed() => Err(LoadError::Db(error)),
         Err(error) => {
-            session.run("ROLLBACK TO SAVEPOINT psqlcm_load; RELEASE SAVEPOINT psqlcm_load").map_err(LoadError::Db)?;
+            session
+                .run("ROLLBACK TO SAVEPOINT psqlcm_load; RELEASE SAVEPOINT psqlcm_load")
+                .map_err(LoadError::Db)?;
             Ok(Err(error))
         }
     }

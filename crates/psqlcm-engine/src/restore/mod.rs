@@ -221,7 +221,8 @@ pub fn restore(
     let mut tree = Tree::read(request.root, request.environment, request.database)?;
     let work = Work::plan(&mut tree, request);
     let mut maintenance = access.connect_first(request.maintenance).map_err(doing("cannot connect"))?;
-    let exists = database_exists(&mut maintenance, request.name).map_err(doing("cannot list the databases"))?;
+    let exists =
+        database_exists(&mut maintenance, request.name).map_err(doing("cannot list the databases"))?;
     match (exists, request.into_empty) {
         (true, false) => return Err(RestoreError::Exists { name: request.name.to_owned() }),
         (false, true) => return Err(RestoreError::NotThere { name: request.name.to_owned() }),
@@ -229,7 +230,8 @@ pub fn restore(
     }
     let needing: Vec<&Statement> = work.inside.iter().chain(&work.ledgers).chain(&work.last).collect();
     let create = work.create.as_ref().filter(|_| !request.into_empty).map(|create| create.sql.as_str());
-    let missing = needs::missing(&mut maintenance, &needing, create).map_err(doing("cannot look for what is needed"))?;
+    let missing = needs::missing(&mut maintenance, &needing, create)
+        .map_err(doing("cannot look for what is needed"))?;
     if !missing.things.is_empty() {
         return Err(RestoreError::Lacking(missing.things));
     }
@@ -238,15 +240,18 @@ pub fn restore(
     }
     let mut made = Made::default();
     let roles = request.adapted(&tree.roles);
-    let result = needs::make_roles(&mut maintenance, &roles, &missing.roles, &mut made.roles).and_then(|()| {
-        let target = Target { access, request, tree: &tree, work: &work, interrupt, progress };
-        match request.into_empty {
-            true => target.fill(),
-            false => target.build(&mut maintenance, &mut made),
-        }
-    });
+    let result =
+        needs::make_roles(&mut maintenance, &roles, &missing.roles, &mut made.roles).and_then(|()| {
+            let target = Target { access, request, tree: &tree, work: &work, interrupt, progress };
+            match request.into_empty {
+                true => target.fill(),
+                false => target.build(&mut maintenance, &mut made),
+            }
+        });
     match result {
-        Ok(comparison) => Ok(Restored { roles: made.roles, statements: work.count(), comparison, foreign: tree.foreign }),
+        Ok(comparison) => {
+            Ok(Restored { roles: made.roles, statements: work.count(), comparison, foreign: tree.foreign })
+        }
         Err(error) => {
             made.undo(access, request);
             Err(error)
@@ -265,11 +270,18 @@ struct Work {
 
 impl Work {
     fn plan(tree: &mut Tree, request: &Request<'_>) -> Self {
-        let mut work = Self { create: None, inside: Vec::new(), ledgers: request.adapted(&tree.ledgers), last: Vec::new() };
+        let mut work = Self {
+            create: None,
+            inside: Vec::new(),
+            ledgers: request.adapted(&tree.ledgers),
+            last: Vec::new(),
+        };
         for statement in request.adapted(&std::mem::take(&mut tree.statements)) {
             let of_database = renamed(&statement.sql, request.database, request.database).is_some();
             match of_database {
-                true if adapt::names_after(&statement.sql, "CREATE") == ["database"] => work.create = Some(statement),
+                true if adapt::names_after(&statement.sql, "CREATE") == ["database"] => {
+                    work.create = Some(statement)
+                }
                 true => work.last.push(statement),
                 false => work.inside.push(statement),
             }
@@ -290,7 +302,10 @@ impl Request<'_> {
             Concern::Privilege => self.privileges,
             Concern::Role | Concern::Other => true,
         };
-        let adapt = |statement: &Statement| Statement { sql: adapt::with_roles(&statement.sql, &self.role_map), ..statement.clone() };
+        let adapt = |statement: &Statement| Statement {
+            sql: adapt::with_roles(&statement.sql, &self.role_map),
+            ..statement.clone()
+        };
         statements.iter().filter(wanted).map(adapt).collect()
     }
 
@@ -343,16 +358,20 @@ impl Target<'_> {
             Some(create) => renamed(&create.sql, self.request.database, &building),
             None => None,
         };
-        let create = create.unwrap_or_else(|| format!("CREATE DATABASE {} WITH TEMPLATE = template0", quote_ident(&building)));
+        let create = create.unwrap_or_else(|| {
+            format!("CREATE DATABASE {} WITH TEMPLATE = template0", quote_ident(&building))
+        });
         maintenance.run(&create).map_err(RestoreError::Create)?;
         made.database = Some(building.clone());
-        let mut session = self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
+        let mut session =
+            self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
         let _guard = self.cancel_on_interrupt(&session);
         self.load_all(&mut session, Atomicity::Parts, &building)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
         let comparison = self.compare(&mut session)?;
         drop(session);
-        let rename = format!("ALTER DATABASE {} RENAME TO {}", quote_ident(&building), quote_ident(self.request.name));
+        let rename =
+            format!("ALTER DATABASE {} RENAME TO {}", quote_ident(&building), quote_ident(self.request.name));
         wait_for_backends(maintenance, &building)?;
         maintenance.run(&rename).map_err(doing("cannot rename the new database"))?;
         made.database = None;
@@ -385,7 +404,8 @@ impl Target<'_> {
         let (late, inside): (Vec<Statement>, Vec<Statement>) =
             self.work.inside.iter().cloned().partition(|statement| statement.place.is_late());
         let renamed = |statement: &Statement| {
-            let sql = renamed(&statement.sql, self.request.database, name).unwrap_or_else(|| statement.sql.clone());
+            let sql =
+                renamed(&statement.sql, self.request.database, name).unwrap_or_else(|| statement.sql.clone());
             Statement { sql, ..statement.clone() }
         };
         let last: Vec<Statement> = self.work.last.iter().map(renamed).collect();
@@ -397,7 +417,12 @@ impl Target<'_> {
         self.run_all(session, &last, atomicity)
     }
 
-    fn run_all(&self, session: &mut Session, statements: &[Statement], atomicity: Atomicity) -> Result<(), RestoreError> {
+    fn run_all(
+        &self,
+        session: &mut Session,
+        statements: &[Statement],
+        atomicity: Atomicity,
+    ) -> Result<(), RestoreError> {
         let progress = |done| (self.progress)(done, self.work.count());
         load::load(session, statements, atomicity, self.interrupt, &progress).map_err(|error| match error {
             LoadError::Db(error) => RestoreError::Db { doing: "the connection was lost", error },
@@ -423,7 +448,8 @@ impl Target<'_> {
         let Some(manifest) = &self.tree.manifest else { return Ok(()) };
         let ledger = Ledger::new(&manifest.cm_table)?;
         let sequences = manifest.ledgers.iter().filter_map(|(schema, head)| Some((schema, head.sequence?)));
-        let sql: String = sequences.map(|(schema, last)| ledger.at(schema).set_sequence(last) + ";\n").collect();
+        let sql: String =
+            sequences.map(|(schema, last)| ledger.at(schema).set_sequence(last) + ";\n").collect();
         session.run(&sql).map_err(doing("cannot set the sequences of the ledgers"))
     }
 

@@ -21,7 +21,11 @@ pub struct Missing {
 ///
 /// # Errors
 /// The server's.
-pub fn missing(session: &mut Session, statements: &[&Statement], create: Option<&str>) -> Result<Missing, DbError> {
+pub fn missing(
+    session: &mut Session,
+    statements: &[&Statement],
+    create: Option<&str>,
+) -> Result<Missing, DbError> {
     let extensions = statements.iter().filter_map(|statement| adapt::extension(&statement.sql)).collect();
     let roles = statements.iter().flat_map(|statement| adapt::roles(&statement.sql)).collect();
     let names = |statement: &&Statement| match mentions_tablespace(&statement.sql) {
@@ -53,7 +57,10 @@ pub fn missing(session: &mut Session, statements: &[&Statement], create: Option<
 /// Bodies of functions may hold any word: only what can name a tablespace is looked at.
 fn mentions_tablespace(sql: &str) -> bool {
     let begins = |words: &str| sql.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
-    begins("ALTER INDEX") || begins("CREATE TABLE") || begins("CREATE UNLOGGED TABLE") || begins("CREATE MATERIALIZED")
+    begins("ALTER INDEX")
+        || begins("CREATE TABLE")
+        || begins("CREATE UNLOGGED TABLE")
+        || begins("CREATE MATERIALIZED")
 }
 
 /// Words that stand where a role's name can.
@@ -68,7 +75,11 @@ fn locales(create: &str) -> BTreeSet<String> {
         let rest = rest.strip_prefix(" = '")?;
         rest.split_once('\'').map(|(name, _)| name.to_owned())
     };
-    [after("LC_COLLATE"), after("LC_CTYPE")].into_iter().flatten().filter(|name| name != "C" && name != "POSIX").collect()
+    [after("LC_COLLATE"), after("LC_CTYPE")]
+        .into_iter()
+        .flatten()
+        .filter(|name| name != "C" && name != "POSIX")
+        .collect()
 }
 
 /// Which of the wanted names a query does not give. Locales are compared as the C library does, without regard
@@ -113,4 +124,3 @@ pub fn make_roles(
     }
     Ok(())
 }
-

@@ -8,8 +8,8 @@ use psqlcm_core::kinds::{ALL, KindId};
 use psqlcm_core::plan::Place;
 use psqlcm_core::script::{Class, StatementKind, classify, label, split};
 use psqlcm_core::source::Source;
-use psqlcm_core::tree::manifest::{self, FileEntry, Manifest};
 use psqlcm_core::tree;
+use psqlcm_core::tree::manifest::{self, FileEntry, Manifest};
 
 use super::RestoreError;
 use crate::files::read_tree;
@@ -61,7 +61,10 @@ impl Tree {
     pub fn read(root: &Path, environment: &str, database: &str) -> Result<Self, RestoreError> {
         let facts = tree::facts_folder(environment, database);
         let known: BTreeMap<String, Vec<u8>> = contents(root, &facts)?;
-        let manifest = known.get(&format!("{facts}/{}", manifest::FILE)).map(|bytes| read_manifest(&facts, bytes)).transpose()?;
+        let manifest = known
+            .get(&format!("{facts}/{}", manifest::FILE))
+            .map(|bytes| read_manifest(&facts, bytes))
+            .transpose()?;
         let folder = tree::database_folder(database);
         let found = contents(root, &folder)?;
         if found.is_empty() {
@@ -145,7 +148,8 @@ fn contents(root: &Path, folder: &str) -> Result<BTreeMap<String, Vec<u8>>, Rest
     }
     let files = read_tree(root, Path::new(folder))?;
     let named = |(path, bytes): (std::path::PathBuf, Vec<u8>)| {
-        let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        let parts: Vec<_> =
+            path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
         (parts.join("/"), bytes)
     };
     Ok(files.into_iter().map(named).collect())
@@ -168,14 +172,17 @@ fn statements(
     place: &dyn Fn(usize, usize) -> Place,
 ) -> Result<Vec<Statement>, RestoreError> {
     let source = Source { name: path, text };
-    let split = split(text).map_err(|error| RestoreError::unreadable(source, error.offset, &error.kind.to_string()))?;
+    let split = split(text)
+        .map_err(|error| RestoreError::unreadable(source, error.offset, &error.kind.to_string()))?;
     let count = split.len();
     let mut statements: Vec<Statement> = Vec::new();
     let mut acting = false;
     for (index, statement) in split.into_iter().enumerate() {
         let refusal = match (statement.kind, classify(statement.text)) {
             (StatementKind::MetaCommand, _) => Some("a psql command has no place in a tree"),
-            (StatementKind::CopyData { .. }, _) | (_, Class::Copy(_)) => Some("a tree holds schemas and no rows"),
+            (StatementKind::CopyData { .. }, _) | (_, Class::Copy(_)) => {
+                Some("a tree holds schemas and no rows")
+            }
             (_, Class::TransactionControl(_)) => Some("transactions are begun and ended by psql-cm"),
             _ => None,
         };
@@ -207,10 +214,10 @@ fn place(path: &str, folder: &str, entry: Option<&FileEntry>, index: usize, coun
         Some([first, .., last]) => Place::from_number(if index == 0 { *first } else { *last }),
         Some([only]) => Place::from_number(*only),
         _ => {
-            let parent = path.strip_prefix(folder).and_then(|rest| rest.rsplit('/').nth(1)).unwrap_or_default();
+            let parent =
+                path.strip_prefix(folder).and_then(|rest| rest.rsplit('/').nth(1)).unwrap_or_default();
             let kind = ALL.iter().find(|kind| kind.kind().folder == Some(parent));
             Place::of_kind(kind.copied().unwrap_or(KindId::Schema))
         }
     }
 }
-
