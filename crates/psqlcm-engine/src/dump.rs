@@ -167,7 +167,7 @@ fn ledger_texts(observed: &Observed, steps: &[Step], request: &Request<'_>) -> V
 
 /// What lets the ledger's sequence go on where it was.
 fn sequence(schema: &str, seen: &Observation, request: &Request<'_>) -> String {
-    seen.sequence.map(|last| request.ledger.at(schema).set_sequence(last) + ";\n").unwrap_or_default()
+    seen.sequence.map(|last| request.ledger.at(schema).set_sequence(last)).unwrap_or_default()
 }
 
 /// The head of a ledger as git is to know it.

@@ -16,4 +16,3 @@ pub mod server;
 pub mod session;
 pub mod setup;
 mod tls;
-

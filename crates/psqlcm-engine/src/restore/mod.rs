@@ -448,8 +448,7 @@ impl Target<'_> {
         let Some(manifest) = &self.tree.manifest else { return Ok(()) };
         let ledger = Ledger::new(&manifest.cm_table)?;
         let sequences = manifest.ledgers.iter().filter_map(|(schema, head)| Some((schema, head.sequence?)));
-        let sql: String =
-            sequences.map(|(schema, last)| ledger.at(schema).set_sequence(last) + ";\n").collect();
+        let sql: String = sequences.map(|(schema, last)| ledger.at(schema).set_sequence(last)).collect();
         session.run(&sql).map_err(doing("cannot set the sequences of the ledgers"))
     }
 
