@@ -3,6 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod restore;
+mod tool;
+mod trips;
+mod walkthrough;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

@@ -97,18 +97,18 @@ fn run_batch(
     Ok(())
 }
 
-/// What stands before a statement when it is sent: positions that the server reports count from there.
-pub const PREFIX: &str = "SAVEPOINT psqlcm_load;\n";
-
 /// Runs SQL within a savepoint; the inner error is a statement's, and what came before it is undone.
+///
+/// The savepoint goes ahead in a message of its own: the server parses a message as a whole, and a syntax error in
+/// it would keep the savepoint from being made.
 fn guarded(session: &mut Session, sql: &str) -> Result<Result<(), DbError>, LoadError> {
-    match session.run(&format!("{PREFIX}{sql}\n;\nRELEASE SAVEPOINT psqlcm_load")) {
+    session.run("SAVEPOINT psqlcm_load").map_err(LoadError::Db)?;
+    match session.run(&format!("{sql}\n;\nRELEASE SAVEPOINT psqlcm_load")) {
         Ok(()) => Ok(Ok(())),
         Err(error) if error.is_connection_lost() || session.is_closed() => Err(LoadError::Db(error)),
         Err(error) => {
-            session
-                .run("ROLLBACK TO SAVEPOINT psqlcm_load; RELEASE SAVEPOINT psqlcm_load")
-                .map_err(LoadError::Db)?;
+            let undo = "ROLLBACK TO SAVEPOINT psqlcm_load; RELEASE SAVEPOINT psqlcm_load";
+            session.run(undo).map_err(LoadError::Db)?;
             Ok(Err(error))
         }
     }

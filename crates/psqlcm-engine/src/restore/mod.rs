@@ -439,8 +439,7 @@ impl Target<'_> {
     fn place(&self, statement: &Statement, error: &DbError) -> Place {
         let source = self.tree.source(statement);
         let is_as_written = source.text[statement.offset..].starts_with(&statement.sql);
-        let position = error.position().and_then(|at| at.checked_sub(load::PREFIX.len() as u32));
-        let within = position.filter(|_| is_as_written).map(|at| char_to_byte(&statement.sql, at));
+        let within = error.position().filter(|_| is_as_written).map(|at| char_to_byte(&statement.sql, at));
         Place::of(source, statement.offset + within.unwrap_or_default())
     }
 
