@@ -10,7 +10,7 @@ use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader};
 use crate::snapshot::Snapshot;
 
-pub(crate) mod cases;
+pub mod cases;
 mod shared;
 
 macro_rules! kinds {

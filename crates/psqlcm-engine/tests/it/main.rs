@@ -1,5 +1,6 @@
 //! Tests of the engine against real servers; one binary, so that it is linked once.
 
+mod cases;
 mod servers;
 mod session;
 mod trip;
