@@ -83,9 +83,17 @@ pub enum Statement {
 }
 
 impl Statement {
-    /// All statements of a capture, in the order in which their rows must come in.
+    /// All statements of a capture, in the order in which their rows must come in: schemas before what is in
+    /// them, what has columns before what hangs on columns, else the natural order.
     pub fn all() -> Vec<Self> {
-        let kinds = ALL.iter().flat_map(|id| {
+        let pass = |id: &KindId| match id.kind().has_columns {
+            _ if *id <= KindId::Schema => 0,
+            true => 1,
+            false => 2,
+        };
+        let mut kinds = ALL.to_vec();
+        kinds.sort_by_key(pass);
+        let kinds = kinds.into_iter().flat_map(|id| {
             let kind = id.kind();
             kind.reads.iter().map(move |read| Self::Kind(kind, read))
         });
@@ -322,7 +330,7 @@ impl Reader {
         let &[catalog, object, column, text] = columns("comments", cells)?;
         let address = (oid(catalog)?, oid(object)?, oid(column)?);
         if let Some(Some(id)) = self.addresses.get(&address) {
-            let id = id.child(KindId::Comment, "");
+            let id = crate::kinds::comment::id_on(id, address.0);
             self.snapshot.insert(id, Fact::new().text("text", text));
         }
         Ok(())

@@ -12,8 +12,8 @@
 //! ````
 //!
 //! `versions: 14..`, `versions: ..17` and `versions: 14..16` name major versions, ends included; `needs: citext, hstore`
-//! names extensions that the server must offer; `alone` says that the case must have a database of its own. Running
-//! them is the business of the engine's tests. Cases run in a schema of their own, first on the search path, as
+//! names extensions that the server must offer; `alone` says that the case must have a database of its own, and so do
+//! `unlike: order` and `unlike: pg_dump`, which say what cannot be the same after a trip. Running them is the business of the engine's tests. Cases run in a schema of their own, first on the search path, as
 //! a superuser, with the roles of [`ROLES`] there.
 
 use crate::kinds::{ALL, KindId};
@@ -43,10 +43,21 @@ pub struct Case {
     pub needs: Vec<&'static str>,
     /// Whether it must have a database of its own.
     pub alone: bool,
+    /// What PostgreSQL offers no way to make again alike.
+    pub unlike: Option<Unlike>,
     /// What it is about.
     pub title: &'static str,
     /// What it creates, as a script for psql.
     pub sql: &'static str,
+}
+
+/// What is not the same after a trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlike {
+    /// The stored order of columns.
+    Order,
+    /// What `pg_dump` prints, as it prints something else after its own trip.
+    PgDump,
 }
 
 /// Why a file of cases cannot be read.
@@ -100,12 +111,14 @@ fn section_of(kind: KindId, section: &'static str) -> Result<Case, CaseError> {
     let no_script = || CaseError::NoScript { title: title.to_owned() };
     let (head, rest) = rest.split_once("```sql\n").ok_or_else(no_script)?;
     let (sql, _) = rest.split_once("```").ok_or_else(no_script)?;
-    let mut case = Case { kind, versions: (0, u32::MAX), needs: Vec::new(), alone: false, title, sql };
+    let mut case = Case { kind, versions: (0, u32::MAX), needs: Vec::new(), alone: false, unlike: None, title, sql };
     for line in head.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let unknown = || CaseError::UnknownLine { title: title.to_owned(), line: line.to_owned() };
-        match line.split_once(':') {
+        match line.split_once(':').map(|(word, rest)| (word, rest.trim())) {
             None if line == "alone" => case.alone = true,
             Some(("versions", range)) => case.versions = versions(range).ok_or_else(unknown)?,
+            Some(("unlike", "order")) => case.unlike = Some(Unlike::Order),
+            Some(("unlike", "pg_dump")) => case.unlike = Some(Unlike::PgDump),
             Some(("needs", names)) => case.needs = names.split(',').map(str::trim).collect(),
             _ => return Err(unknown()),
         }

@@ -82,6 +82,8 @@ pub struct Kind {
     pub folder: Option<&'static str>,
     /// Whether it is said of any object (a comment, a grant) rather than being a part of one.
     pub satellite: bool,
+    /// Whether it has columns, on which other kinds hang: it is read before them.
+    pub has_columns: bool,
     /// Every attribute a fact of this kind can have.
     pub attributes: &'static [Attribute],
     /// How it is read from the catalog; empty for kinds that others read along.

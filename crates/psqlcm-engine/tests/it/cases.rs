@@ -52,7 +52,7 @@ fn cases_make_the_trip() {
 
 /// All together where they can be; where that fails, one by one to tell which it is.
 fn run(server: &TestServer, cases: &[&Case], seen: &mut Seen) -> Vec<String> {
-    let (alone, together): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.alone);
+    let (alone, together): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.alone || case.unlike.is_some());
     let mut failures: Vec<String> = alone.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
     if let Err(whole) = check(server, &together, seen) {
         let single: Vec<_> = together.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
@@ -76,7 +76,8 @@ fn check(server: &TestServer, cases: &[&Case], seen: &mut Seen) -> Result<(), St
         create(&database, number, case).map_err(|error| format!("{}: {error}", name(case)))?;
     }
     note(&snapshot(&database), seen);
-    trip(server, &database).map_err(|error| format!("{what}: {error}"))
+    let unlike = cases.iter().find_map(|case| case.unlike);
+    trip(server, &database, unlike).map_err(|error| format!("{what}: {error}"))
 }
 
 fn create(database: &TestDatabase, number: usize, case: &Case) -> Result<String, String> {
