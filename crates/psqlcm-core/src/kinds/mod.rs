@@ -43,6 +43,7 @@ kinds! {
     Role => role,
     Schema => schema,
     Extension => extension,
+    ShellType => shell_type,
     Enum => enum_type,
     Composite => composite,
     Domain => domain,

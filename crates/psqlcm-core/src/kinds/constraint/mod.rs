@@ -176,6 +176,7 @@ fn edges(snapshot: &mut Snapshot) {
         .facts()
         .filter(|(_, fact)| fact.is("inherited") && matches!(fact.get_text("type"), Some("check" | "not null")))
         .filter_map(|(id, fact)| Some((id.clone(), id.parent()?.clone(), fact.is("not_valid"))))
+        .filter(|(_, child, _)| snapshot.get(child).is_some_and(|table| !table::is_partition(table)))
         .collect();
     for (id, child, not_valid) in children {
         let parents = snapshot.needs(&child).iter().filter(|needed| needed.kind() == KindId::Table);

@@ -2,7 +2,7 @@
 //! fires at other times.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
-use crate::fact::Fact;
+use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
@@ -28,6 +28,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let Some(definition) = definition else {
         if let Some(of) = of {
             reader.locate(Catalog::Trigger, own, 0, &of);
+            locate_constraint(reader, constraint, &of)?;
         }
         return Ok(());
     };
@@ -37,12 +38,18 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .yes("copied", copied);
     let id = parent.child(KindId::Trigger, text(name)?);
     reader.add(Catalog::Trigger, own, &id, fact);
-    match oid(constraint)? {
-        0 => {}
-        constraint => reader.locate(Catalog::Constraint, constraint, 0, &id),
-    }
+    locate_constraint(reader, constraint, &id)?;
     if let Some(of) = of {
         reader.need(&id, &of);
+    }
+    Ok(())
+}
+
+/// A constraint trigger has a constraint of which there is nothing more to say.
+fn locate_constraint(reader: &mut Reader, constraint: Option<&str>, id: &FactId) -> Result<(), ReadError> {
+    match oid(constraint)? {
+        0 => {}
+        constraint => reader.locate(Catalog::Constraint, constraint, 0, id),
     }
     Ok(())
 }
