@@ -43,6 +43,7 @@ kinds! {
     Role => role,
     Schema => schema,
     Extension => extension,
+    Member => member,
     ShellType => shell_type,
     Enum => enum_type,
     Composite => composite,

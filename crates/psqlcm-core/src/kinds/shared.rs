@@ -29,6 +29,9 @@ pub(super) fn display(id: &FactId) -> String {
 
 /// The quoted names from the schema down, with the argument types of a routine.
 pub(super) fn path(id: &FactId) -> String {
+    if id.kind() == KindId::Member {
+        return id.name().to_owned();
+    }
     let own = quote_ident(id.name());
     let own = match id.kind() {
         KindId::Aggregate if id.qualifier().is_empty() => format!("{own}(*)"),

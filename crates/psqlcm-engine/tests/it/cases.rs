@@ -21,7 +21,11 @@ const EXCUSED: [(KindId, &str, &str); 13] = [
     (KindId::Database, "closed", "nobody could connect to capture it"),
     (KindId::Database, "tablespace", "a tablespace needs a folder on the server's machine"),
     (KindId::Table, "access_method", "PostgreSQL comes with one, and to make another is not supported yet"),
-    (KindId::MaterializedView, "access_method", "PostgreSQL comes with one, and to make another is not supported yet"),
+    (
+        KindId::MaterializedView,
+        "access_method",
+        "PostgreSQL comes with one, and to make another is not supported yet",
+    ),
     (KindId::Table, "tablespace", "a tablespace needs a folder on the server's machine"),
     (KindId::Index, "tablespace", "a tablespace needs a folder on the server's machine"),
     (KindId::Constraint, "tablespace", "a tablespace needs a folder on the server's machine"),
@@ -54,8 +58,10 @@ fn cases_make_the_trip() {
 
 /// All together where they can be; where that fails, one by one to tell which it is.
 fn run(server: &TestServer, cases: &[&Case], seen: &mut Seen) -> Vec<String> {
-    let (alone, together): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.alone || case.unlike.is_some());
-    let mut failures: Vec<String> = alone.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
+    let (alone, together): (Vec<&Case>, Vec<&Case>) =
+        cases.iter().partition(|case| case.alone || case.unlike.is_some());
+    let mut failures: Vec<String> =
+        alone.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
     if let Err(whole) = check(server, &together, seen) {
         let single: Vec<_> = together.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
         match single.is_empty() {
@@ -106,7 +112,8 @@ fn create_roles(server: &TestServer) {
 
 fn can_run(server: &TestServer, case: &Case) -> bool {
     let offered = |name: &&str| {
-        let sql = format!("SELECT count(*) FROM pg_available_extensions WHERE name = {}", quote_literal(name));
+        let sql =
+            format!("SELECT count(*) FROM pg_available_extensions WHERE name = {}", quote_literal(name));
         server.psql("postgres", &sql).unwrap() == "1"
     };
     case.runs_on(server.major()) && case.needs.iter().all(offered)
