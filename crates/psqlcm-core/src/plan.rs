@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::fact::{Fact, FactId};
 use crate::graph::{self, Graph};
-use crate::kinds::{Fold, KindId};
+use crate::kinds::{self, Fold, KindId};
+use crate::name::quote_ident;
 use crate::snapshot::Snapshot;
 
 /// One fact with all that is made in the same statements.
@@ -125,6 +126,12 @@ pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
         Step { id: id.clone(), place: Place::new(id, pass), statements: (id.kind().kind().create)(&group) }
     };
     Ok(order.into_iter().map(step).collect())
+}
+
+/// The statement for a database of that name: what stands on the database itself (its owner, comment, grants and
+/// settings) is planned without it, as a database can be restored under another name.
+pub fn with_database_name(statement: &str, database: &str) -> String {
+    statement.replace(kinds::database::NAME, &quote_ident(database))
 }
 
 /// The stored position of a fact among its siblings.

@@ -1,12 +1,14 @@
 //! A procedure; read along with functions.
 
-use super::{Kind, function, shared::PART};
+use super::{Attribute, Kind, deparsed, function, plain, shared::PART};
 
 pub(super) static KIND: Kind = Kind {
     name: "procedure",
     folder: Some("procedures"),
-    attributes: function::ATTRIBUTES,
+    attributes: ATTRIBUTES,
     create: function::create,
     cases: include_str!("cases.md"),
     ..PART
 };
+
+const ATTRIBUTES: &[Attribute] = &[plain("arguments"), deparsed("definition")];

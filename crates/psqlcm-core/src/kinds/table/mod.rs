@@ -9,10 +9,12 @@ use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "table",
     folder: Some("tables"),
+    has_columns: true,
     attributes: ATTRIBUTES,
     reads: &[
         Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row },
@@ -35,7 +37,6 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("replica_identity"),
     plain("row_security"),
     plain("force_row_security"),
-    order("position"),
 ];
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
@@ -128,9 +129,49 @@ pub(super) fn is_partitioned(fact: &Fact) -> bool {
     fact.get("partition_key").is_some()
 }
 
+/// Whether a child is made on its own and then told its parents: with INHERITS its columns would come in another
+/// order. That is possible only where all it shares with its parents is its own too.
+fn joins_later(snapshot: &Snapshot, id: &FactId, fact: &Fact) -> bool {
+    if is_partition(fact) || fact.get_list("parents").is_empty() {
+        return false;
+    }
+    let own = columns_of(snapshot, id);
+    let shared = |(below, fact): (&FactId, &Fact)| below.parent() == Some(id) && fact.is("inherited");
+    if snapshot.below(id).any(shared) {
+        return false;
+    }
+    let parents = snapshot.needs(id).iter().filter(|parent| {
+        let name = shared::path(parent);
+        fact.get_list("parents").iter().any(|parent| **parent == *name)
+    });
+    let mut parents: Vec<_> = parents.collect();
+    let place = |parent: &FactId| {
+        let name = shared::path(parent);
+        fact.get_list("parents").iter().position(|parent| **parent == *name)
+    };
+    parents.sort_by_key(|parent| place(parent));
+    let mut usual: Vec<&str> = Vec::new();
+    for name in parents.into_iter().flat_map(|parent| columns_of(snapshot, parent)).chain(own.iter().copied()) {
+        if !usual.contains(&name) {
+            usual.push(name);
+        }
+    }
+    usual != own
+}
+
+/// The names of a table's columns in stored order.
+fn columns_of<'a>(snapshot: &'a Snapshot, table: &'a FactId) -> Vec<&'a str> {
+    let of = |id: &FactId| id.kind() == KindId::Column && id.parent() == Some(table);
+    let mut columns: Vec<_> = snapshot.below(table).filter(|(id, _)| of(id)).collect();
+    columns.sort_by_key(|(_, fact)| crate::plan::position(fact));
+    columns.into_iter().map(|(id, _)| id.name()).collect()
+}
+
 /// Where what is inherited comes from when the table is made.
 pub(super) fn inherited_from<'a>(group: &Group<'a>, table: &FactId) -> Vec<(&'a FactId, &'a Fact)> {
-    let made_alone = group.snapshot.get(table).is_none_or(is_partition);
+    let snapshot = group.snapshot;
+    let made_alone =
+        snapshot.get(table).is_none_or(|fact| is_partition(fact) || joins_later(snapshot, table, fact));
     let parents = group.snapshot.needs(table).iter().filter(|id| !made_alone && id.kind() == KindId::Table);
     parents.filter_map(|id| group.snapshot.get(id).map(|fact| (id, fact))).collect()
 }
@@ -142,14 +183,15 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let mut after = Vec::new();
     let mut inline = BTreeSet::new();
     for (id, column) in group.children(group.id, KindId::Column) {
-        match column::is_inherited(group, column) {
+        let inherited = column::is_inherited(group, column);
+        match inherited {
             true => after.extend(column::differences_from_parents(group, id, column)),
             false => {
                 parts.push(column::definition(group, id, column));
                 inline.insert(id.name());
             }
         }
-        after.extend(column::settings(id, column));
+        after.extend(column::settings(id, column, !inherited));
     }
     for (id, part) in group.members_of(group.id, KindId::Constraint) {
         let with_column = inline.contains(part.get_text("column").unwrap_or_default());
@@ -161,7 +203,8 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let parts: Vec<_> = parts.iter().map(|part| format!("\n    {part}")).collect();
     let unlogged = if fact.is("unlogged") { " UNLOGGED" } else { "" };
     let mut create = format!("CREATE{unlogged} TABLE {path} ({}\n)", parts.join(","));
-    if !is_partition(fact) && !fact.get_list("parents").is_empty() {
+    let joins = joins_later(group.snapshot, group.id, fact);
+    if !is_partition(fact) && !joins && !fact.get_list("parents").is_empty() {
         create += &format!("\nINHERITS ({})", fact.get_list("parents").join(", "));
     }
     if let Some(key) = fact.get_text("partition_key") {
@@ -179,6 +222,10 @@ fn create(group: &Group<'_>) -> Vec<String> {
         create += &format!("\nTABLESPACE {}", quote_ident(tablespace));
     }
     let mut statements = vec![create];
+    if joins {
+        let parents = fact.get_list("parents").iter();
+        statements.extend(parents.map(|parent| format!("ALTER TABLE ONLY {path} INHERIT {parent}")));
+    }
     statements.extend(after);
     if let Some(identity) = fact.get_text("replica_identity") {
         statements.push(format!("ALTER TABLE ONLY {path} REPLICA IDENTITY {}", identity.to_uppercase()));
