@@ -83,13 +83,10 @@ pub struct Kind {
     pub folder: Option<&'static str>,
     /// Whether it is said of any object (a comment, a grant) rather than being a part of one.
     pub satellite: bool,
-<<<<<<< HEAD
     /// Whether making it would change or need what is made after it, so that it comes last of all.
     pub late: bool,
-=======
     /// Whether it has columns, on which other kinds hang: it is read before them.
     pub has_columns: bool,
->>>>>>> w-kinds
     /// Every attribute a fact of this kind can have.
     pub attributes: &'static [Attribute],
     /// How it is read from the catalog; empty for kinds that others read along.

@@ -10,11 +10,8 @@ pub(super) const PART: Kind = Kind {
     name: "",
     folder: None,
     satellite: false,
-<<<<<<< HEAD
     late: false,
-=======
     has_columns: false,
->>>>>>> w-kinds
     attributes: &[],
     reads: &[],
     display,
