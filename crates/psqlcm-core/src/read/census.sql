@@ -126,7 +126,8 @@ select o.classid::text, o.objid::text, i.type, i.identity, null
     union all select 2601, oid from pg_catalog.pg_am
   ) as o
  cross join lateral pg_catalog.pg_identify_object(o.classid, o.objid, 0) as i
- where o.objid >= 16384
+ -- Users may choose the OID of a large object.
+ where (o.objid >= 16384 or o.classid = 2613)
    and i.schema !~ '^pg_(toast_)?temp' is not false
    and not exists (select from member where member.classid = o.classid and member.objid = o.objid)
 union all
@@ -148,7 +149,8 @@ select d.classid::text, d.objid::text, 'dependency on an extension', i.identity 
  cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) as i
  where d.deptype = 'x' and d.refclassid = 3079
 union all
-select a.classid::text, a.objid::text, coalesce(a.kind, i.type), i.identity,
+select a.classid::text, a.objid::text, coalesce(a.kind, i.type),
+       case when a.kind is null then '' else i.type || ' ' end || i.identity,
        'it was added to the extension ' || pg_catalog.quote_ident(e.extname)
   from added as a
   join pg_catalog.pg_extension as e on e.oid = a.extension

@@ -58,7 +58,7 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
     ),
     ("CREATE TEXT SEARCH TEMPLATE public.mine (LEXIZE = dsimple_lexize)", 0, &["text search template public.mine"]),
     ("CREATE ACCESS METHOD mine TYPE TABLE HANDLER heap_tableam_handler", 0, &["access method mine"]),
-    ("CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal))", 0, &["transform for integer on language sql"]),
+    ("CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal))", 0, &["transform for integer language sql"]),
     ("CREATE TYPE public.c AS (a int); CREATE TABLE public.t OF public.c", 0, &["typed table table public.t"]),
     (
         "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION public.f() DEPENDS ON EXTENSION plpgsql",
@@ -68,12 +68,12 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
     // What is where no kind looks.
     ("CREATE FUNCTION pg_catalog.cm_mine() RETURNS int LANGUAGE sql AS 'SELECT 1'", 0, &["function pg_catalog.cm_mine()"]),
     (
-        "CREATE TABLE information_schema.cm_mine (id int PRIMARY KEY)",
+        "CREATE TABLE information_schema.cm_mine (id int UNIQUE)",
         0,
         &[
             "table information_schema.cm_mine",
-            "index information_schema.cm_mine_pkey",
-            "table constraint cm_mine_pkey on information_schema.cm_mine",
+            "index information_schema.cm_mine_id_key",
+            "table constraint cm_mine_id_key on information_schema.cm_mine",
         ],
     ),
     ("CREATE VIEW information_schema.cm_mine AS SELECT 1 AS a", 0, &["view information_schema.cm_mine", "rule \"_RETURN\" on information_schema.cm_mine"]),
@@ -115,7 +115,9 @@ fn left_out(server: &TestServer, scripts: &[&str]) -> BTreeSet<String> {
     for script in scripts {
         database.psql(script).unwrap_or_else(|error| panic!("PostgreSQL {}: {script}: {error}", server.major()));
     }
-    snapshot(&database).left_out.iter().map(|left| format!("{} {}", left.kind, left.identity)).collect()
+    // Before 16 a transform was called in another way.
+    let name = |identity: &str| identity.replace(" on language ", " language ");
+    snapshot(&database).left_out.iter().map(|left| format!("{} {}", left.kind, name(&left.identity))).collect()
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn dump(database: &TestDatabase, arguments: &[&str]) -> String {
     lines.concat()
 }
 
-const REAL: [&str; 12] = [
+const REAL: [&str; 16] = [
     "chinook",
     "pagila",
     "adventureworks",
@@ -160,6 +160,10 @@ const REAL: [&str; 12] = [
     "farmbot",
     "omop_cdm54",
     "supabase_auth_final",
+    "supabase_storage_final",
+    "crates_io_final",
+    "graphile_worker_final",
+    "pgmq",
 ];
 
 #[test]

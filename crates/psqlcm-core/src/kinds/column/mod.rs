@@ -121,13 +121,19 @@ pub(super) fn definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> String 
         None if parents(group, id).any(|(_, default)| default.is_some()) => text += " DEFAULT NULL",
         None => {}
     }
-    if let (Some(how), Some(expression)) = (fact.get_text("generated"), fact.get_text("expression")) {
+    let given = parents(group, id).any(|(parent, _)| is_generated_alike(parent, fact));
+    if let (Some(how), Some(expression), false) = (fact.get_text("generated"), fact.get_text("expression"), given) {
         text += &format!(" GENERATED ALWAYS AS ({expression})");
         text += if how == "stored" { " STORED" } else { "" };
     }
     text += &identity(group, id, fact);
     text += &not_null(group, id, fact);
     text
+}
+
+/// Whether a parent makes the column as generated as it is; before 16 a child may not say it again.
+pub(super) fn is_generated_alike(parent: &Fact, fact: &Fact) -> bool {
+    ["generated", "expression"].iter().all(|name| parent.get(name) == fact.get(name))
 }
 
 /// A partition's identity comes from its parent when it is attached: only who has a sequence says it.

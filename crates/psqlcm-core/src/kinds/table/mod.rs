@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, order, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
@@ -130,33 +130,44 @@ pub(super) fn is_partitioned(fact: &Fact) -> bool {
 }
 
 /// Whether a child is made on its own and then told its parents: with INHERITS its columns would come in another
-/// order. That is possible only where all it shares with its parents is its own too.
+/// order, or would be generated as the parent's are. That is possible only where all it shares with its parents is
+/// its own too.
 fn joins_later(snapshot: &Snapshot, id: &FactId, fact: &Fact) -> bool {
     if is_partition(fact) || fact.get_list("parents").is_empty() {
         return false;
     }
-    let own = columns_of(snapshot, id);
-    let shared = |(below, fact): (&FactId, &Fact)| below.parent() == Some(id) && fact.is("inherited");
-    if snapshot.below(id).any(shared) {
+    let is_shared = |(below, fact): (&FactId, &Fact)| below.parent() == Some(id) && fact.is("inherited");
+    if snapshot.below(id).any(is_shared) {
         return false;
     }
-    let parents = snapshot.needs(id).iter().filter(|parent| {
-        let name = shared::path(parent);
-        fact.get_list("parents").iter().any(|parent| **parent == *name)
-    });
-    let mut parents: Vec<_> = parents.collect();
-    let place = |parent: &FactId| {
-        let name = shared::path(parent);
-        fact.get_list("parents").iter().position(|parent| **parent == *name)
-    };
-    parents.sort_by_key(|parent| place(parent));
+    let own = columns_of(snapshot, id);
+    let parents = parents_of(snapshot, id, fact);
+    let inherited = parents.iter().flat_map(|parent| columns_of(snapshot, parent));
     let mut usual: Vec<&str> = Vec::new();
-    for name in parents.into_iter().flat_map(|parent| columns_of(snapshot, parent)).chain(own.iter().copied()) {
+    for name in inherited.chain(own.iter().copied()) {
         if !usual.contains(&name) {
             usual.push(name);
         }
     }
-    usual != own
+    let column = |table: &FactId, name: &str| snapshot.get(&table.child(KindId::Column, name));
+    let is_other = |name: &&str| {
+        let Some(own) = column(id, name).filter(|fact| fact.get("generated").is_some()) else { return false };
+        let given = parents.iter().filter_map(|parent| column(parent, name));
+        given.into_iter().any(|parent| !column::is_generated_alike(parent, own))
+    };
+    usual != own || own.iter().any(is_other)
+}
+
+/// The tables that a child inherits from, in the order in which they were named.
+fn parents_of<'a>(snapshot: &'a Snapshot, id: &FactId, fact: &Fact) -> Vec<&'a FactId> {
+    let place = |parent: &FactId| {
+        let name = shared::path(parent);
+        fact.get_list("parents").iter().position(|parent| **parent == *name)
+    };
+    let placed = snapshot.needs(id).iter().filter_map(|parent| Some((place(parent)?, parent)));
+    let mut placed: Vec<_> = placed.collect();
+    placed.sort_unstable();
+    placed.into_iter().map(|(_, parent)| parent).collect()
 }
 
 /// The names of a table's columns in stored order.
