@@ -64,12 +64,18 @@ pub struct Place(u32);
 impl Place {
     /// How many places a pass has; more than there are kinds.
     const PASS: u32 = 100;
+    /// More passes than a database has.
+    const PASSES: u32 = 1_000_000;
     /// What comes last.
-    const LATE: u32 = 1_000_000 * Self::PASS;
+    const LATE: u32 = Self::PASSES * Self::PASS;
 
+    /// Late kinds come one after the other, each with all its passes.
     fn new(id: &FactId, pass: u32) -> Self {
-        let kind = id.kind().kind();
-        Self(if kind.late { Self::LATE } else { pass * Self::PASS } + id.kind() as u32)
+        let kind = id.kind() as u32;
+        match id.kind().kind().late {
+            true => Self(Self::LATE + kind * Self::PASSES + pass),
+            false => Self(pass * Self::PASS + kind),
+        }
     }
 
     /// The place of something of which only the kind is known.
