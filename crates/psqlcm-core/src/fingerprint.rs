@@ -20,31 +20,34 @@ pub const VERSION: &str = "f1";
 pub struct Fingerprints {
     /// Of all facts.
     pub database: String,
-    /// Of the facts of each schema.
+    /// Of the facts of each schema; under the empty name of those that belong to none.
     pub schemas: BTreeMap<String, String>,
     /// Of each object with all that hangs on it, by identity.
     pub objects: BTreeMap<FactId, String>,
 }
 
 impl Fingerprints {
-    /// Computes them.
+    /// Of all that is compared on one server version.
     pub fn of(snapshot: &Snapshot) -> Self {
+        Self::over(snapshot, &[Nature::Plain, Nature::Deparsed])
+    }
+
+    /// Without the texts that the server prints, which differ between its versions.
+    pub fn structure_of(snapshot: &Snapshot) -> Self {
+        Self::over(snapshot, &[Nature::Plain])
+    }
+
+    fn over(snapshot: &Snapshot, natures: &[Nature]) -> Self {
         let mut objects: BTreeMap<FactId, Sha256> = BTreeMap::new();
-        for (id, fact) in snapshot.facts() {
-            if id.kind().kind().attributes.iter().any(|attribute| attribute.nature != Nature::Local)
-                || id.kind().kind().attributes.is_empty()
-            {
-                objects.entry(id.object().clone()).or_default().update(fact_hash(id, fact));
-            }
+        for (id, fact) in snapshot.facts().filter(|(id, _)| is_compared(id)) {
+            objects.entry(id.object().clone()).or_default().update(fact_hash(id, fact, natures));
         }
         let objects: BTreeMap<_, _> = objects.into_iter().map(|(id, hash)| (id, hash.finalize())).collect();
         let mut schemas: BTreeMap<String, Sha256> = BTreeMap::new();
         let mut database = Sha256::new();
         for (id, hash) in &objects {
             database.update(hash);
-            if let Some(schema) = id.schema() {
-                schemas.entry(schema.to_owned()).or_default().update(hash);
-            }
+            schemas.entry(id.schema().unwrap_or_default().to_owned()).or_default().update(hash);
         }
         Self {
             database: shown(&database.finalize()),
@@ -54,12 +57,18 @@ impl Fingerprints {
     }
 }
 
+/// Whether the fact is a part of what is compared: one that says only what is local is not.
+fn is_compared(id: &FactId) -> bool {
+    let attributes = id.kind().kind().attributes;
+    attributes.is_empty() || attributes.iter().any(|attribute| attribute.nature != Nature::Local)
+}
+
 /// The hash of one fact: its identity, then each compared attribute with its length before it.
-fn fact_hash(id: &FactId, fact: &Fact) -> [u8; 32] {
+fn fact_hash(id: &FactId, fact: &Fact, natures: &[Nature]) -> [u8; 32] {
     let mut bytes = Vec::with_capacity(256);
     id.canonical(&mut bytes);
     for (name, value) in fact.attributes() {
-        if matches!(id.kind().kind().nature(name), Nature::Plain | Nature::Deparsed) {
+        if natures.contains(&id.kind().kind().nature(name)) {
             put(&mut bytes, name);
             put_value(&mut bytes, value);
         }
