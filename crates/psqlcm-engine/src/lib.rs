@@ -8,4 +8,5 @@ pub mod interrupt;
 pub mod ledger;
 pub mod server;
 pub mod session;
+pub mod submit;
 mod tls;

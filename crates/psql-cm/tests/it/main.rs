@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod submit;
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
