@@ -230,8 +230,8 @@ pub struct Recorded {
 /// How a change touches a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerTouch {
-    /// Its table is gone.
-    #[error("it drops, moves or replaces the ledger's table")]
+    /// Its table is gone, or is none that a ledger has.
+    #[error("it drops, moves, replaces or alters the ledger's table")]
     Dropped,
     /// Its definition is another.
     #[error("it alters {0}")]
