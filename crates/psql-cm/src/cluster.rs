@@ -1,7 +1,10 @@
 //! The cluster that the settings point to, and what of it a command acts on.
 
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
+use psqlcm_core::ledger::Origin as LedgerOrigin;
 use psqlcm_core::report::Exit;
 use psqlcm_core::source::{Source, char_to_byte, excerpt};
 use psqlcm_core::targets::{
@@ -9,10 +12,15 @@ use psqlcm_core::targets::{
 };
 use psqlcm_engine::access::{self, Access, NO_SUCH_DATABASE};
 use psqlcm_engine::conninfo::{ConnInfo, Environment, Given, Origin};
+use psqlcm_engine::git;
+use psqlcm_engine::ledger::{self, Holder, Ledger, LockError, SubmitLock};
 use psqlcm_engine::session::{DbError, Session};
 
 use crate::context::Context;
 use crate::failure::Failure;
+
+/// The version of this program, as entries record it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A cluster, and how to reach it.
 pub struct Cluster<'a> {
@@ -56,6 +64,22 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// The databases to act on that the tree has; with `--all-databases` all that it has.
+    pub fn databases_of_tree(&self) -> Result<Vec<String>, Failure> {
+        match self.context.settings.databases(self.database_of_uri())? {
+            Databases::Named(names) => Ok(names),
+            Databases::All => {
+                Err(Failure::usage("restore takes the databases by name")
+                    .hint("name them with --databases a,b"))
+            }
+        }
+    }
+
+    /// Where to connect for what concerns the cluster, in this order.
+    pub fn maintenance(&self) -> Vec<&str> {
+        self.database_of_uri().into_iter().chain(["postgres", "template1"]).collect()
+    }
+
     /// The folder of the tree.
     pub fn sql_path(&self) -> &Path {
         &self.context.settings.sql_path.value
@@ -81,9 +105,7 @@ impl<'a> Cluster<'a> {
     /// Connects to whatever database there is, for what concerns the cluster: that of the connection string if it
     /// exists, else `postgres`, else `template1`.
     pub fn connect_anywhere(&self) -> Result<Session, Failure> {
-        let named = self.database_of_uri();
-        let names: Vec<&str> = named.into_iter().chain(["postgres", "template1"]).collect();
-        let session = self.access.connect_first(&names);
+        let session = self.access.connect_first(&self.maintenance());
         session.map_err(|error| {
             db_failure(&format!("cannot connect to {}", self.access.info().describe()), &error)
         })
@@ -103,6 +125,63 @@ impl<'a> Cluster<'a> {
             .map_err(|error| Failure::from(error).on(&Target::database(database)))?;
         self.tell_left_out(&selection, &format!("schema of {database}"));
         Ok(selection.chosen)
+    }
+
+    /// The schemas to read: what a role may not create in, it may still read.
+    pub fn readable_schemas(&self, session: &mut Session, database: &str) -> Result<Vec<String>, Failure> {
+        let rows = access::schemas(session);
+        let mut rows = rows
+            .map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
+        rows.iter_mut().for_each(|row| row.may_create = true);
+        let request = &self.context.settings.schemas.value;
+        let selection = choose_schemas(request, &rows)
+            .map_err(|error| Failure::from(error).on(&Target::database(database)))?;
+        self.tell_left_out(&selection, &format!("schema of {database}"));
+        Ok(selection.chosen)
+    }
+
+    /// The ledgers of that table name.
+    pub fn ledger(&self) -> Result<Ledger, Failure> {
+        let table = &self.context.settings.cm_table;
+        Ledger::new(&table.value)
+            .map_err(|error| Failure::usage(format!("--cm-table from {}: {error}", table.source)))
+    }
+
+    /// Waits for the lock that those who write to a database's ledgers take.
+    pub fn submit_lock(&self, database: &str, wait: Duration) -> Result<SubmitLock, Failure> {
+        let session = self.connect(database)?;
+        let mut told = false;
+        let mut waiting = |holder: &Holder| {
+            if !std::mem::replace(&mut told, true) {
+                self.context.ui.say(&format!("{database}: waiting for {holder}"));
+            }
+            match self.context.interrupt.check() {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        };
+        SubmitLock::acquire(session, wait, &mut waiting).map_err(|error| {
+            let exit = if matches!(error, LockError::Busy { .. }) { Exit::LockNotHad } else { Exit::Failed };
+            Failure::new(exit, error.to_string()).on(&Target::database(database))
+        })
+    }
+
+    /// Who git says works here.
+    pub fn identity(&self) -> Option<String> {
+        git::identity(self.sql_path()).or_else(|| git::identity(Path::new(".")))
+    }
+
+    /// Who acts, for the ledger: git's identity, else the login role.
+    pub fn origin(&self, session: &mut Session, run_id: &str) -> Result<LedgerOrigin, Failure> {
+        let environment = &self.context.settings.environment.value;
+        let identity = self.identity();
+        let origin =
+            ledger::origin(session, identity.as_deref().unwrap_or_default(), run_id, environment, VERSION);
+        let mut origin = origin.map_err(|error| Failure::because("cannot ask who we are", &error))?;
+        if origin.implementer.is_empty() {
+            origin.implementer.clone_from(&origin.login_role);
+        }
+        Ok(origin)
     }
 
     fn tell_left_out(&self, selection: &Selection, what: &str) {

@@ -79,6 +79,13 @@ impl Failure {
         self
     }
 
+    /// Adds a line to what failed.
+    #[must_use]
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.problem().causes.push(line.into());
+        self
+    }
+
     /// Says on which target it failed.
     #[must_use]
     pub fn on(mut self, target: &impl ToString) -> Self {

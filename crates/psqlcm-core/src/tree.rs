@@ -16,6 +16,7 @@ use crate::name::quote_ident;
 use crate::plan::{Place, Step};
 use crate::snapshot::Snapshot;
 
+pub mod adapt;
 pub mod manifest;
 pub mod restore_script;
 

@@ -54,12 +54,23 @@ impl CaptureError {
 /// # Errors
 /// When a statement fails, also after it was tried again where other sessions may have been the cause.
 pub fn capture(session: &mut Session) -> Result<Snapshot, CaptureError> {
+    Ok(captured_with(session, |_| ())?.0)
+}
+
+/// [`capture`], and whatever else is to be read at the same moment.
+///
+/// # Errors
+/// Those of the capture.
+pub fn captured_with<T>(
+    session: &mut Session,
+    also: impl Fn(&mut Session) -> T,
+) -> Result<(Snapshot, T), CaptureError> {
     let transaction = |error| CaptureError::Query { what: "a snapshot", error };
     let mut tries = 0;
     loop {
         tries += 1;
         session.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").map_err(transaction)?;
-        let captured = within(session);
+        let captured = within(session).map(|snapshot| (snapshot, also(session)));
         session.run("ROLLBACK").map_err(transaction)?;
         match captured {
             Err(error) if error.is_passing() && tries < TRIES => {}

@@ -1,8 +1,22 @@
 //! `dump`: writes schemas to the tree.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
+use psqlcm_core::snapshot::LeftOut;
+use psqlcm_core::targets::Target;
+use psqlcm_core::tree;
+use psqlcm_core::tree::manifest::{self, Manifest};
+use psqlcm_engine::dump::{self, Dump};
+use psqlcm_engine::files::{Changes, FilesError, Writer, read_tree};
+use psqlcm_engine::git::{self, Committed, GitError};
+use psqlcm_engine::observe::observe;
+
+use crate::cluster::Cluster;
 use crate::commands::Done;
 use crate::context::Context;
-use crate::failure::{Failure, not_built_yet};
+use crate::failure::Failure;
 
 /// Write schemas as readable SQL to the tree, and commit them to git
 ///
@@ -35,7 +49,183 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm -d app dump --sql-path db/schema --no-commit    elsewhere, and look at it first
   psql-cm --all-databases dump --message "After release 7""#;
 
-/// NOT BUILT YET.
-pub fn run(_args: &Args, _context: &Context) -> Result<Done, Failure> {
-    Err(not_built_yet("dump"))
+/// Dumps each database in turn.
+pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
+    let cluster = Cluster::of(context)?;
+    let options = Options {
+        commit: !args.no_commit,
+        allow_unsupported: args.allow_unsupported,
+        message: args.message.as_deref(),
+    };
+    let mut report = Report::new("dump");
+    for database in cluster.databases()? {
+        context.interrupt.check()?;
+        let dumped = dump_database(context, &cluster, &database, None, &options);
+        let dumped = dumped.map_err(|failure| partly(failure, &mut report.targets))?;
+        report.targets.push(dumped.report);
+    }
+    Ok(report.into())
+}
+
+/// How to dump.
+pub struct Options<'a> {
+    /// Whether git commits the files.
+    pub commit: bool,
+    /// Whether what is not supported is left out instead of refused.
+    pub allow_unsupported: bool,
+    /// The message of the commit.
+    pub message: Option<&'a str>,
+}
+
+/// A database that was dumped.
+pub struct Dumped {
+    /// What there is to tell.
+    pub report: TargetReport,
+    /// What the tree now knows of it.
+    pub manifest: Manifest,
+}
+
+/// Dumps a database: the schemas of the settings, or those given.
+pub fn dump_database(
+    context: &Context,
+    cluster: &Cluster<'_>,
+    database: &str,
+    schemas: Option<&[String]>,
+    options: &Options<'_>,
+) -> Result<Dumped, Failure> {
+    let target = Target::database(database);
+    let ledger = cluster.ledger()?;
+    let mut session = cluster.connect(database)?;
+    let selected = cluster.readable_schemas(&mut session, database)?;
+    let selection = &context.settings.schemas.value;
+    let is_whole = selection.named.is_empty() && selection.excluded.is_empty();
+    let schemas = schemas.or(if is_whole { None } else { Some(&selected) });
+    let observed = observe(&mut session, &ledger)
+        .map_err(|error| Failure::because("cannot read the database", &error).on(&target))?;
+    let left_out = dump::left_out(&observed);
+    if !left_out.is_empty() && !options.allow_unsupported {
+        return Err(refused(&target, &left_out));
+    }
+    tell_left_out(context, database, &left_out, "left out of the tree");
+    tell_left_out(context, database, &observed.facts.mentions, "not in the tree");
+    let root = cluster.sql_path();
+    let environment = &context.settings.environment.value;
+    let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
+    let manifests = manifests(root, database)?;
+    let request = dump::Request { database, schemas, environment, ledger: &ledger, manifests: &manifests };
+    let dumped = dump::dump(&observed, &request)
+        .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
+    let manifest = dumped.manifest.clone();
+    let changes = write(&mut writer, root, dumped).map_err(|error| files_failure(&target, &error))?;
+    let count = changes.written.len() + changes.removed.len();
+    let mut reason = match count {
+        0 => "no file changed".to_owned(),
+        _ => format!("{} files written, {} removed", changes.written.len(), changes.removed.len()),
+    };
+    if options.commit {
+        let files: Vec<PathBuf> = [changes.written, changes.unchanged, changes.removed].concat();
+        let message = options.message.map_or_else(|| format!("psql-cm: dump {database}"), str::to_owned);
+        let committed = git::commit(root, &files, &message).map_err(|error| git_failure(&target, &error))?;
+        if let Some(warning) = committed.warning() {
+            context.ui.warn(&warning);
+        }
+        if let Committed::Commit { id, .. } = &committed {
+            reason += &format!(", commit {}", id.get(..12).unwrap_or(id));
+        }
+    }
+    let outcome = if count == 0 { Outcome::Unchanged } else { Outcome::Done };
+    Ok(Dumped { report: TargetReport::new(&target, outcome).because(reason), manifest })
+}
+
+fn write(writer: &mut Writer, root: &Path, dump: Dump) -> Result<Changes, FilesError> {
+    let (attributes, text) = tree::ATTRIBUTES;
+    // What somebody wrote there themselves is theirs.
+    if !root.join(attributes).exists() {
+        writer.write(Path::new(attributes), text.as_bytes())?;
+    }
+    for (path, text) in &dump.files {
+        writer.write(Path::new(path), text.as_bytes())?;
+    }
+    for path in &dump.removed {
+        writer.remove(Path::new(path))?;
+    }
+    writer.publish()
+}
+
+/// What all environments know of the database.
+fn manifests(root: &Path, database: &str) -> Result<BTreeMap<String, Manifest>, Failure> {
+    let mut manifests = BTreeMap::new();
+    for (path, bytes) in facts_of(root, database)? {
+        let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+            let failure = Failure::because(format!("cannot read {}", path.display()), &error);
+            failure.hint("take the file from git, or remove it and dump again")
+        })?;
+        manifests.insert(manifest.environment.clone(), manifest);
+    }
+    Ok(manifests)
+}
+
+fn facts_of(root: &Path, database: &str) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+    let facts = root.join(tree::FACTS);
+    let Ok(environments) = std::fs::read_dir(&facts) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for environment in environments.flatten() {
+        let folder = Path::new(tree::FACTS).join(environment.file_name()).join(tree::folder_name(database));
+        if !root.join(&folder).is_dir() {
+            continue;
+        }
+        let files =
+            read_tree(root, &folder).map_err(|error| files_failure(&Target::database(database), &error))?;
+        found.extend(
+            files.into_iter().filter(|(path, _)| path.file_name().is_some_and(|name| name == manifest::FILE)),
+        );
+    }
+    Ok(found)
+}
+
+/// Names each thing that was left out.
+pub fn tell_left_out(context: &Context, database: &str, left_out: &[LeftOut], how: &str) {
+    for LeftOut { kind, identity, reason } in left_out {
+        context.ui.warn(&format!("{database}: {how}: {kind} {identity} ({reason})"));
+    }
+}
+
+fn refused(target: &Target, left_out: &[LeftOut]) -> Failure {
+    let names: Vec<_> = left_out
+        .iter()
+        .map(|LeftOut { kind, identity, reason }| format!("{kind} {identity}: {reason}"))
+        .collect();
+    let mut failure = Failure::new(
+        Exit::Refused,
+        "the database holds what psql-cm cannot write to the tree; no file was written",
+    );
+    for name in names {
+        failure = failure.detail(name);
+    }
+    failure
+        .on(target)
+        .hint("--allow-unsupported goes on without these objects, and names them in the manifest")
+}
+
+fn files_failure(target: &Target, error: &FilesError) -> Failure {
+    let failure = Failure::because("cannot write the tree", error).on(target);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn git_failure(target: &Target, error: &GitError) -> Failure {
+    let failure = Failure::because("the files are written, and not committed", error).on(target);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// A failure after other databases were done.
+pub fn partly(failure: Failure, done: &mut Vec<TargetReport>) -> Failure {
+    let did_something = done.iter().any(|report| report.outcome == Outcome::Done);
+    let exit = if did_something { Exit::Partly } else { failure.exit };
+    Failure { exit, ..failure }.with_targets(std::mem::take(done))
 }

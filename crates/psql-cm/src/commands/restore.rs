@@ -1,8 +1,15 @@
 //! `restore`: builds databases from the tree.
 
-use crate::commands::Done;
+use psqlcm_core::report::{Outcome, Report, TargetReport};
+use psqlcm_core::targets::Target;
+use psqlcm_engine::restore::{self, Comparison, RestoreError};
+use psqlcm_engine::run;
+use psqlcm_engine::session::DbError;
+
+use crate::cluster::Cluster;
+use crate::commands::{Done, dump};
 use crate::context::Context;
-use crate::failure::{Failure, not_built_yet};
+use crate::failure::{Failure, Place};
 use crate::values::RoleMap;
 
 /// Build databases from the tree, with their ledgers
@@ -48,7 +55,123 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm -d app restore --into-empty                     into a database someone else made
   psql-cm -d app restore --role-map app_owner=me --no-privileges"#;
 
-/// NOT BUILT YET.
-pub fn run(_args: &Args, _context: &Context) -> Result<Done, Failure> {
-    Err(not_built_yet("restore"))
+/// Restores each database in turn.
+pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
+    let cluster = Cluster::of(context)?;
+    let run_id = run::new_id();
+    let mut report = Report::new("restore");
+    for database in cluster.databases_of_tree()? {
+        context.interrupt.check()?;
+        let restored = restore_database(args, context, &cluster, &database, &run_id);
+        let restored = restored.map_err(|failure| dump::partly(failure, &mut report.targets))?;
+        report.targets.push(restored);
+    }
+    Ok(report.into())
+}
+
+fn restore_database(
+    args: &Args,
+    context: &Context,
+    cluster: &Cluster<'_>,
+    database: &str,
+    run_id: &str,
+) -> Result<TargetReport, Failure> {
+    let maintenance = cluster.maintenance();
+    let request = restore::Request {
+        root: cluster.sql_path(),
+        environment: &context.settings.environment.value,
+        database,
+        name: args.new_name.as_deref().unwrap_or(database),
+        maintenance: &maintenance,
+        into_empty: args.into_empty,
+        make_roles: !args.no_roles,
+        owners: !args.no_owner,
+        privileges: !args.no_privileges,
+        role_map: args.role_map.iter().map(|map| (map.from.clone(), map.to.clone())).collect(),
+        run_id,
+        cm_table: &context.settings.cm_table.value,
+    };
+    let target = Target::database(request.name);
+    let restored = restore::restore(&cluster.access, &request, &context.interrupt, &|_, _| {});
+    let restored = restored.map_err(|error| failure(&error).on(&target))?;
+    for path in &restored.foreign {
+        context.ui.warn(&format!("{path} is no SQL file and was not loaded"));
+    }
+    for role in &restored.roles {
+        context.ui.say(&format!("the role {role} was missing and was made, without a password"));
+    }
+    let comparison = told(&restored.comparison);
+    let outcome = TargetReport::new(&target, Outcome::Done);
+    Ok(outcome.because(format!("{} statements; {comparison}", restored.statements)))
+}
+
+fn told(comparison: &Comparison) -> String {
+    match comparison {
+        Comparison::Equal => "equal to what was dumped".to_owned(),
+        Comparison::NotCompared(why) => format!("not compared: {why}"),
+        Comparison::StructureEqual { dumped, restored, different } => {
+            let versions = format!("dumped on version {}, restored on {}", shown(*dumped), shown(*restored));
+            match different.is_empty() {
+                true => {
+                    format!("{versions}: equal but for texts that the server prints, which are not compared")
+                }
+                false => format!(
+                    "{versions}: texts that the server prints are not compared; seen otherwise: {}",
+                    different.join(", ")
+                ),
+            }
+        }
+    }
+}
+
+/// `server_version_num` as people write it.
+fn shown(version: u32) -> String {
+    format!("{}.{}", version / 10_000, version % 10_000)
+}
+
+fn failure(error: &RestoreError) -> Failure {
+    let base = Failure::because("not restored; nothing of it is left", error);
+    match error {
+        RestoreError::Exists { .. } => base.hint(
+            "drop it first, or give another name with --as, or load into an empty database with --into-empty",
+        ),
+        RestoreError::NotThere { .. } => {
+            base.hint("--into-empty loads into a database that exists; without it the database is made")
+        }
+        RestoreError::NoTree { .. } => base.hint("is --sql-path right? psql-cm dump writes the tree"),
+        RestoreError::Lacking(_) => base.hint("an administrator has to install or create them"),
+        RestoreError::LackingRoles(_) => {
+            base.hint("create them, map them with --role-map, or leave --no-roles out to have them created")
+        }
+        RestoreError::NotEmpty { .. } => base.hint("--into-empty takes a database with nothing in it"),
+        RestoreError::Unreadable { place, .. } => at(base, place),
+        RestoreError::Statement { place, error, .. } => server(at(base, place), error),
+        RestoreError::Create(error) | RestoreError::Role { error, .. } | RestoreError::Db { error, .. } => {
+            server(base, error)
+        }
+        RestoreError::Files(error) => match error.hint() {
+            Some(hint) => base.hint(hint),
+            None => base,
+        },
+        RestoreError::Interrupted(interrupted) => Failure::from(*interrupted),
+        _ => base,
+    }
+}
+
+fn at(failure: Failure, place: &restore::Place) -> Failure {
+    let (file, line, column) = (place.path.clone(), place.line, Some(place.column));
+    failure.at(Place { file, line, column, text: Some(place.text.clone()) })
+}
+
+fn server(mut failure: Failure, error: &DbError) -> Failure {
+    for line in [error.detail(), error.context()].into_iter().flatten() {
+        failure = failure.detail(line);
+    }
+    if let Some(hint) = error.hint() {
+        failure = failure.hint(hint);
+    }
+    match error.sqlstate() {
+        Some(state) => failure.sqlstate(state),
+        None => failure,
+    }
 }

@@ -1,8 +1,17 @@
 //! `setup`: takes schemas under control.
 
-use crate::commands::Done;
+use std::time::Duration;
+
+use psqlcm_core::report::{Outcome, Report, TargetReport};
+use psqlcm_core::targets::Target;
+use psqlcm_engine::ledger::{Action, Removal};
+use psqlcm_engine::run;
+use psqlcm_engine::setup::{self, SetupError};
+
+use crate::cluster::Cluster;
+use crate::commands::{Done, dump};
 use crate::context::Context;
-use crate::failure::{Failure, not_built_yet};
+use crate::failure::Failure;
 
 /// Take schemas under control: give each a ledger
 ///
@@ -30,7 +39,108 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm --databases app,crm setup --dry-run  what would be done in two databases
   psql-cm -d app -s billing setup --remove     leave one schema alone from now on"#;
 
-/// NOT BUILT YET.
-pub fn run(_args: &Args, _context: &Context) -> Result<Done, Failure> {
-    Err(not_built_yet("setup"))
+/// How long to wait for somebody who submits a change just now.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+
+/// Sets up each database in turn; each is one transaction.
+pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
+    let cluster = Cluster::of(context)?;
+    let run_id = run::new_id();
+    let mut report = Report::new("setup");
+    for database in cluster.databases()? {
+        context.interrupt.check()?;
+        let work = Work { args, context, cluster: &cluster, database: &database, run_id: &run_id };
+        let targets = match args.remove {
+            true => work.remove(),
+            false => work.set_up(),
+        };
+        let targets = targets.map_err(|failure| dump::partly(failure, &mut report.targets))?;
+        report.targets.extend(targets);
+    }
+    Ok(report.into())
+}
+
+struct Work<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    cluster: &'a Cluster<'a>,
+    database: &'a str,
+    run_id: &'a str,
+}
+
+impl Work<'_> {
+    fn set_up(&self) -> Result<Vec<TargetReport>, Failure> {
+        let ledger = self.cluster.ledger()?;
+        let mut session = self.cluster.connect(self.database)?;
+        let request = &self.context.settings.schemas.value;
+        let schemas = self.cluster.schemas(&mut session, self.database, request)?;
+        let done = match self.args.dry_run {
+            true => setup::plan_setup(&mut session, &ledger, &schemas),
+            false => {
+                let _lock = self.cluster.submit_lock(self.database, LOCK_WAIT)?;
+                let origin = self.cluster.origin(&mut session, self.run_id)?;
+                setup::setup(&mut session, &ledger, &schemas, &origin)
+            }
+        };
+        let done = done.map_err(|error| self.failure(&error))?;
+        dump::tell_left_out(self.context, self.database, &done.left_out, "the base does not hold");
+        Ok(done.actions.iter().map(|(schema, action)| self.report(schema, action)).collect())
+    }
+
+    fn report(&self, schema: &str, action: &Action) -> TargetReport {
+        let what = match action {
+            Action::Nothing => return TargetReport::new(&self.target(schema), Outcome::Unchanged),
+            Action::Create => "ledger made".to_owned(),
+            Action::Adopt => "ledger of version 0.2.2 adopted".to_owned(),
+            Action::Repair(damages) => {
+                let damages: Vec<_> = damages.iter().map(ToString::to_string).collect();
+                format!("ledger mended: {}", damages.join(", "))
+            }
+        };
+        let outcome = if self.args.dry_run { Outcome::Planned } else { Outcome::Done };
+        TargetReport::new(&self.target(schema), outcome).because(what)
+    }
+
+    /// First the entries go to the tree, then the ledgers go, if they are still what was written.
+    fn remove(&self) -> Result<Vec<TargetReport>, Failure> {
+        let ledger = self.cluster.ledger()?;
+        let mut session = self.cluster.connect(self.database)?;
+        let request = &self.context.settings.schemas.value;
+        let schemas = self.cluster.schemas(&mut session, self.database, request)?;
+        let managed = ledger.managed(&mut session).map_err(|error| self.failure(&error.into()))?;
+        let managed: Vec<String> =
+            managed.into_iter().map(|(schema, _)| schema).filter(|schema| schemas.contains(schema)).collect();
+        if self.args.dry_run {
+            let planned = |schema: &String| {
+                let outcome = if managed.contains(schema) { Outcome::Planned } else { Outcome::Unchanged };
+                TargetReport::new(&self.target(schema), outcome)
+            };
+            return Ok(schemas.iter().map(planned).collect());
+        }
+        let _lock = self.cluster.submit_lock(self.database, LOCK_WAIT)?;
+        let options = dump::Options { commit: true, allow_unsupported: true, message: None };
+        let manifest =
+            dump::dump_database(self.context, self.cluster, self.database, Some(&schemas), &options)?
+                .manifest;
+        let written = |schema: &str| manifest.ledgers.get(schema).map(|head| head.hash.clone());
+        let removed = setup::remove(&mut session, &ledger, &schemas, &written);
+        let removed = removed.map_err(|error| self.failure(&error))?;
+        let report = |(schema, removal): &(String, Removal)| {
+            let target = self.target(schema);
+            match removal {
+                Removal::Nothing => TargetReport::new(&target, Outcome::Unchanged),
+                Removal::Drop => TargetReport::new(&target, Outcome::Done)
+                    .because("ledger removed; its entries are in the tree"),
+            }
+        };
+        Ok(removed.iter().map(report).collect())
+    }
+
+    fn target(&self, schema: &str) -> Target {
+        Target::schema(self.database, schema)
+    }
+
+    fn failure(&self, error: &SetupError) -> Failure {
+        Failure::because("the schemas are as they were", error).on(&Target::database(self.database))
+    }
 }

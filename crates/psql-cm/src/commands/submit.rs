@@ -1,18 +1,18 @@
 //! `submit`: runs changes and records them.
 
-use std::path::Path;
 use std::time::Duration;
 
 use psqlcm_core::delta::{FactDelta, main_facts};
 use psqlcm_core::report::{Exit, FactChange, Outcome, Report, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::{Ledger, State};
+use psqlcm_engine::run;
 use psqlcm_engine::submit::{
     self, Applied, Change, Event, Options, PlaceApplied, PlacePart, Request, SourceError,
 };
 use serde_json::json;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, VERSION};
 use crate::commands::{Done, Text};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -97,8 +97,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let revert = revert.map_err(|error| unreadable(&error))?.map(|change| change.text);
     let cluster = Cluster::of(context)?;
     let settings = &context.settings;
-    let ledger = Ledger::new(&settings.cm_table.value)
-        .map_err(|error| Failure::usage("the name of the ledger's table cannot be used").cause(&error))?;
+    let ledger = cluster.ledger()?;
     let request = Request {
         access: &cluster.access,
         ledger: &ledger,
@@ -112,12 +111,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
             retries: args.retries,
             reason: args.reason.clone(),
             revert,
-            implementer: args.implementer.clone().or_else(|| submit::implementer(Path::new("."))),
+            implementer: args.implementer.clone().or_else(|| cluster.identity()),
             allow_outside: args.allow_outside,
             excluded: settings.schemas.value.excluded.clone(),
             environment: settings.environment.value.clone(),
-            run_id: submit::new_run_id(),
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: run::new_id(),
+            tool_version: VERSION.to_owned(),
         },
         interrupt: &context.interrupt,
     };

@@ -3,11 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use psqlcm_core::fingerprint::Fingerprints;
-use psqlcm_core::ledger::{EntryKind, Evidence, NewEntry, own};
-use psqlcm_engine::capture;
 use psqlcm_engine::conninfo::{ConnInfo, Environment, Given};
-use psqlcm_engine::ledger::{Ledger, origin};
 use psqlcm_engine::session::Session;
 use psqlcm_testkit::{TestDatabase, TestServer, servers};
 use serde_json::Value;
@@ -30,26 +26,7 @@ pub fn session(database: &TestDatabase) -> Session {
 
 /// Takes schemas under control, each with a base.
 pub fn setup(database: &TestDatabase, schemas: &[&str]) {
-    let ledger = Ledger::new("pg_psql_cm").unwrap();
-    let mut session = session(database);
-    session.run("SET search_path = ''").unwrap();
-    let origin = origin(&mut session, "Tester <t@example.org>", "setup", "default", "test").unwrap();
-    session.run("BEGIN").unwrap();
-    ledger.setup(&mut session, schemas, &origin).unwrap();
-    let mut heads = ledger.heads(&mut session).unwrap();
-    let (facts, _) = own::split(capture::within(&mut session).unwrap(), ledger.table());
-    let (whole, structure) = (Fingerprints::of(&facts), Fingerprints::structure_of(&facts));
-    let entries = schemas.iter().map(|schema| {
-        let mut entry = NewEntry::new(EntryKind::Base, format!("-- base of {schema}\n"), origin.clone());
-        entry.fingerprint_after = whole.schemas.get(*schema).cloned();
-        let evidence = serde_json::json!({
-            "structure": structure.schemas.get(*schema), "server_version_num": facts.server_version
-        });
-        entry.evidence = Some(Evidence::new(evidence.as_object().unwrap()).unwrap());
-        ((*schema).to_owned(), entry)
-    });
-    ledger.append(&mut session, &mut heads, entries.collect()).unwrap();
-    session.run("COMMIT").unwrap();
+    run(database, &["setup", "--schemas", &schemas.join(",")]).exits(0);
 }
 
 /// How a run of the binary ended.

@@ -278,8 +278,10 @@ impl fmt::Debug for DbError {
 }
 
 impl Error for DbError {
+    /// What lies below a failure to connect. What the server said is said already, and whole.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        let source = self.0.source.as_ref().filter(|_| self.sqlstate().is_none());
+        source.map(|source| &**source as &(dyn Error + 'static))
     }
 }
 

@@ -137,7 +137,7 @@ pub(super) fn record(
     }
     check_own_facts(work, before, &after, &moves, writing, tell)?;
     let mut changes = Changes::between(before, &after, &moves, &work.request.options.excluded);
-    let outside = changes.outside(&after);
+    let outside = changes.outside();
     if !outside.is_empty() {
         if writing.is_revocable && !work.request.options.allow_outside {
             return Err(SubmitError::Outside {
@@ -154,7 +154,7 @@ pub(super) fn record(
         let set_up = work.ledger().setup(&mut work.session, &new, &work.origin);
         set_up.map_err(work.ledger_error())?;
     }
-    let sheet = Sheet { before, after: &after, moves: &moves, changes: &changes, writing };
+    let sheet = Sheet { after: &after, moves: &moves, changes: &changes, writing };
     let (mut places, entries) = sheet.entries(work, copies)?;
     write(work, before, &after, &changes, &mut places, entries)?;
     Ok(places)
@@ -316,7 +316,7 @@ impl Changes {
     }
 
     /// What is altered in schemas that are not under control.
-    fn outside(&self, _after: &Before) -> Vec<FactDelta> {
+    fn outside(&self) -> Vec<FactDelta> {
         let outside = self
             .by_schema
             .iter()
@@ -331,7 +331,6 @@ impl Changes {
 
 /// All that is needed to write entries.
 struct Sheet<'s> {
-    before: &'s Before,
     after: &'s Before,
     moves: &'s Moves,
     changes: &'s Changes,
@@ -507,9 +506,8 @@ impl Sheet<'_> {
     /// The fingerprint that other server versions can compare.
     fn put_structure(&self, proof: &mut Map<String, Value>, schema: Option<&str>) {
         if let Some(print) = schema.and_then(|schema| self.changes.after[1].schemas.get(schema)) {
-            proof.insert("structure".to_owned(), print.as_str().into());
+            proof.insert("structure_after".to_owned(), print.as_str().into());
         }
-        proof.insert("server_version_num".to_owned(), self.before.facts.server_version.into());
     }
 }
 

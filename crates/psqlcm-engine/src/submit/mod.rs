@@ -21,7 +21,7 @@ use psqlcm_core::targets::Glob;
 
 pub use error::{LedgerTouch, Missing, Recorded, SubmitError};
 pub use locks::HeldLock;
-pub use source::{SourceError, implementer, read_changes, read_script};
+pub use source::{SourceError, read_changes, read_script};
 
 use crate::access::Access;
 use crate::interrupt::Interrupt;
@@ -202,13 +202,6 @@ pub fn submit(request: &Request<'_>, tell: &mut Tell<'_>) -> Outcome {
     let mut done = Vec::new();
     let error = run(request, tell, &mut done).err();
     Outcome { done, error }
-}
-
-/// A new id for a run: time and chance.
-#[must_use]
-pub fn new_run_id() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{:012x}-{:016x}", now.as_millis(), random())
 }
 
 /// A number that nobody knows before; the hasher of the standard library is seeded by the system.

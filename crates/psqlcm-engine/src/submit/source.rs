@@ -1,8 +1,7 @@
-//! Where changes come from: SQL on the command line, a file, a folder of files. And who makes them.
+//! Where changes come from: SQL on the command line, a file, a folder of files.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use psqlcm_core::change::natural_order;
 
@@ -94,27 +93,6 @@ fn read_file(path: &Path) -> Result<Change, SourceError> {
         at: error.utf8_error().valid_up_to(),
     })?;
     Ok(Change { name: path.display().to_string(), text })
-}
-
-/// Who git says works here: `Name <address>`; `None` where git does not know.
-#[must_use]
-pub fn implementer(folder: &Path) -> Option<String> {
-    let ask = |key: &str| {
-        let output = Command::new("git")
-            .args(["config", "--get", key])
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        let value = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        (output.status.success() && !value.is_empty()).then_some(value)
-    };
-    match (ask("user.name"), ask("user.email")) {
-        (Some(name), Some(address)) => Some(format!("{name} <{address}>")),
-        (Some(one), None) | (None, Some(one)) => Some(one),
-        (None, None) => None,
-    }
 }
 
 #[cfg(test)]

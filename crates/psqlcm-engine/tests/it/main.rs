@@ -2,6 +2,8 @@
 
 mod cluster;
 mod connect;
+mod files;
+mod git;
 mod ledger;
 mod servers;
 mod session;

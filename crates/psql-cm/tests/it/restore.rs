@@ -1,0 +1,191 @@
+//! Restoring where things are not as the dump left them: edited trees, other names, missing roles, errors.
+
+use psqlcm_testkit::{server, unique};
+
+use crate::tool::Tool;
+
+/// A database of that SQL under control, dumped, and the tool that did it.
+fn dumped(sql: &str) -> (Tool, String) {
+    let tool = Tool::new(&server(15));
+    let name = unique("restore");
+    tool.psql("postgres", &format!("CREATE DATABASE {name}"));
+    tool.psql(&name, sql);
+    tool.ok(&["-d", &name, "setup"]);
+    tool.ok(&["-d", &name, "dump"]);
+    (tool, name)
+}
+
+/// What a failed restore must leave behind: nothing.
+fn leaves_nothing(tool: &Tool, name: &str) {
+    let sql = format!("SELECT datname FROM pg_database WHERE datname LIKE '{name} %' OR datname = '{name}'");
+    assert_eq!(tool.psql("postgres", &sql).trim(), "");
+}
+
+#[test]
+fn two_branches_merge_into_a_tree_that_loads() {
+    let (tool, name) = dumped("CREATE TABLE a (id int PRIMARY KEY)");
+    let table = format!("{name}/public/tables/later.sql");
+    let view = format!("{name}/public/views/before_its_table.sql");
+    tool.git(&["checkout", "-q", "-b", "table"]);
+    tool.write(&table, "CREATE TABLE public.later (id int REFERENCES public.a, what text);\n");
+    tool.git(&["add", "."]);
+    tool.git(&["commit", "-q", "-m", "a table"]);
+    tool.git(&["checkout", "-q", "-b", "view", "main"]);
+    tool.write(
+        &view,
+        "CREATE VIEW public.before_its_table AS SELECT what FROM public.later JOIN public.a USING (id);\n",
+    );
+    let edited = tool
+        .read(&format!("{name}/public/tables/a.sql"))
+        .replace("id integer NOT NULL", "id integer NOT NULL, b text");
+    tool.write(&format!("{name}/public/tables/a.sql"), &edited);
+    tool.git(&["add", "."]);
+    tool.git(&["commit", "-q", "-m", "a view"]);
+    tool.git(&["merge", "-q", "table", "-m", "both"]);
+    let copy = format!("{name}_copy");
+    let said = tool.ok(&["-d", &name, "restore", "--as", &copy]);
+    assert!(said.contains("not compared: tree changed since dump"), "{said}");
+    let found = tool.psql(
+        &copy,
+        "SELECT count(*) FROM information_schema.columns WHERE table_name IN ('before_its_table', 'a')",
+    );
+    assert_eq!(found.trim(), "3");
+    tool.server.drop_database(&copy);
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn an_error_in_the_tree_is_shown_where_it_stands_and_nothing_is_left() {
+    let (tool, name) = dumped("CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM a");
+    tool.server.drop_database(&name);
+    let path = format!("{name}/public/tables/a.sql");
+    let written = tool.read(&path);
+    let check = |text: &str, says: &[&str]| {
+        tool.write(&path, text);
+        tool.fails(&["-d", &name, "restore"], 1, says);
+        leaves_nothing(&tool, &name);
+    };
+    let line = format!("{path}:2:5");
+    check(
+        &written.replace("id integer", "id intger"),
+        &["type \"intger\" does not exist", "42704", &format!("{path}:2:8")],
+    );
+    check(&written.replace("    id integer", "    'x' integer"), &["syntax error", &line]);
+    check(&written.replace(");", ""), &["is not closed", &format!("{path}:1:")]);
+    check(&format!("<<<<<<< ours\n{written}"), &["conflict", &format!("{path}:1:1")]);
+    check(
+        &format!("BEGIN;\n{written}"),
+        &["transactions are begun and ended by psql-cm", &format!("{path}:1:1")],
+    );
+    check(&format!("\\i other.sql\n{written}"), &["psql command", &format!("{path}:1:1")]);
+    check(&format!("COPY public.a FROM stdin;\n1\n\\.\n{written}"), &["schemas and no rows"]);
+    tool.write(&path, &written.replace('\n', "\r\n"));
+    tool.ok(&["-d", &name, "restore"]);
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn what_exists_is_never_touched() {
+    let (tool, name) = dumped("CREATE TABLE a (id int); INSERT INTO a VALUES (1)");
+    tool.fails(&["-d", &name, "restore"], 1, &["exists", "--as", "--into-empty"]);
+    tool.fails(&["-d", &name, "restore", "--into-empty"], 1, &["is not empty", "table public.a"]);
+    assert_eq!(tool.psql(&name, "SELECT count(*) FROM a").trim(), "1");
+    let empty = format!("{name}_empty");
+    tool.fails(&["-d", &name, "restore", "--as", &empty, "--into-empty"], 1, &["does not exist"]);
+    tool.psql("postgres", &format!("CREATE DATABASE {empty} TEMPLATE template0"));
+    let said = tool.ok(&["-d", &name, "restore", "--as", &empty, "--into-empty"]);
+    assert!(said.contains("equal to what was dumped"), "{said}");
+    psqlcm_testkit::assert_same_text(&tool.server.pg_dump_schema(&name), &tool.server.pg_dump_schema(&empty));
+    tool.server.drop_database(&empty);
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn an_error_into_an_empty_database_leaves_it_empty() {
+    let (tool, name) = dumped("CREATE TABLE a (id int)");
+    tool.write(&format!("{name}/public/tables/b.sql"), "CREATE TABLE public.b (id nothing_known);\n");
+    let empty = format!("{name}_empty");
+    tool.psql("postgres", &format!("CREATE DATABASE {empty} TEMPLATE template0"));
+    tool.fails(&["-d", &name, "restore", "--as", &empty, "--into-empty"], 1, &["nothing_known", "b.sql:1:"]);
+    assert_eq!(tool.psql(&empty, "SELECT count(*) FROM pg_class WHERE oid >= 16384").trim(), "0");
+    tool.server.drop_database(&empty);
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn roles_are_made_refused_exchanged_or_left_out() {
+    let role = unique("restore_owner");
+    let (tool, name) = {
+        let tool = Tool::new(&server(15));
+        tool.psql("postgres", &format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'"));
+        let name = unique("restore");
+        tool.psql("postgres", &format!("CREATE DATABASE {name}"));
+        let sql = format!("CREATE TABLE a (id int); ALTER TABLE a OWNER TO {role}; CREATE TABLE b (id int);
+            GRANT SELECT ON b TO {role}; ALTER TABLE b ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON b TO {role} USING (true)");
+        tool.psql(&name, &sql);
+        tool.ok(&["-d", &name, "setup"]);
+        tool.ok(&["-d", &name, "dump"]);
+        (tool, name)
+    };
+    let roles = tool.read(&format!("{name}/roles.sql"));
+    assert!(roles.contains(&format!("CREATE ROLE {role} LOGIN;")) && !roles.contains("secret"), "{roles}");
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+    tool.fails(&["-d", &name, "restore", "--no-roles"], 1, &[&format!("lacks the roles {role}")]);
+    leaves_nothing(&tool, &name);
+    // Mapped to a role that is there, the missing one is not needed.
+    let said = tool.ok(&["-d", &name, "restore", "--role-map", &format!("{role}=pg_monitor"), "--no-roles"]);
+    assert!(said.contains("roles were exchanged"), "{said}");
+    let owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'a'";
+    assert_eq!(tool.psql(&name, owner).trim(), "pg_monitor");
+    tool.server.drop_database(&name);
+    let ran = tool.run(&["-d", &name, "restore"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("the role {role} was missing and was made")), "{}", ran.stderr);
+    assert_eq!(tool.psql(&name, owner).trim(), role);
+    tool.server.drop_database(&name);
+    tool.ok(&["-d", &name, "restore", "--no-owner", "--no-privileges"]);
+    assert_eq!(tool.psql(&name, owner).trim(), "postgres");
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+    // Roles that a failed restore made are gone again.
+    tool.write(&format!("{name}/public/tables/a.sql"), "CREATE TABLE nonsense;");
+    tool.fails(&["-d", &name, "restore"], 1, &["syntax error"]);
+    assert_eq!(
+        tool.psql("postgres", &format!("SELECT count(*) FROM pg_roles WHERE rolname = '{role}'")).trim(),
+        "0"
+    );
+}
+
+#[test]
+fn what_the_cluster_lacks_is_listed_at_once() {
+    let (tool, name) = dumped("CREATE TABLE a (id int)");
+    tool.server.drop_database(&name);
+    let database = format!("{name}/database.sql");
+    let text = tool.read(&database).replace("LC_COLLATE = 'C'", "LC_COLLATE = 'xx_YY.utf8'");
+    tool.write(&database, &(text + "\nCREATE EXTENSION no_such_extension;\n"));
+    let table = format!("{name}/public/tables/a.sql");
+    tool.write(&table, "CREATE TABLE public.a (id int) TABLESPACE no_such_space;\n");
+    let says = ["extension no_such_extension", "tablespace no_such_space", "locale xx_YY.utf8"];
+    tool.fails(&["-d", &name, "restore"], 1, &says);
+    leaves_nothing(&tool, &name);
+    tool.fails(
+        &["-d", "no_such_tree", "restore"],
+        1,
+        &["there is no tree of the database no_such_tree", "--sql-path"],
+    );
+}
+
+#[test]
+fn a_damaged_ledger_is_not_restored_in_silence() {
+    let (tool, name) = dumped("CREATE TABLE a (id int)");
+    tool.server.drop_database(&name);
+    let path = format!(".facts/default/{name}/public.ledger.sql");
+    let damaged = tool.read(&path).replace("'Test Person", "'Other Person");
+    assert_ne!(damaged, tool.read(&path));
+    tool.write(&path, &damaged);
+    let said = tool.ok(&["-d", &name, "restore"]);
+    assert!(said.contains("not compared: tree changed since dump: .facts/"), "{said}");
+    tool.fails(&["-d", &name, "verify"], 1, &["public"]);
+    tool.server.drop_database(&name);
+}

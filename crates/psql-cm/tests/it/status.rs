@@ -1,0 +1,1 @@
+//! `status` on real servers.

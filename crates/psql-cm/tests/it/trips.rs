@@ -1,0 +1,161 @@
+//! Databases that make the trip: dump, drop, restore by the tool and by psql, and all is as it was.
+
+use psqlcm_testkit::{load_corpus, server, servers, unique};
+
+use crate::tool::Tool;
+
+/// Makes a database of that SQL, sets it up, and sends it on the trip.
+fn check(sql: &str) {
+    for server in servers() {
+        let tool = Tool::new(&server);
+        let name = unique("trip");
+        tool.psql("postgres", &format!("CREATE DATABASE {name}"));
+        tool.psql(&name, sql);
+        tool.ok(&["-d", &name, "setup"]);
+        tool.check_trip(&name);
+        server.drop_database(&name);
+    }
+}
+
+#[test]
+fn roles_and_grants() {
+    for server in servers() {
+        server
+            .psql(
+                "postgres",
+                "DO $$ BEGIN
+                   CREATE ROLE trip_owner; CREATE ROLE \"trip Reader\"; CREATE ROLE trip_writer LOGIN CONNECTION LIMIT 3;
+                 EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            )
+            .unwrap();
+    }
+    check(
+        "CREATE SCHEMA app AUTHORIZATION trip_owner;
+         CREATE TABLE app.t (a int, b text);
+         ALTER TABLE app.t OWNER TO trip_owner;
+         GRANT SELECT ON app.t TO \"trip Reader\" WITH GRANT OPTION;
+         GRANT USAGE ON SCHEMA app TO PUBLIC;
+         SET ROLE \"trip Reader\"; GRANT SELECT ON app.t TO trip_writer; RESET ROLE;
+         GRANT INSERT (a), UPDATE (a, b) ON app.t TO trip_writer;
+         GRANT USAGE ON SCHEMA app TO PUBLIC;
+         CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+         REVOKE EXECUTE ON FUNCTION app.f() FROM PUBLIC;
+         GRANT EXECUTE ON FUNCTION app.f() TO trip_writer;
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+         ALTER DEFAULT PRIVILEGES FOR ROLE trip_owner IN SCHEMA app GRANT SELECT ON TABLES TO \"trip Reader\";
+         ALTER DEFAULT PRIVILEGES FOR ROLE trip_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+         ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO trip_writer;
+         CREATE TABLE app.u (a int);
+         DO $$ BEGIN
+           EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO trip_writer', current_database());
+           EXECUTE format('ALTER DATABASE %I SET search_path TO app, \"$user\", public', current_database());
+           EXECUTE format('ALTER ROLE trip_writer IN DATABASE %I SET work_mem TO ''8MB''', current_database());
+           EXECUTE format('COMMENT ON DATABASE %I IS ''it''''s a test''', current_database());
+         END $$;",
+    );
+}
+
+#[test]
+fn schemas_that_need_each_other() {
+    check(
+        "CREATE SCHEMA alpha; CREATE SCHEMA beta; CREATE SCHEMA zeta;
+         CREATE DOMAIN zeta.amount AS numeric CHECK (VALUE >= 0);
+         CREATE TYPE zeta.mood AS ENUM ('sad', 'ok', 'it''s');
+         CREATE TABLE zeta.parent (id bigserial PRIMARY KEY, a zeta.amount, m zeta.mood DEFAULT 'ok');
+         CREATE TABLE alpha.child (id int PRIMARY KEY, parent bigint REFERENCES zeta.parent);
+         ALTER TABLE zeta.parent ADD COLUMN favourite int REFERENCES alpha.child;
+         CREATE VIEW alpha.v AS SELECT p.id, p.m, c.parent FROM zeta.parent p JOIN alpha.child c ON c.parent = p.id;
+         CREATE MATERIALIZED VIEW beta.mv AS SELECT * FROM alpha.v;
+         CREATE FUNCTION beta.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         CREATE TRIGGER touch BEFORE UPDATE ON zeta.parent FOR EACH ROW EXECUTE FUNCTION beta.touch();
+         CREATE TABLE zeta.named (name text);
+         CREATE FUNCTION zeta.next_name() RETURNS text LANGUAGE sql STABLE AS 'SELECT ''n'' || count(*) FROM zeta.named';
+         ALTER TABLE zeta.named ALTER COLUMN name SET DEFAULT zeta.next_name();
+         CREATE FUNCTION alpha.of_row(zeta.named) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1.name';
+         CREATE INDEX ON zeta.named (alpha.of_row(named));
+         CREATE FUNCTION beta.rows() RETURNS SETOF alpha.v LANGUAGE sql AS 'SELECT * FROM alpha.v';
+         CREATE OR REPLACE VIEW alpha.v AS SELECT p.id, p.m, c.parent FROM zeta.parent p
+           JOIN alpha.child c ON c.parent = p.id WHERE EXISTS (SELECT FROM beta.rows());
+         CREATE TABLE zeta.events (at date, what text) PARTITION BY RANGE (at);
+         CREATE TABLE alpha.events_2024 PARTITION OF zeta.events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+         CREATE INDEX events_at ON zeta.events (at);",
+    );
+}
+
+#[test]
+fn odd_names() {
+    let names = [
+        "My Schema",
+        "sch-ema",
+        "select",
+        "Upper",
+        "upper",
+        "a\"b",
+        "ünï",
+        "a/b",
+        "CON",
+        "..",
+        "a\nb",
+        "database.sql",
+    ];
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let mut sql = String::new();
+    for name in names.map(quoted) {
+        sql += &format!(
+            "CREATE SCHEMA {name}; CREATE TABLE {name}.{name} ({name} int PRIMARY KEY, \"other {}\" text);
+             CREATE VIEW {name}.\"v\"AS SELECT * FROM {name}.{name};
+             CREATE FUNCTION {name}.{name}({name} {name}.{name}) RETURNS int LANGUAGE sql AS 'SELECT 1';
+             COMMENT ON COLUMN {name}.{name}.{name} IS 'a -- b\n\\connect x';\n",
+            name.len()
+        );
+    }
+    check(&sql);
+}
+
+#[test]
+fn odd_database_names() {
+    let server = server(15);
+    for name in ["My-DB", "a b", "x='y'", "templates_app", "ünï", "postgresql://host/db"] {
+        let tool = Tool::new(&server);
+        let quoted = format!("\"{name}\"");
+        tool.psql("postgres", &format!("DROP DATABASE IF EXISTS {quoted}"));
+        tool.psql("postgres", &format!("CREATE DATABASE {quoted}"));
+        tool.psql(name, "CREATE TABLE t (a int)");
+        tool.ok(&["-d", name, "setup"]);
+        tool.ok(&["-d", name, "dump"]);
+        let before = server.pg_dump_schema(name);
+        tool.psql("postgres", &format!("DROP DATABASE {quoted}"));
+        tool.ok(&["-d", name, "restore"]);
+        psqlcm_testkit::assert_same_text(&before, &server.pg_dump_schema(name));
+        tool.psql("postgres", &format!("DROP DATABASE {quoted}"));
+    }
+}
+
+const REAL: [&str; 12] = [
+    "chinook",
+    "pagila",
+    "adventureworks",
+    "kratos_final",
+    "procrastinate",
+    "mimic3",
+    "mimic4",
+    "temporal",
+    "grafast_forums",
+    "farmbot",
+    "omop_cdm54",
+    "supabase_auth_final",
+];
+
+#[test]
+fn real_schemas() {
+    let server = server(15);
+    for name in REAL {
+        let Some(database) = load_corpus(&server, name) else {
+            eprintln!("no corpus: {name} is not tried");
+            continue;
+        };
+        let tool = Tool::new(&server);
+        tool.ok(&["-d", database.name(), "setup"]);
+        tool.check_trip(database.name());
+    }
+}

@@ -1,0 +1,181 @@
+//! Statements of a tree adapted to another cluster: other roles, no owners, no privileges.
+//!
+//! Looks at words alone, and only at statements of the forms the tool writes: what else names a role stays.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::name::quote_ident;
+use crate::script::words;
+
+/// What a statement is about, as far as roles go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// It makes a role.
+    Role,
+    /// It says who owns something.
+    Owner,
+    /// It gives or takes privileges, or acts as a role to do so.
+    Privilege,
+    /// Something else.
+    Other,
+}
+
+/// What the statement is about.
+pub fn concern(statement: &str) -> Concern {
+    let words = Words::of(statement);
+    match () {
+        () if words.begins(&["CREATE", "ROLE"]) => Concern::Role,
+        () if words.begins(&["GRANT"]) || words.begins(&["REVOKE"]) => Concern::Privilege,
+        () if words.begins(&["ALTER", "DEFAULT", "PRIVILEGES"]) => Concern::Privilege,
+        () if words.begins(&["SET", "ROLE"]) || words.begins(&["RESET", "ROLE"]) => Concern::Privilege,
+        () if words.begins(&["ALTER"]) && words.owner().is_some() => Concern::Owner,
+        () => Concern::Other,
+    }
+}
+
+/// The roles a statement of the tool's forms names, in order.
+pub fn roles(statement: &str) -> Vec<String> {
+    let words = Words::of(statement);
+    words.roles().into_iter().map(|at| words.name(at)).collect()
+}
+
+/// The statement with roles exchanged.
+pub fn with_roles(statement: &str, map: &BTreeMap<String, String>) -> String {
+    let words = Words::of(statement);
+    let mut text = statement.to_owned();
+    for at in words.roles().into_iter().rev() {
+        if let Some(role) = map.get(&words.name(at)) {
+            text.replace_range(words.at[at].clone(), &quote_ident(role));
+        }
+    }
+    text
+}
+
+/// The words that follow a keyword where it stands alone, unquoted: `CREATE EXTENSION name`, `TABLESPACE name`.
+pub fn names_after(statement: &str, keyword: &str) -> Vec<String> {
+    let words = Words::of(statement);
+    let after = (1..words.at.len()).filter(|&at| words.is(at - 1, keyword));
+    after.map(|at| words.name(at)).collect()
+}
+
+/// The name a statement makes an extension of, past `IF NOT EXISTS`.
+pub fn extension(statement: &str) -> Option<String> {
+    let words = Words::of(statement);
+    let at = match () {
+        () if words.begins(&["CREATE", "EXTENSION", "IF", "NOT", "EXISTS"]) => 5,
+        () if words.begins(&["CREATE", "EXTENSION"]) => 2,
+        () => return None,
+    };
+    (at < words.at.len()).then(|| words.name(at))
+}
+
+struct Words<'a> {
+    statement: &'a str,
+    at: Vec<Range<usize>>,
+}
+
+impl<'a> Words<'a> {
+    fn of(statement: &'a str) -> Self {
+        Self { statement, at: words(statement).collect() }
+    }
+
+    fn is(&self, at: usize, keyword: &str) -> bool {
+        self.at.get(at).is_some_and(|word| self.statement[word.clone()].eq_ignore_ascii_case(keyword))
+    }
+
+    fn begins(&self, keywords: &[&str]) -> bool {
+        keywords.iter().enumerate().all(|(at, keyword)| self.is(at, keyword))
+    }
+
+    /// A word as the name it means.
+    fn name(&self, at: usize) -> String {
+        let word = &self.statement[self.at[at].clone()];
+        match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
+            Some(quoted) => quoted.replace("\"\"", "\""),
+            None => word.to_lowercase(),
+        }
+    }
+
+    /// The owner of `... OWNER TO name`, which ends its statement.
+    fn owner(&self) -> Option<usize> {
+        let last = self.at.len().checked_sub(1)?;
+        (last >= 2 && self.is(last - 2, "OWNER") && self.is(last - 1, "TO")).then_some(last)
+    }
+
+    /// Where roles stand.
+    fn roles(&self) -> Vec<usize> {
+        let after = |keywords: &[&str]| {
+            let follows = |at: &usize| keywords.iter().any(|keyword| self.is(at - 1, keyword));
+            (1..self.at.len()).filter(follows).filter(|&at| !self.is(at, "PUBLIC")).collect::<Vec<_>>()
+        };
+        match concern(self.statement) {
+            Concern::Role => vec![2],
+            Concern::Owner => self.owner().into_iter().collect(),
+            // The last TO or FROM: a table may have such a name.
+            Concern::Privilege if self.begins(&["GRANT"]) || self.begins(&["REVOKE"]) => {
+                after(&["TO", "FROM"]).pop().into_iter().collect()
+            }
+            Concern::Privilege if self.begins(&["ALTER"]) => {
+                let roles = after(&["ROLE"]).into_iter().take(1);
+                roles.chain(after(&["TO", "FROM"]).pop()).collect()
+            }
+            Concern::Privilege => after(&["ROLE"]),
+            Concern::Other if self.begins(&["CREATE", "POLICY"]) => self.policy_roles(),
+            Concern::Other if self.begins(&["ALTER", "ROLE"]) => vec![2],
+            Concern::Other => Vec::new(),
+        }
+    }
+
+    /// `CREATE POLICY name ON table [AS ...] [FOR ...] TO role, role [USING (...)]`.
+    fn policy_roles(&self) -> Vec<usize> {
+        let Some(to) = (3..self.at.len()).find(|&at| self.is(at, "TO")) else { return Vec::new() };
+        let mut roles = Vec::new();
+        for at in to + 1..self.at.len() {
+            if self.is(at, "USING") || self.is(at, "WITH") {
+                break;
+            }
+            roles.push(at);
+        }
+        roles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_found_where_statements_name_them() {
+        let check =
+            |statement: &str, expected: &[&str]| assert_eq!(roles(statement), expected, "{statement}");
+        check("CREATE ROLE \"My role\" LOGIN", &["My role"]);
+        check("ALTER TABLE a.b OWNER TO app", &["app"]);
+        check("GRANT SELECT (a), UPDATE (b) ON TABLE a.\"to\" TO app WITH GRANT OPTION", &["app"]);
+        check("REVOKE ALL ON SCHEMA public FROM PUBLIC", &[]);
+        check("ALTER DEFAULT PRIVILEGES FOR ROLE a IN SCHEMA s GRANT SELECT ON TABLES TO b", &["a", "b"]);
+        check("CREATE POLICY p ON a.b FOR SELECT TO x, y USING ((z = 1))", &["x", "y"]);
+        check("ALTER ROLE r IN DATABASE d SET a TO 'b'", &["r"]);
+        check("COMMENT ON TABLE a.b IS 'OWNER TO app'", &[]);
+    }
+
+    #[test]
+    fn roles_are_exchanged_and_nothing_else() {
+        let map = BTreeMap::from([("app".to_owned(), "My app".to_owned())]);
+        assert_eq!(
+            with_roles("ALTER TABLE app.app OWNER TO app", &map),
+            "ALTER TABLE app.app OWNER TO \"My app\""
+        );
+        assert_eq!(with_roles("SELECT app", &map), "SELECT app");
+    }
+
+    #[test]
+    fn requirements_are_named() {
+        assert_eq!(
+            extension("CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" WITH SCHEMA public").unwrap(),
+            "uuid-ossp"
+        );
+        assert_eq!(names_after("CREATE TABLE a (b int) TABLESPACE fast", "TABLESPACE"), ["fast"]);
+        assert_eq!(concern("ALTER SEQUENCE a OWNED BY b.c.d"), Concern::Other);
+    }
+}

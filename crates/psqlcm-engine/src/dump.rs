@@ -1,0 +1,200 @@
+//! What a dump writes: the files of a database's tree and of what its environment knows, as texts.
+//!
+//! Computes them from one look at the database; writing them is `files`' work and committing them `git`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use psqlcm_core::fact::FactId;
+use psqlcm_core::fingerprint::Fingerprints;
+use psqlcm_core::ledger::{Chain, Link, Row};
+use psqlcm_core::plan::{self, PlanError, Step};
+use psqlcm_core::snapshot::LeftOut;
+use psqlcm_core::tree::manifest::{self, FileEntry, LedgerHead, Manifest};
+use psqlcm_core::tree::{self, restore_script};
+
+use crate::ledger::Ledger;
+use crate::observe::{Observation, Observed};
+
+/// What to dump.
+pub struct Request<'a> {
+    /// The database's name.
+    pub database: &'a str,
+    /// The schemas that were named; `None` for the whole database.
+    pub schemas: Option<&'a [String]>,
+    /// The environment's name.
+    pub environment: &'a str,
+    /// The ledgers.
+    pub ledger: &'a Ledger,
+    /// The manifests of this database that the tree has, by environment.
+    pub manifests: &'a BTreeMap<String, Manifest>,
+}
+
+/// A dump: what the files of the targets are to hold.
+pub struct Dump {
+    /// Each file's contents, by path within the tree.
+    pub files: BTreeMap<String, String>,
+    /// Files of earlier dumps that are no more.
+    pub removed: BTreeSet<String>,
+    /// What the environment knows from now on; it is among the files.
+    pub manifest: Manifest,
+}
+
+/// How many older entries of a ledger a manifest keeps beside its head: they show where two histories parted.
+const EARLIER: usize = 20;
+
+/// Makes the texts of a dump.
+///
+/// # Errors
+/// When there is no order in which the facts can be made.
+pub fn dump(observed: &Observed, request: &Request<'_>) -> Result<Dump, PlanError> {
+    let steps = plan::from_empty(&observed.facts)?;
+    let own_steps = plan::from_empty(&observed.own)?;
+    let ledgers = ledger_texts(observed, &own_steps, request);
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    let mut entries: BTreeMap<String, FileEntry> = BTreeMap::new();
+    for (path, file) in tree::files(request.database, &observed.facts, &steps) {
+        if request.covers(&path) {
+            let places = file.places.iter().map(|place| place.number()).collect();
+            entries.insert(path.clone(), FileEntry { sha256: tree::sha256(file.text.as_bytes()), places });
+            files.insert(path, file.text);
+        }
+    }
+    let facts = tree::facts_folder(request.environment, request.database);
+    let scripts = observed.ledgers.iter().zip(&ledgers);
+    let scripts: Vec<String> =
+        scripts.map(|((schema, seen), text)| text.clone() + &sequence(schema, seen, request)).collect();
+    let parts = restore_script::Parts { database: request.database, steps: &steps, ledgers: &scripts };
+    let mut known = vec![(format!("{facts}/{}", restore_script::FILE), restore_script::text(&parts))];
+    for (schema, text) in observed.ledgers.keys().zip(ledgers) {
+        if request.covers_schema(schema) {
+            known.push((tree::ledger_path(request.environment, request.database, schema), text));
+        }
+    }
+    for (path, text) in known {
+        entries.insert(path.clone(), FileEntry { sha256: tree::sha256(text.as_bytes()), places: Vec::new() });
+        files.insert(path, text);
+    }
+    let removed = request.files_no_more(&entries);
+    let manifest = request.manifest(observed, entries);
+    files.insert(format!("{facts}/{}", manifest::FILE), manifest.text());
+    Ok(Dump { files, removed, manifest })
+}
+
+/// What keeps a dump from being whole, by name; a catalog in which nothing read all objects is among it.
+pub fn left_out(observed: &Observed) -> Vec<LeftOut> {
+    let unread = observed.facts.unread.iter().map(|(catalog, counted, seen)| {
+        let identity = format!("the catalog with OID {catalog}");
+        LeftOut::new("objects", &identity, &format!("{counted} are there and {seen} were read"))
+    });
+    observed.facts.left_out.iter().cloned().chain(unread).collect()
+}
+
+impl Request<'_> {
+    fn covers_schema(&self, schema: &str) -> bool {
+        self.schemas.is_none_or(|schemas| schemas.iter().any(|name| name == schema))
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        let Some(schemas) = self.schemas else { return true };
+        tree::schema_folder(self.database, path)
+            .is_some_and(|folder| schemas.iter().any(|schema| tree::folder_name(schema) == folder))
+    }
+
+    /// What an earlier dump of any environment wrote, within the targets, and this one does not.
+    fn files_no_more(&self, entries: &BTreeMap<String, FileEntry>) -> BTreeSet<String> {
+        let folder = format!("{}/", tree::database_folder(self.database));
+        let before = self.manifests.values().flat_map(|manifest| manifest.files.keys());
+        let ours = before.filter(|path| path.starts_with(&folder) && self.covers(path));
+        ours.filter(|path| !entries.contains_key(*path)).cloned().collect()
+    }
+
+    /// The manifest: for what is no target as it was.
+    fn manifest(&self, observed: &Observed, entries: BTreeMap<String, FileEntry>) -> Manifest {
+        let previous = match self.schemas {
+            Some(_) => self.manifests.get(self.environment).cloned().unwrap_or_default(),
+            None => Manifest::default(),
+        };
+        let is_kept = |path: &String| !self.covers(path) && !entries.contains_key(path);
+        let mut files: BTreeMap<_, _> =
+            previous.files.into_iter().filter(|(path, _)| is_kept(path)).collect();
+        files.extend(entries);
+        let merged = |mut before: BTreeMap<String, String>, now: BTreeMap<String, String>| {
+            before.retain(|schema, _| !self.covers_schema(schema));
+            before.extend(now.into_iter().filter(|(schema, _)| self.covers_schema(schema)));
+            before
+        };
+        let mut ledgers = previous.ledgers;
+        ledgers.retain(|schema, _| !self.covers_schema(schema));
+        let seen = observed.ledgers.iter().filter(|(schema, _)| self.covers_schema(schema));
+        ledgers.extend(seen.map(|(schema, seen)| (schema.clone(), head(seen))));
+        Manifest {
+            format: manifest::FORMAT,
+            environment: self.environment.to_owned(),
+            database: self.database.to_owned(),
+            instance: observed.instance.clone(),
+            server_version: observed.facts.server_version,
+            cm_table: self.ledger.table().to_owned(),
+            fingerprints: merged(previous.fingerprints, Fingerprints::of(&observed.facts).schemas),
+            structure: merged(previous.structure, Fingerprints::structure_of(&observed.facts).schemas),
+            ledgers,
+            files,
+            left_out: left_out(observed)
+                .iter()
+                .map(|left_out| format!("{}: {} ({})", left_out.kind, left_out.identity, left_out.reason))
+                .collect(),
+        }
+    }
+}
+
+/// The text of each ledger's file: what makes its table, then its entries.
+fn ledger_texts(observed: &Observed, steps: &[Step], request: &Request<'_>) -> Vec<String> {
+    let text = |(schema, seen): (&String, &Observation)| {
+        let shown = psqlcm_core::visible::visible(schema);
+        let mut text =
+            format!("-- The ledger of schema {shown}. Entries are added at the end; none is ever changed.\n");
+        let of_schema = |id: &FactId| id.schema() == Some(schema);
+        for statement in steps.iter().filter(|step| of_schema(&step.id)).flat_map(|step| &step.statements) {
+            text += &tree::terminated(statement);
+        }
+        for entry in &seen.entries {
+            text.push('\n');
+            text += &request.ledger.at(schema).insert(entry);
+        }
+        text
+    };
+    observed.ledgers.iter().map(text).collect()
+}
+
+/// What lets the ledger's sequence go on where it was.
+fn sequence(schema: &str, seen: &Observation, request: &Request<'_>) -> String {
+    seen.sequence.map(|last| request.ledger.at(schema).set_sequence(last)).unwrap_or_default()
+}
+
+/// The head of a ledger as git is to know it.
+fn head(seen: &Observation) -> LedgerHead {
+    let hashed: Vec<_> = seen.entries.iter().filter(|entry| entry.hash.is_some()).collect();
+    let last = hashed.last();
+    let earlier = hashed.iter().rev().skip(1).take(EARLIER).rev();
+    LedgerHead {
+        rows: seen.entries.len() as u64,
+        id: last.map(|entry| entry.id).unwrap_or_default(),
+        number: last.and_then(|entry| entry.number),
+        created_at: last.and_then(|entry| entry.created_at.clone()),
+        hash: last.and_then(|entry| entry.hash.clone()).unwrap_or_default(),
+        previous_hash: last.and_then(|entry| entry.previous_hash.clone()),
+        sequence: seen.sequence,
+        earlier: earlier
+            .map(|entry| Link { id: entry.id, hash: entry.hash.clone().unwrap_or_default() })
+            .collect(),
+    }
+}
+
+/// The chain of an observed ledger, to be judged.
+pub fn chain(schema: &str, seen: &Observation, instance: &str) -> Chain {
+    Chain {
+        schema: schema.to_owned(),
+        instance: instance.to_owned(),
+        sequence: seen.sequence,
+        rows: seen.entries.iter().map(Row::of).collect(),
+    }
+}

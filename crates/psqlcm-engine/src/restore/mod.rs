@@ -1,0 +1,483 @@
+//! Builds a database from its tree: beside the target, verified, and only then renamed to it.
+//!
+//! Nothing that exists is touched. Whatever goes wrong, what this run made is removed, and nothing else.
+
+mod compare;
+mod load;
+mod needs;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use psqlcm_core::name::quote_ident;
+use psqlcm_core::source::{Source, char_to_byte};
+use psqlcm_core::tree::adapt::{self, Concern};
+use psqlcm_core::tree::manifest::ManifestError;
+use psqlcm_core::tree::{renamed, restore_script};
+
+pub use compare::Comparison;
+use load::{Atomicity, LoadError};
+use tree::{Statement, Tree};
+
+use crate::access::{Access, database_exists};
+use crate::files::FilesError;
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::ledger::{Ledger, LedgerError};
+use crate::observe::ObserveError;
+use crate::session::{DbError, Session};
+
+/// What to restore, and how.
+pub struct Request<'a> {
+    /// The folder of the tree.
+    pub root: &'a Path,
+    /// Whose facts to compare with.
+    pub environment: &'a str,
+    /// The database of the tree.
+    pub database: &'a str,
+    /// The name it gets.
+    pub name: &'a str,
+    /// Databases to connect to first, for what concerns the cluster.
+    pub maintenance: &'a [&'a str],
+    /// Load into `name`, which exists and is empty.
+    pub into_empty: bool,
+    /// Whether missing roles are made.
+    pub make_roles: bool,
+    /// Whether owners are set.
+    pub owners: bool,
+    /// Whether privileges are granted.
+    pub privileges: bool,
+    /// Roles to put in the place of others.
+    pub role_map: BTreeMap<String, String>,
+    /// The run's id, a part of the name the database has while it is built.
+    pub run_id: &'a str,
+    /// The table of the ledgers, where the tree does not say.
+    pub cm_table: &'a str,
+}
+
+/// A database that was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// The roles that were missing and were made.
+    pub roles: Vec<String>,
+    /// How many statements were run.
+    pub statements: usize,
+    /// How the result compares with the dump.
+    pub comparison: Comparison,
+    /// Files of the tree that were not loaded, as they are no SQL.
+    pub foreign: Vec<String>,
+}
+
+/// Why a database was not restored. Nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The tree has no such database.
+    #[error("there is no tree of the database {database} in {}", folder.display())]
+    NoTree {
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// The database.
+        database: String,
+    },
+    /// The files could not be read.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// A file is not UTF-8.
+    #[error("{path} is not UTF-8")]
+    NotUtf8 {
+        /// The file.
+        path: String,
+    },
+    /// A file holds what cannot be loaded.
+    #[error("{message}")]
+    Unreadable {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        place: Place,
+    },
+    /// The manifest cannot be used.
+    #[error("{path}: {source}")]
+    Manifest {
+        /// The file.
+        path: String,
+        /// Why.
+        source: ManifestError,
+    },
+    /// A database of that name is there.
+    #[error("the database {name} exists")]
+    Exists {
+        /// Its name.
+        name: String,
+    },
+    /// The database to load into is not there.
+    #[error("the database {name} does not exist")]
+    NotThere {
+        /// Its name.
+        name: String,
+    },
+    /// The database to load into holds something.
+    #[error("the database {name} is not empty: it has {}", found.join(", "))]
+    NotEmpty {
+        /// Its name.
+        name: String,
+        /// What it has; the first few.
+        found: Vec<String>,
+    },
+    /// The cluster lacks what only its administrator can bring.
+    #[error("the cluster lacks {}", .0.join(", "))]
+    Lacking(Vec<String>),
+    /// Roles are missing, and must not be made.
+    #[error("the cluster lacks the roles {}", .0.join(", "))]
+    LackingRoles(Vec<String>),
+    /// A role could not be made.
+    #[error("cannot make the role {role}")]
+    Role {
+        /// The role.
+        role: String,
+        /// The server's answer.
+        #[source]
+        error: DbError,
+    },
+    /// The database could not be made.
+    #[error("cannot create the database")]
+    Create(#[source] DbError),
+    /// A statement failed, in whatever order it was tried.
+    #[error("a statement failed{}", if *others == 0 { String::new() } else { format!(", and {others} more") })]
+    Statement {
+        /// Where it stands.
+        place: Box<Place>,
+        /// The server's answer.
+        #[source]
+        error: DbError,
+        /// How many others failed.
+        others: usize,
+    },
+    /// The result is not what was dumped.
+    #[error("the restored database is not what was dumped: {}", .0.join("; "))]
+    Different(Vec<String>),
+    /// The result could not be looked at.
+    #[error("cannot look at the restored database")]
+    Observe(#[from] ObserveError),
+    /// The ledgers could not be read back.
+    #[error("the ledgers were not restored as they were")]
+    Ledger(#[from] LedgerError),
+    /// The server refused, or was lost.
+    #[error("{doing}")]
+    Db {
+        /// What was being done.
+        doing: &'static str,
+        /// The server's answer.
+        #[source]
+        error: DbError,
+    },
+    /// A signal came.
+    #[error("interrupted")]
+    Interrupted(Interrupted),
+}
+
+/// Where something stands in the tree.
+#[derive(Debug)]
+pub struct Place {
+    /// The file.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// The line's text.
+    pub text: String,
+}
+
+impl Place {
+    fn of(source: Source<'_>, offset: usize) -> Self {
+        let (line, column) = source.line_column(offset);
+        let text = source.text.lines().nth(line as usize - 1).unwrap_or_default().to_owned();
+        Self { path: source.name.to_owned(), line, column, text }
+    }
+}
+
+impl RestoreError {
+    fn unreadable(source: Source<'_>, offset: usize, message: &str) -> Self {
+        Self::Unreadable { message: message.to_owned(), place: Place::of(source, offset) }
+    }
+}
+
+/// For errors of single statements that concern the cluster.
+fn doing(doing: &'static str) -> impl Fn(DbError) -> RestoreError {
+    move |error| RestoreError::Db { doing, error }
+}
+
+/// Restores a database.
+///
+/// # Errors
+/// See [`RestoreError`]; the cluster is then as it was.
+pub fn restore(
+    access: &Access,
+    request: &Request<'_>,
+    interrupt: &Interrupt,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Restored, RestoreError> {
+    let mut tree = Tree::read(request.root, request.environment, request.database)?;
+    let work = Work::plan(&mut tree, request);
+    let mut maintenance = access.connect_first(request.maintenance).map_err(doing("cannot connect"))?;
+    let exists =
+        database_exists(&mut maintenance, request.name).map_err(doing("cannot list the databases"))?;
+    match (exists, request.into_empty) {
+        (true, false) => return Err(RestoreError::Exists { name: request.name.to_owned() }),
+        (false, true) => return Err(RestoreError::NotThere { name: request.name.to_owned() }),
+        _ => {}
+    }
+    let needing: Vec<&Statement> = work.inside.iter().chain(&work.ledgers).chain(&work.last).collect();
+    let create = work.create.as_ref().filter(|_| !request.into_empty).map(|create| create.sql.as_str());
+    let missing = needs::missing(&mut maintenance, &needing, create)
+        .map_err(doing("cannot look for what is needed"))?;
+    if !missing.things.is_empty() {
+        return Err(RestoreError::Lacking(missing.things));
+    }
+    if !request.make_roles && !missing.roles.is_empty() {
+        return Err(RestoreError::LackingRoles(missing.roles.into_iter().collect()));
+    }
+    let mut made = Made::default();
+    let roles = request.adapted(&tree.roles);
+    let result =
+        needs::make_roles(&mut maintenance, &roles, &missing.roles, &mut made.roles).and_then(|()| {
+            let target = Target { access, request, tree: &tree, work: &work, interrupt, progress };
+            match request.into_empty {
+                true => target.fill(),
+                false => target.build(&mut maintenance, &mut made),
+            }
+        });
+    match result {
+        Ok(comparison) => {
+            Ok(Restored { roles: made.roles, statements: work.count(), comparison, foreign: tree.foreign })
+        }
+        Err(error) => {
+            made.undo(access, request);
+            Err(error)
+        }
+    }
+}
+
+/// The statements of a restore, sorted by when and where they run.
+struct Work {
+    create: Option<Statement>,
+    inside: Vec<Statement>,
+    ledgers: Vec<Statement>,
+    /// Settings, grants, owner and comment of the database itself.
+    last: Vec<Statement>,
+}
+
+impl Work {
+    fn plan(tree: &mut Tree, request: &Request<'_>) -> Self {
+        let mut work = Self {
+            create: None,
+            inside: Vec::new(),
+            ledgers: request.adapted(&tree.ledgers),
+            last: Vec::new(),
+        };
+        for statement in request.adapted(&std::mem::take(&mut tree.statements)) {
+            let of_database = renamed(&statement.sql, request.database, request.database).is_some();
+            match of_database {
+                true if adapt::names_after(&statement.sql, "CREATE") == ["database"] => {
+                    work.create = Some(statement)
+                }
+                true => work.last.push(statement),
+                false => work.inside.push(statement),
+            }
+        }
+        work
+    }
+
+    fn count(&self) -> usize {
+        self.inside.len() + self.ledgers.len() + self.last.len()
+    }
+}
+
+impl Request<'_> {
+    /// The statements as the options want them.
+    fn adapted(&self, statements: &[Statement]) -> Vec<Statement> {
+        let wanted = |statement: &&Statement| match adapt::concern(&statement.sql) {
+            Concern::Owner => self.owners,
+            Concern::Privilege => self.privileges,
+            Concern::Role | Concern::Other => true,
+        };
+        let adapt = |statement: &Statement| Statement {
+            sql: adapt::with_roles(&statement.sql, &self.role_map),
+            ..statement.clone()
+        };
+        statements.iter().filter(wanted).map(adapt).collect()
+    }
+
+    /// Why the result cannot be what was dumped, if the options make it so.
+    fn alteration(&self) -> Option<&'static str> {
+        match () {
+            () if !self.owners => Some("owners were left out"),
+            () if !self.privileges => Some("privileges were left out"),
+            () if !self.role_map.is_empty() => Some("roles were exchanged"),
+            () => None,
+        }
+    }
+}
+
+/// What this run made, to be removed if it fails.
+#[derive(Default)]
+struct Made {
+    database: Option<String>,
+    roles: Vec<String>,
+}
+
+impl Made {
+    /// Removes it on a connection of its own, as well as it can: the error that led here is what counts.
+    fn undo(&self, access: &Access, request: &Request<'_>) {
+        let Ok(mut session) = access.connect_first(request.maintenance) else { return };
+        if let Some(database) = &self.database {
+            let _ = session.run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(database)));
+        }
+        for role in &self.roles {
+            let _ = session.run(&format!("DROP ROLE IF EXISTS {}", quote_ident(role)));
+        }
+    }
+}
+
+/// One restore under way.
+struct Target<'a> {
+    access: &'a Access,
+    request: &'a Request<'a>,
+    tree: &'a Tree,
+    work: &'a Work,
+    interrupt: &'a Interrupt,
+    progress: &'a dyn Fn(usize, usize),
+}
+
+impl Target<'_> {
+    /// Builds the database under a name of its own and renames it.
+    fn build(&self, maintenance: &mut Session, made: &mut Made) -> Result<Comparison, RestoreError> {
+        let building = building_name(self.request.name, self.request.run_id);
+        let create = match &self.work.create {
+            Some(create) => renamed(&create.sql, self.request.database, &building),
+            None => None,
+        };
+        let create = create.unwrap_or_else(|| {
+            format!("CREATE DATABASE {} WITH TEMPLATE = template0", quote_ident(&building))
+        });
+        maintenance.run(&create).map_err(RestoreError::Create)?;
+        made.database = Some(building.clone());
+        let mut session =
+            self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
+        let _guard = self.cancel_on_interrupt(&session);
+        self.load_all(&mut session, Atomicity::Parts, &building)?;
+        session.run("BEGIN").map_err(doing("cannot begin"))?;
+        let comparison = self.compare(&mut session)?;
+        drop(session);
+        let rename =
+            format!("ALTER DATABASE {} RENAME TO {}", quote_ident(&building), quote_ident(self.request.name));
+        wait_for_backends(maintenance, &building)?;
+        maintenance.run(&rename).map_err(doing("cannot rename the new database"))?;
+        made.database = None;
+        Ok(comparison)
+    }
+
+    /// Loads into a database that is there and empty, in one transaction.
+    fn fill(&self) -> Result<Comparison, RestoreError> {
+        let name = self.request.name;
+        let mut session = self.access.connect(name).map_err(doing("cannot connect to the database"))?;
+        let _guard = self.cancel_on_interrupt(&session);
+        compare::must_be_empty(&mut session, name)?;
+        session.run("BEGIN").map_err(doing("cannot begin"))?;
+        self.load_all(&mut session, Atomicity::Whole, name)?;
+        let comparison = self.compare(&mut session)?;
+        session.run("COMMIT").map_err(doing("cannot commit"))?;
+        Ok(comparison)
+    }
+
+    fn cancel_on_interrupt(&self, session: &Session) -> crate::interrupt::Guard {
+        let cancel = session.cancel_handle();
+        self.interrupt.on_interrupt(Box::new(move || {
+            let _ = cancel.cancel();
+        }))
+    }
+
+    fn load_all(&self, session: &mut Session, atomicity: Atomicity, name: &str) -> Result<(), RestoreError> {
+        session.run(restore_script::SETTINGS).map_err(doing("cannot set what loading needs"))?;
+        session.run("SET synchronous_commit = off").map_err(doing("cannot set what loading needs"))?;
+        let (late, inside): (Vec<Statement>, Vec<Statement>) =
+            self.work.inside.iter().cloned().partition(|statement| statement.place.is_late());
+        let renamed = |statement: &Statement| {
+            let sql =
+                renamed(&statement.sql, self.request.database, name).unwrap_or_else(|| statement.sql.clone());
+            Statement { sql, ..statement.clone() }
+        };
+        let last: Vec<Statement> = self.work.last.iter().map(renamed).collect();
+        self.run_all(session, &inside, atomicity)?;
+        // Before what is late: default privileges must not reach the ledgers.
+        self.run_all(session, &self.work.ledgers, atomicity)?;
+        self.set_sequences(session)?;
+        self.run_all(session, &late, atomicity)?;
+        self.run_all(session, &last, atomicity)
+    }
+
+    fn run_all(
+        &self,
+        session: &mut Session,
+        statements: &[Statement],
+        atomicity: Atomicity,
+    ) -> Result<(), RestoreError> {
+        let progress = |done| (self.progress)(done, self.work.count());
+        load::load(session, statements, atomicity, self.interrupt, &progress).map_err(|error| match error {
+            LoadError::Db(error) => RestoreError::Db { doing: "the connection was lost", error },
+            LoadError::Interrupted(interrupted) => RestoreError::Interrupted(interrupted),
+            LoadError::Statement { index, error, others } => {
+                let place = Box::new(self.place(&statements[index], &error));
+                RestoreError::Statement { place, error, others }
+            }
+        })
+    }
+
+    /// Where the server found the error; the statement's start where it does not say, or where the statement was
+    /// adapted and positions do not fit.
+    fn place(&self, statement: &Statement, error: &DbError) -> Place {
+        let source = self.tree.source(statement);
+        let is_as_written = source.text[statement.offset..].starts_with(&statement.sql);
+        let within = error.position().filter(|_| is_as_written).map(|at| char_to_byte(&statement.sql, at));
+        Place::of(source, statement.offset + within.unwrap_or_default())
+    }
+
+    fn set_sequences(&self, session: &mut Session) -> Result<(), RestoreError> {
+        let Some(manifest) = &self.tree.manifest else { return Ok(()) };
+        let ledger = Ledger::new(&manifest.cm_table)?;
+        let sequences = manifest.ledgers.iter().filter_map(|(schema, head)| Some((schema, head.sequence?)));
+        let sql: String = sequences.map(|(schema, last)| ledger.at(schema).set_sequence(last)).collect();
+        session.run(&sql).map_err(doing("cannot set the sequences of the ledgers"))
+    }
+
+    fn compare(&self, session: &mut Session) -> Result<Comparison, RestoreError> {
+        let table = self.tree.manifest.as_ref().map_or(self.request.cm_table, |manifest| &manifest.cm_table);
+        let ledger = Ledger::new(table)?;
+        compare::compare(session, &ledger, self.tree, self.request.alteration())
+    }
+}
+
+/// The name a database has while it is built: its own and the run's, within PostgreSQL's 63 bytes.
+fn building_name(name: &str, run_id: &str) -> String {
+    let suffix = format!(" restore {run_id}");
+    let mut end = name.len().min(63 - suffix.len().min(62));
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &name[..end])
+}
+
+/// A connection that was closed may take the server a moment to end; a database in use cannot be renamed.
+fn wait_for_backends(session: &mut Session, database: &str) -> Result<(), RestoreError> {
+    let name = psqlcm_core::name::quote_literal(database);
+    let sql = format!("SELECT pid FROM pg_catalog.pg_stat_activity WHERE datname = {name}");
+    for _ in 0..200 {
+        let others = session.rows(&sql).map_err(doing("cannot look for connections"))?;
+        if others.is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    Ok(())
+}

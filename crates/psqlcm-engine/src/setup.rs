@@ -1,0 +1,169 @@
+//! Takes the schemas of one database under control, and lets them go.
+
+use psqlcm_core::fingerprint::Fingerprints;
+use psqlcm_core::ledger::{EntryKind, Evidence, NewEntry, Origin, own};
+use psqlcm_core::plan::{self, PlanError};
+use psqlcm_core::snapshot::{LeftOut, Snapshot};
+use psqlcm_core::tree;
+
+use crate::capture::{self, CaptureError};
+use crate::ledger::{Action, Ledger, LedgerError, Removal};
+use crate::session::{DbError, Session};
+
+/// Why schemas were not taken under control; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The ledgers.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The schemas could not be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The schemas cannot be written as SQL.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Since the entries were written to the tree, others were added.
+    #[error("the ledgers were changed after their entries were written to the tree")]
+    Moved,
+    /// The server refused, or was lost.
+    #[error("{doing}")]
+    Db {
+        /// What was being done.
+        doing: &'static str,
+        /// The server's answer.
+        #[source]
+        error: DbError,
+    },
+}
+
+fn doing(doing: &'static str) -> impl Fn(DbError) -> SetupError {
+    move |error| SetupError::Db { doing, error }
+}
+
+/// What setting up did, or would do.
+pub struct SetUp {
+    /// Each schema, and what was done in it.
+    pub actions: Vec<(String, Action)>,
+    /// What the bases could not hold.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// What [`setup`] would do; changes nothing.
+///
+/// # Errors
+/// As [`setup`].
+pub fn plan_setup(session: &mut Session, ledger: &Ledger, schemas: &[String]) -> Result<SetUp, SetupError> {
+    let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
+    Ok(SetUp { actions: ledger.plan_setup(session, &names)?, left_out: Vec::new() })
+}
+
+/// Gives each schema a ledger and in it a base: the schema as it is. One transaction; a schema that is under control
+/// already is left as it is.
+///
+/// The caller holds the submit lock.
+///
+/// # Errors
+/// When a schema has something else of the ledger's name, when it cannot be read, when the server refuses.
+pub fn setup(
+    session: &mut Session,
+    ledger: &Ledger,
+    schemas: &[String],
+    origin: &Origin,
+) -> Result<SetUp, SetupError> {
+    session.run("BEGIN").map_err(doing("cannot begin"))?;
+    let done = within(session, ledger, schemas, origin);
+    match &done {
+        Ok(_) => session.run("COMMIT").map_err(doing("cannot commit"))?,
+        // A lost connection rolls back by itself.
+        Err(_) => session.run("ROLLBACK").unwrap_or_default(),
+    }
+    done
+}
+
+/// [`setup`] within the caller's transaction.
+///
+/// # Errors
+/// The same.
+pub fn within(
+    session: &mut Session,
+    ledger: &Ledger,
+    schemas: &[String],
+    origin: &Origin,
+) -> Result<SetUp, SetupError> {
+    let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
+    let planned = ledger.plan_setup(session, &names)?;
+    if planned.iter().all(|(_, action)| *action == Action::Nothing) {
+        return Ok(SetUp { actions: planned, left_out: Vec::new() });
+    }
+    let (facts, _) = own::split(capture::within(session)?, ledger.table());
+    let actions = ledger.setup(session, &names, origin)?;
+    let starts = |action: &Action| matches!(action, Action::Create | Action::Adopt);
+    let new = actions.iter().filter(|(_, action)| starts(action)).map(|(schema, _)| schema);
+    let bases = bases(&facts, new, origin)?;
+    if !bases.is_empty() {
+        let mut heads = ledger.heads(session)?;
+        ledger.append(session, &mut heads, bases)?;
+    }
+    Ok(SetUp { actions, left_out: facts.left_out })
+}
+
+/// A base entry for each schema: what builds it, and its fingerprints.
+fn bases<'a>(
+    facts: &Snapshot,
+    schemas: impl Iterator<Item = &'a String>,
+    origin: &Origin,
+) -> Result<Vec<(String, NewEntry)>, PlanError> {
+    let steps = plan::from_empty(facts)?;
+    let (prints, structure) = (Fingerprints::of(facts), Fingerprints::structure_of(facts));
+    let base = |schema: &String| {
+        let of_schema = steps.iter().filter(|step| step.id.schema() == Some(schema));
+        let content: String =
+            of_schema.flat_map(|step| &step.statements).map(|text| tree::terminated(text)).collect();
+        let mut entry = NewEntry::new(EntryKind::Base, content, origin.clone());
+        entry.fingerprint_after = prints.schemas.get(schema).cloned();
+        let mut evidence = serde_json::Map::new();
+        evidence.insert("structure_after".to_owned(), structure.schemas.get(schema).cloned().into());
+        entry.evidence = Evidence::new(&evidence).ok();
+        (schema.clone(), entry)
+    };
+    Ok(schemas.map(base).collect())
+}
+
+/// Takes the ledgers of the schemas away, in one transaction, provided that the head of each is what `written` says:
+/// what was written to the tree before.
+///
+/// The caller holds the submit lock.
+///
+/// # Errors
+/// When entries were added meanwhile, and the server's.
+pub fn remove(
+    session: &mut Session,
+    ledger: &Ledger,
+    schemas: &[String],
+    written: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, Removal)>, SetupError> {
+    session.run("BEGIN").map_err(doing("cannot begin"))?;
+    let removed = remove_within(session, ledger, schemas, written);
+    match &removed {
+        Ok(_) => session.run("COMMIT").map_err(doing("cannot commit"))?,
+        Err(_) => session.run("ROLLBACK").unwrap_or_default(),
+    }
+    removed
+}
+
+fn remove_within(
+    session: &mut Session,
+    ledger: &Ledger,
+    schemas: &[String],
+    written: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, Removal)>, SetupError> {
+    let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
+    let heads = ledger.heads(session)?;
+    for (schema, head) in heads.iter().filter(|(schema, _)| names.contains(schema)) {
+        let found = head.last.as_ref().map(|(_, hash)| hash.clone()).unwrap_or_default();
+        if written(schema).unwrap_or_default() != found {
+            return Err(SetupError::Moved);
+        }
+    }
+    Ok(ledger.remove(session, &names)?)
+}
