@@ -20,7 +20,12 @@ pub fn everywhere(name: &str, script: &str, schemas: &[&str], body: impl Fn(&Tes
 
 /// A session of the test's own.
 pub fn session(database: &TestDatabase) -> Session {
-    let given = Given::new().text("test", &database.uri());
+    session_of(database.server(), database.name())
+}
+
+/// The same, by the database's name.
+pub fn session_of(server: &TestServer, database: &str) -> Session {
+    let given = Given::new().text("test", &server.uri(database));
     Session::connect(&ConnInfo::resolve(&given, &Environment::empty()).unwrap()).unwrap()
 }
 
