@@ -536,3 +536,27 @@ fn a_schema_that_is_not_under_control_is_named() {
             .says("psql-cm setup");
     }
 }
+
+#[test]
+fn what_another_session_did_meanwhile_is_not_taken_for_the_change() {
+    everywhere("meanwhile", SEED, &BOTH, |database| {
+        let mut other = session(database);
+        other.run("SELECT pg_advisory_lock(4711)").unwrap();
+        let change = "CREATE TABLE mine (a int); SELECT pg_advisory_xact_lock(4711)";
+        let child = command(database.server(), &[database], &std::env::temp_dir())
+            .args(["submit", "-c", change])
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        while database.psql(waits).unwrap() == "0" {
+            thread::yield_now();
+        }
+        database.psql("ALTER TABLE t ADD by_other int; TRUNCATE schema_two.a_varchar").unwrap();
+        other.run("SELECT pg_advisory_unlock(4711)").unwrap();
+        let ran = Ran::of(&child.wait_with_output().unwrap()).exits(1);
+        ran.says("another session altered what the change altered, while it ran: table public.t");
+        assert_eq!(database.psql("SELECT to_regclass('mine')").unwrap(), "");
+        submit(database, change).exits(0).says("+ table public.mine");
+    });
+}

@@ -14,7 +14,7 @@ use psqlcm_core::script::{ConcurrentIndex, NonTransactional, Statement};
 
 use super::effects::{self, Before, Stop, Writing};
 use super::error::SubmitError;
-use super::work::{Settled, Work, in_one_line};
+use super::work::{Settled, Start, Work, in_one_line};
 use super::{Applied, Change, Event, PlaceApplied, PreparedChange, Tell, with_retries};
 use crate::session::DbError;
 
@@ -261,12 +261,12 @@ impl Alone<'_, '_> {
         let is_there = self.clear_the_way(work, &schema, tell)?;
         let known = invalid_indexes(work, self.index_of())?;
         work.reset()?;
-        let (before, started_at) = self.announce(work)?;
+        let (before, start) = self.announce(work)?;
         let started = Instant::now();
         let outcome = if is_there { Ok(()) } else { self.execute(work, &schema, tell) };
         let mut writing = writing(self.change, self.index, self.part, EntryKind::After);
         writing.is_revocable = false;
-        writing.started_at = started_at;
+        writing.start = start;
         writing.duration = started.elapsed();
         match outcome {
             Ok(()) => {
@@ -336,8 +336,8 @@ impl Alone<'_, '_> {
     }
 
     /// The entry before the statement, in a transaction of its own.
-    fn announce(&self, work: &mut Work<'_>) -> Result<(Before, String), SubmitError> {
-        let started_at = work.begin()?;
+    fn announce(&self, work: &mut Work<'_>) -> Result<(Before, Start), SubmitError> {
+        let start = work.begin()?;
         let mut before = work.look()?;
         let writing = writing(self.change, self.index, self.part, EntryKind::Before);
         let entry = effects::announcement(work, &writing);
@@ -346,7 +346,7 @@ impl Alone<'_, '_> {
         let written = written.map_err(work.ledger_error()).inspect_err(|_| work.roll_back())?;
         let place = effects::place_of(written);
         commit(work, &applied(work, self.change, vec![place]))?;
-        Ok((before, started_at))
+        Ok((before, start))
     }
 
     fn execute(&self, work: &mut Work<'_>, schema: &str, tell: &mut Tell<'_>) -> Result<(), DbError> {

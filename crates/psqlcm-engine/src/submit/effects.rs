@@ -13,7 +13,7 @@ use psqlcm_core::snapshot::Snapshot;
 use serde_json::{Map, Value, json};
 
 use super::error::{LedgerTouch, SubmitError};
-use super::work::Work;
+use super::work::{Start, Work};
 use super::{Event, PlaceApplied, PlacePart, PreparedChange, Tell};
 use crate::ledger::{Heads, State, home_entry};
 
@@ -35,7 +35,7 @@ pub(super) struct Writing<'c> {
     /// The file it stands in.
     pub name: &'c str,
     pub evidence: Map<String, Value>,
-    pub started_at: String,
+    pub start: Start,
     pub duration: Duration,
     /// Whether what it did can still be refused.
     pub is_revocable: bool,
@@ -63,7 +63,7 @@ impl<'c> Writing<'c> {
             content,
             name: change.name(),
             evidence: Map::new(),
-            started_at: String::new(),
+            start: Start::default(),
             duration: Duration::ZERO,
             is_revocable: true,
         }
@@ -137,6 +137,9 @@ pub(super) fn record(
     }
     check_own_facts(work, before, &after, &moves, writing, tell)?;
     let mut changes = Changes::between(before, &after, &moves, &work.request.options.excluded);
+    if writing.is_revocable {
+        changes.must_be_ours(work, writing)?;
+    }
     let outside = changes.outside();
     if !outside.is_empty() {
         if writing.is_revocable && !work.request.options.allow_outside {
@@ -324,6 +327,24 @@ impl Changes {
         outside.flat_map(|(_, facts)| facts.iter().cloned()).collect()
     }
 
+    /// Between the two looks another session may have altered what then seems to be the change's doing.
+    fn must_be_ours(&self, work: &mut Work<'_>, writing: &Writing<'_>) -> Result<(), SubmitError> {
+        let others = work.written_by_others(&writing.start)?;
+        let is_of_others = |id: &FactId| {
+            let object = id.object();
+            let key = (object.schema().unwrap_or_default().to_owned(), object.name().to_owned());
+            others.contains(&key)
+        };
+        let facts = self.by_schema.values().flatten();
+        let names: BTreeSet<String> =
+            facts.filter(|fact| is_of_others(&fact.id)).map(|fact| fact.id.object().to_string()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let database = work.database().to_owned();
+        Err(SubmitError::Meanwhile { database, names: names.into_iter().collect() })
+    }
+
     fn facts(&self, schema: Option<&str>) -> Vec<FactDelta> {
         self.by_schema.get(&schema.map(str::to_owned)).cloned().unwrap_or_default()
     }
@@ -451,7 +472,7 @@ impl Sheet<'_> {
         let mut entry = NewEntry::new(writing.kind.clone(), writing.content, work.origin.clone());
         entry.change_id = Some(writing.change_id.clone());
         entry.revert_sql.clone_from(&options.revert);
-        entry.started_at = Some(writing.started_at.clone());
+        entry.started_at = Some(writing.start.at.clone());
         entry.duration_us = i64::try_from(writing.duration.as_micros()).ok();
         entry.fingerprint_before = self.changes.before[0].schemas.get(target).cloned();
         entry.fingerprint_after = now.and_then(|now| self.changes.after[0].schemas.get(now).cloned());

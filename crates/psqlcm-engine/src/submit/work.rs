@@ -1,5 +1,6 @@
 //! The work on one database: its session, its lock, and one transaction after the other.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,15 @@ pub(super) struct Work<'a> {
     in_transaction: bool,
     /// Cancels what runs when a signal comes.
     _cancel: Guard,
+}
+
+/// The moment at which a transaction began.
+#[derive(Clone, Default)]
+pub(super) struct Start {
+    /// The server's time.
+    pub at: String,
+    /// Which transactions had ended by then.
+    pub snapshot: String,
 }
 
 /// What became of a COMMIT.
@@ -179,13 +189,13 @@ impl<'a> Work<'a> {
         tell: &mut Tell<'_>,
     ) -> Result<Applied, Stop> {
         let started = Instant::now();
-        let started_at = self.begin()?;
+        let start = self.begin()?;
         let before = self.look()?;
         let copies = effects::copies(self, copied)?;
         for schema in self.schemas {
             self.run_body(change, schema, statements, tell)?;
         }
-        let writing = Writing { started_at, duration: started.elapsed(), ..writing.clone() };
+        let writing = Writing { start, duration: started.elapsed(), ..writing.clone() };
         let places = effects::record(self, &before, &writing, copies, tell)?;
         Ok(Applied {
             change: change.index,
@@ -277,18 +287,19 @@ impl<'a> Work<'a> {
         cleaned.map_err(self.db_error("reset the session"))
     }
 
-    /// Begins the transaction, or in a dry run goes on with it; gives the server's time.
-    pub fn begin(&mut self) -> Result<String, SubmitError> {
+    /// Begins the transaction, or in a dry run goes on with it.
+    pub fn begin(&mut self) -> Result<Start, SubmitError> {
         if !self.in_transaction {
             self.run("begin a transaction", "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")?;
             self.in_transaction = true;
         }
         let sql = concat!(
             "SAVEPOINT psql_cm; SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', ",
-            "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+            "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_catalog.pg_current_snapshot()"
         );
         let rows = self.session.rows(sql).map_err(self.db_error("begin a transaction"))?;
-        Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+        let mut cells = rows.into_iter().flatten().map(Option::unwrap_or_default);
+        Ok(Start { at: cells.next().unwrap_or_default(), snapshot: cells.next().unwrap_or_default() })
     }
 
     /// The ledgers and the facts, as the transaction sees them.
@@ -303,6 +314,19 @@ impl<'a> Work<'a> {
         let heads = heads.map_err(self.ledger_error())?;
         let (facts, own) = own::split(self.capture()?, self.ledger().table());
         Ok(Before { managed: managed.into_iter().collect(), heads, facts, own })
+    }
+
+    /// What other sessions have written of the catalog, and committed, since then: schema and name.
+    pub fn written_by_others(&mut self, start: &Start) -> Result<BTreeSet<(String, String)>, SubmitError> {
+        let sql = include_str!("meanwhile.sql").replace(":'snapshot'", &quote_literal(&start.snapshot));
+        let rows = self.rows("look for changes by others", &sql)?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                let [schema, name] = row.try_into().ok()?;
+                Some((schema?, name?))
+            })
+            .collect())
     }
 
     /// Captures under a savepoint, so that neither its settings nor its locks stay.
