@@ -120,7 +120,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         },
         interrupt: &context.interrupt,
     };
-    let outcome = submit::submit(&request, &mut |event| tell(context, &event));
+    let mut last_holder = None;
+    let outcome = submit::submit(&request, &mut |event| {
+        // The lock is asked for again and again; who has it is said once.
+        if let Event::Waiting { database, holder } = &event
+            && last_holder.replace(((*database).to_owned(), holder.pid))
+                == Some(((*database).to_owned(), holder.pid))
+        {
+            return;
+        }
+        tell(context, &event);
+    });
     let told = Told { request: &request };
     match outcome.error {
         Some(error) => Err(told.failure(outcome.done, error)),
@@ -188,7 +198,8 @@ fn tell(context: &Context, event: &Event<'_>) {
             ui.verbose(&format!("{database}: {}: {}", notice.severity, notice.message));
         }
         Event::Retry { error, pause } => {
-            ui.say(&format!("{}; rolled back, trying again in {} ms", error.message(), pause.as_millis()))
+            let pause = pause.as_millis();
+            ui.say(&format!("{}; rolled back, trying again in {pause} ms", error.message()));
         }
         Event::Note { database, text } => ui.say(&format!("{database}: {text}")),
     }

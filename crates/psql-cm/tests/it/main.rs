@@ -5,6 +5,7 @@
 
 mod broken_on_purpose;
 mod log;
+mod lost;
 mod restore;
 mod status;
 mod submit;

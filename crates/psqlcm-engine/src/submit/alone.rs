@@ -297,14 +297,7 @@ impl Alone<'_, '_> {
     }
 
     fn set_for_body(&self, work: &mut Work<'_>, schema: &str) -> Result<(), SubmitError> {
-        // What works concurrently waits for others without holding them up, and a wait cut short leaves debris.
-        let is_concurrent = matches!(
-            self.command,
-            NonTransactional::CreateIndexConcurrently(_)
-                | NonTransactional::DropIndexConcurrently
-                | NonTransactional::ReindexConcurrently
-        );
-        work.run("prepare the session", &work.settings_of_body(schema, "SESSION", !is_concurrent))
+        work.run("prepare the session", &work.settings_of_body(schema, "SESSION", !self.waits()))
     }
 
     /// Looks for an index of the statement's name: whether an earlier run made it. One that is invalid is dropped if
@@ -359,6 +352,7 @@ impl Alone<'_, '_> {
         }
     }
 
+    /// What works concurrently waits for others without holding them up, and a wait cut short leaves debris.
     fn waits(&self) -> bool {
         matches!(
             self.command,
@@ -417,7 +411,7 @@ impl Alone<'_, '_> {
     ) -> Result<Applied, SubmitError> {
         work.reset()?;
         work.begin()?;
-        let places = effects::record(work, before, writing, Vec::new(), tell).map_err(|stop| match stop {
+        let places = effects::record(work, before, writing, &[], tell).map_err(|stop| match stop {
             Stop::Error(error) => error,
             Stop::Copies(_) => unreachable!("no statement that runs alone drops or renames a schema"),
         });

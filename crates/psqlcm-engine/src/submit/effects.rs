@@ -120,7 +120,7 @@ pub(super) fn record(
     work: &mut Work<'_>,
     before: &Before,
     writing: &Writing<'_>,
-    copies: Vec<(String, NewEntry)>,
+    copies: &[(String, NewEntry)],
     tell: &mut Tell<'_>,
 ) -> Result<Vec<PlaceApplied>, Stop> {
     let after = work.look()?;
@@ -158,9 +158,8 @@ pub(super) fn record(
         set_up.map_err(work.ledger_error())?;
     }
     let sheet = Sheet { after: &after, moves: &moves, changes: &changes, writing };
-    let (mut places, entries) = sheet.entries(work, copies)?;
-    write(work, before, &after, &changes, &mut places, entries)?;
-    Ok(places)
+    let drawn = sheet.entries(work, copies)?;
+    Ok(write(work, before, &after, &changes, drawn)?)
 }
 
 fn touched(work: &Work<'_>, writing: &Writing<'_>, schema: &str, touch: LedgerTouch) -> SubmitError {
@@ -173,9 +172,9 @@ fn write(
     before: &Before,
     after: &Before,
     changes: &Changes,
-    places: &mut [PlaceApplied],
-    entries: Vec<(usize, String, NewEntry)>,
-) -> Result<(), SubmitError> {
+    drawn: Drawn,
+) -> Result<Vec<PlaceApplied>, SubmitError> {
+    let Drawn { mut places, entries, .. } = drawn;
     // Numbers go on after those of ledgers that are gone now.
     let mut heads = before.heads.clone();
     heads.extend(after.heads.clone());
@@ -189,7 +188,7 @@ fn write(
     for (place, entry) in owners.into_iter().zip(written) {
         places[place].entries.push(entry);
     }
-    Ok(())
+    Ok(places)
 }
 
 /// Which managed schemas a change renamed or dropped.
@@ -358,87 +357,116 @@ struct Sheet<'s> {
     writing: &'s Writing<'s>,
 }
 
-/// The places, and the entries with the place each belongs to and the schema of its ledger.
-type Entries = (Vec<PlaceApplied>, Vec<(usize, String, NewEntry)>);
+/// What is written, as it comes together.
+#[derive(Default)]
+struct Drawn {
+    places: Vec<PlaceApplied>,
+    /// Each with the place it belongs to and the schema of its ledger.
+    entries: Vec<(usize, String, NewEntry)>,
+    /// The home ledger, where one is needed.
+    home: String,
+    /// The change's own entry, and the schema of its ledger: of several targets the last.
+    main: Option<(String, NewEntry)>,
+}
+
+impl Drawn {
+    fn put(&mut self, ledger: &str, entry: NewEntry) {
+        self.entries.push((self.places.len(), ledger.to_owned(), entry));
+    }
+}
 
 impl Sheet<'_> {
     /// The choice of the home comes first, then the ledgers that are gone, the change in its targets, what is linked
     /// to it, and the bases of new schemas.
-    fn entries(&self, work: &mut Work<'_>, copies: Vec<(String, NewEntry)>) -> Result<Entries, SubmitError> {
-        let home = self.home(work)?;
-        let mut places = Vec::new();
-        let mut entries = Vec::new();
-        let mut main: Option<(String, NewEntry)> = None;
-        if let Some((home, true)) = &home {
-            // The choice belongs to whatever comes first.
-            entries.push((0, home.clone(), home_entry(&work.origin)));
-        }
-        let home = home.map(|(home, _)| home);
-        let copied = |entries: &mut Vec<_>, place: usize, schema: &str| {
-            for (_, copy) in copies.iter().filter(|(copied, _)| copied == schema) {
-                let mut copy = copy.clone();
-                copy.change_id = Some(self.writing.change_id.clone());
-                copy.evidence = Some(evidence(&Map::from_iter([("copy_of".to_owned(), schema.into())])));
-                entries.push((place, home.clone().unwrap_or_default(), copy));
+    fn entries(&self, work: &mut Work<'_>, copies: &[(String, NewEntry)]) -> Result<Drawn, SubmitError> {
+        let mut drawn = Drawn::default();
+        if let Some((home, must_record)) = self.home(work)? {
+            if must_record {
+                drawn.put(&home, home_entry(&work.origin));
             }
-        };
+            drawn.home = home;
+        }
         for target in work.schemas() {
-            let now = self.moves.now(target);
-            copied(&mut entries, places.len(), target);
-            let ledger = now.map(str::to_owned).or_else(|| home.clone()).unwrap_or_default();
-            let entry = self.main_entry(work, target, now);
-            main = Some((ledger.clone(), entry.clone()));
-            entries.push((places.len(), ledger, entry));
-            let part = if now.is_some() { PlacePart::Target } else { PlacePart::Gone };
-            places.push(self.place(Some(target), part));
+            self.target(work, target, copies, &mut drawn);
         }
-        for target in work.schemas().iter().filter_map(|target| self.moves.renamed.get(target)) {
-            // What stands under the new name belongs to the target.
-            let facts = self.changes.facts(Some(target));
-            places[0].facts.extend(facts);
+        for schema in self.changes.by_schema.keys() {
+            self.other(work, schema.as_deref(), copies, &mut drawn);
         }
-        let Some((main_ledger, main)) = main else { return Ok((places, entries)) };
-        let targets = work.schemas();
-        let mut recorded: BTreeSet<String> = entries.iter().map(|(_, schema, _)| schema.clone()).collect();
-        recorded.extend(targets.iter().cloned());
-        for (schema, _) in &self.changes.by_schema {
-            let part = match schema.as_deref() {
-                Some(name)
-                    if targets
-                        .iter()
-                        .any(|target| self.moves.now(target) == Some(name) || target == name) =>
-                {
-                    continue;
-                }
-                Some(name) if self.changes.new_schemas.contains(name) => PlacePart::SetUp,
-                Some(name) if self.moves.dropped.contains(name) || self.moves.renamed.contains_key(name) => {
-                    PlacePart::Gone
-                }
-                Some(name) if self.changes.is_outside(name) => PlacePart::Outside,
-                _ => PlacePart::Linked,
-            };
-            let place = places.len();
-            places.push(self.place(schema.as_deref(), part));
-            if let (PlacePart::Gone, Some(name)) = (part, schema) {
-                copied(&mut entries, place, name);
+        order(&mut drawn.entries);
+        Ok(drawn)
+    }
+
+    /// The change in one of its targets; where the target is gone, in the home ledger.
+    fn target(&self, work: &Work<'_>, target: &str, copies: &[(String, NewEntry)], drawn: &mut Drawn) {
+        let now = self.moves.now(target);
+        self.copy(target, copies, drawn);
+        let ledger = now.unwrap_or(&drawn.home).to_owned();
+        let entry = self.main_entry(work, target, now);
+        drawn.put(&ledger, entry.clone());
+        drawn.main = Some((ledger, entry));
+        let mut place =
+            self.place(Some(target), if now.is_some() { PlacePart::Target } else { PlacePart::Gone });
+        if let Some(new_name) = self.moves.renamed.get(target) {
+            place.facts.extend(self.changes.facts(Some(new_name)));
+        }
+        drawn.places.push(place);
+    }
+
+    /// What the change did elsewhere.
+    fn other(&self, work: &Work<'_>, schema: Option<&str>, copies: &[(String, NewEntry)], drawn: &mut Drawn) {
+        let is_target = |schema: &str| {
+            work.schemas().iter().any(|target| target == schema || self.moves.now(target) == Some(schema))
+        };
+        if schema.is_some_and(is_target) {
+            return;
+        }
+        let part = schema.map_or(PlacePart::Linked, |schema| self.part(schema));
+        let Some((main_ledger, main)) = drawn.main.clone() else { return };
+        match (part, schema) {
+            (PlacePart::SetUp, Some(schema)) => {
+                drawn.put(schema, self.base_entry(work, schema, &main, &main_ledger));
             }
-            let ledger = match (part, schema) {
-                (PlacePart::Linked, Some(name)) => Some(name.clone()),
-                (PlacePart::SetUp, _) => None,
-                _ => home.clone(),
-            };
-            if let Some(ledger) = ledger.filter(|ledger| recorded.insert(ledger.clone())) {
-                let entry = self.linked_entry(&main, &main_ledger, &ledger);
-                entries.push((place, ledger, entry));
+            _ => {
+                if let (PlacePart::Gone, Some(schema)) = (part, schema) {
+                    self.copy(schema, copies, drawn);
+                }
+                let ledger = match (part, schema) {
+                    (PlacePart::Linked, Some(schema)) => schema.to_owned(),
+                    _ => drawn.home.clone(),
+                };
+                // One entry of the change in a ledger is enough.
+                let is_recorded = drawn.entries.iter().any(|(_, schema, entry)| {
+                    *schema == ledger && !matches!(entry.kind, EntryKind::Home | EntryKind::Copied)
+                });
+                if !is_recorded {
+                    drawn.put(&ledger, self.linked_entry(&main, &main_ledger, &ledger));
+                }
             }
         }
-        order(&mut entries);
-        for schema in &self.changes.new_schemas {
-            let place = places.iter().position(|place| place.schema.as_deref() == Some(schema));
-            let place = place.expect("a new schema is a difference");
-            entries.push((place, schema.clone(), self.base_entry(work, schema, &main, &main_ledger)));
+        drawn.places.push(self.place(schema, part));
+    }
+
+    fn part(&self, schema: &str) -> PlacePart {
+        if self.changes.new_schemas.contains(schema) {
+            PlacePart::SetUp
+        } else if self.moves.gone().any(|gone| gone == schema) {
+            PlacePart::Gone
+        } else if self.changes.is_outside(schema) {
+            PlacePart::Outside
+        } else {
+            PlacePart::Linked
         }
-        Ok((places, entries))
+    }
+
+    /// Keeps the ledger of a schema that is gone.
+    fn copy(&self, schema: &str, copies: &[(String, NewEntry)], drawn: &mut Drawn) {
+        for (_, copy) in copies.iter().filter(|(copied, _)| copied == schema) {
+            let mut copy = copy.clone();
+            copy.change_id = Some(self.writing.change_id.clone());
+            copy.evidence = Some(evidence(&Map::from_iter([("copy_of".to_owned(), schema.into())])));
+            let home = drawn.home.clone();
+            drawn.put(&home, copy);
+        }
     }
 
     fn place(&self, schema: Option<&str>, part: PlacePart) -> PlaceApplied {
@@ -532,12 +560,14 @@ impl Sheet<'_> {
     }
 }
 
-/// Linked entries follow the last entry of the change, whose number they share; copies come before it.
+/// Linked entries follow the last entry of the change, whose number they share; copies come before it, bases after
+/// all.
 fn order(entries: &mut [(usize, String, NewEntry)]) {
     entries.sort_by_key(|(_, _, entry)| match entry.kind {
         EntryKind::Home => 0,
         EntryKind::Copied => 1,
         EntryKind::Linked => 3,
+        EntryKind::Base => 4,
         _ => 2,
     });
 }

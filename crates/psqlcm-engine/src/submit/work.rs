@@ -196,7 +196,7 @@ impl<'a> Work<'a> {
             self.run_body(change, schema, statements, tell)?;
         }
         let writing = Writing { start, duration: started.elapsed(), ..writing.clone() };
-        let places = effects::record(self, &before, &writing, copies, tell)?;
+        let places = effects::record(self, &before, &writing, &copies, tell)?;
         Ok(Applied {
             change: change.index,
             database: self.database.to_owned(),
