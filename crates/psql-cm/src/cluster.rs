@@ -1,11 +1,12 @@
 //! The cluster that the settings point to, and what of it a command acts on.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use psqlcm_core::ledger::Origin as LedgerOrigin;
-use psqlcm_core::report::Exit;
+use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
 use psqlcm_core::source::{Source, char_to_byte, excerpt};
 use psqlcm_core::targets::{
     Databases, SchemaRequest, Selection, Target, choose_schemas, databases_of_cluster,
@@ -13,6 +14,7 @@ use psqlcm_core::targets::{
 use psqlcm_engine::access::{self, Access, NO_SUCH_DATABASE};
 use psqlcm_engine::conninfo::{ConnInfo, Environment, Given, Origin};
 use psqlcm_engine::git;
+use psqlcm_engine::interrupt::Guard;
 use psqlcm_engine::ledger::{self, Holder, Ledger, LockError, SubmitLock};
 use psqlcm_engine::session::{DbError, Session};
 
@@ -27,6 +29,8 @@ pub struct Cluster<'a> {
     context: &'a Context,
     /// Connections to its databases.
     pub access: Access,
+    /// A signal cancels what any of the connections is doing.
+    guards: RefCell<Vec<Guard>>,
 }
 
 impl<'a> Cluster<'a> {
@@ -46,7 +50,7 @@ impl<'a> Cluster<'a> {
             context.ui.verbose(&format!("{name} = {value} from {origin}"));
         }
         let role = settings.role.as_ref().map(|role| role.value.clone());
-        Ok(Self { context, access: Access::new(info, role) })
+        Ok(Self { context, access: Access::new(info, role), guards: RefCell::default() })
     }
 
     /// The databases to act on.
@@ -62,6 +66,28 @@ impl<'a> Cluster<'a> {
                 Ok(selection.chosen)
             }
         }
+    }
+
+    /// Does the work on each database in turn, and reports what came of it. One that fails ends it.
+    pub fn each_database(
+        &self,
+        command: &'static str,
+        databases: &[String],
+        work: impl Fn(&str) -> Result<Vec<TargetReport>, Failure>,
+    ) -> Result<Report, Failure> {
+        let mut report = Report::new(command);
+        let progress = (databases.len() > 1).then(|| self.context.ui.progress(command, databases.len()));
+        for database in databases {
+            let done = self.context.interrupt.check().map_err(Failure::from).and_then(|()| work(database));
+            match done {
+                Ok(targets) => report.targets.extend(targets),
+                Err(failure) => return Err(partly(failure, report.targets)),
+            }
+            if let Some(progress) = &progress {
+                progress.step(database);
+            }
+        }
+        Ok(report)
     }
 
     /// The databases to act on that the tree has; with `--all-databases` all that it has.
@@ -85,9 +111,18 @@ impl<'a> Cluster<'a> {
         &self.context.settings.sql_path.value
     }
 
-    /// Connects to one of the targets.
+    /// Connects to one of the targets. A signal cancels what the session is doing.
     pub fn connect(&self, database: &str) -> Result<Session, Failure> {
-        self.access.connect(database).map_err(|error| {
+        let session = self.access.connect(database);
+        if let Ok(session) = &session {
+            let cancel = session.cancel_handle();
+            let guard = self.context.interrupt.on_interrupt(Box::new(move || {
+                // Whether it arrives is seen by whether the statement ends.
+                let _ = cancel.cancel();
+            }));
+            self.guards.borrow_mut().push(guard);
+        }
+        session.map_err(|error| {
             let failure = db_failure(
                 &format!("cannot connect to {}", self.access.info().with_database(database).describe()),
                 &error,
@@ -224,4 +259,11 @@ pub fn caret(file: &str, script: &str, statement: &str, offset: usize, error: &D
     let position = error.position()?;
     let offset = offset + char_to_byte(statement, position);
     Some(excerpt(Source { name: file, text: script }, offset))
+}
+
+/// A failure after other databases were done.
+fn partly(failure: Failure, done: Vec<TargetReport>) -> Failure {
+    let did_something = done.iter().any(|report| report.outcome == Outcome::Done);
+    let exit = if did_something { Exit::Partly } else { failure.exit };
+    Failure { exit, ..failure }.with_targets(done)
 }

@@ -1,5 +1,6 @@
 //! How far the work is: a bar on a terminal, plain lines elsewhere.
 
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,9 +23,7 @@ impl<'a> Progress<'a> {
     pub fn new(ui: &'a Ui, label: &'static str, total: usize, bar: Option<ProgressBar>) -> Self {
         let total = total as u64;
         if let Some(bar) = &bar {
-            bar.set_length(total);
-            bar.set_style(style());
-            bar.set_prefix(label);
+            prepare(bar, label, total);
         }
         Self { ui, label, total, done: AtomicU64::new(0), bar }
     }
@@ -41,12 +40,51 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// The progress of many small steps, of which only a bar is worth drawing; how many there are is known only once
+/// they begin.
+#[derive(Debug)]
+pub struct Meter<'a> {
+    ui: &'a Ui,
+    label: &'static str,
+    progress: OnceCell<Option<ProgressBar>>,
+}
+
+impl<'a> Meter<'a> {
+    /// For steps of `label`.
+    pub fn new(ui: &'a Ui, label: &'static str) -> Self {
+        Self { ui, label, progress: OnceCell::new() }
+    }
+
+    /// So many more of `total` are done.
+    pub fn advance(&self, done: usize, total: usize) {
+        let bar =
+            self.progress.get_or_init(|| self.ui.bar().inspect(|bar| prepare(bar, self.label, total as u64)));
+        if let Some(bar) = bar {
+            bar.inc(done as u64);
+        }
+    }
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        if let Some(Some(bar)) = self.progress.get() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl Drop for Progress<'_> {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
+}
+
+fn prepare(bar: &ProgressBar, label: &'static str, total: u64) {
+    bar.set_length(total);
+    bar.set_style(style());
+    bar.set_prefix(label);
 }
 
 fn style() -> ProgressStyle {

@@ -134,8 +134,12 @@ impl Ui {
 
     /// Shows how far the work is, until the answer is dropped.
     pub fn progress(&self, label: &'static str, total: usize) -> Progress<'_> {
-        let bar = self.bars.as_ref().map(|bars| bars.add(ProgressBar::no_length()));
-        Progress::new(self, label, total, bar)
+        Progress::new(self, label, total, self.bar())
+    }
+
+    /// A bar, where there is a terminal to draw it on.
+    pub fn bar(&self) -> Option<ProgressBar> {
+        self.bars.as_ref().map(|bars| bars.add(ProgressBar::no_length()))
     }
 
     /// Whether standard output gets JSON.

@@ -165,9 +165,10 @@ fn ledger_texts(observed: &Observed, steps: &[Step], request: &Request<'_>) -> V
     observed.ledgers.iter().map(text).collect()
 }
 
-/// What lets the ledger's sequence go on where it was.
+/// What lets the ledger's sequence go on where it was; psql keeps the answer to itself.
 fn sequence(schema: &str, seen: &Observation, request: &Request<'_>) -> String {
-    seen.sequence.map(|last| request.ledger.at(schema).set_sequence(last)).unwrap_or_default()
+    let set = seen.sequence.map(|last| request.ledger.at(schema).set_sequence(last));
+    set.map(|sql| format!("{}\n\\gset psqlcm_\n", sql.trim_end().trim_end_matches(';'))).unwrap_or_default()
 }
 
 /// The head of a ledger as git is to know it.

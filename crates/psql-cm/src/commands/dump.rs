@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
+use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::snapshot::LeftOut;
 use psqlcm_core::targets::Target;
 use psqlcm_core::tree;
@@ -57,13 +57,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         allow_unsupported: args.allow_unsupported,
         message: args.message.as_deref(),
     };
-    let mut report = Report::new("dump");
-    for database in cluster.databases()? {
-        context.interrupt.check()?;
-        let dumped = dump_database(context, &cluster, &database, None, &options);
-        let dumped = dumped.map_err(|failure| partly(failure, &mut report.targets))?;
-        report.targets.push(dumped.report);
-    }
+    let report = cluster.each_database("dump", &cluster.databases()?, |database| {
+        Ok(vec![dump_database(context, &cluster, database, None, &options)?.report])
+    })?;
     Ok(report.into())
 }
 
@@ -221,11 +217,4 @@ fn git_failure(target: &Target, error: &GitError) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
-}
-
-/// A failure after other databases were done.
-pub fn partly(failure: Failure, done: &mut Vec<TargetReport>) -> Failure {
-    let did_something = done.iter().any(|report| report.outcome == Outcome::Done);
-    let exit = if did_something { Exit::Partly } else { failure.exit };
-    Failure { exit, ..failure }.with_targets(std::mem::take(done))
 }

@@ -1,15 +1,16 @@
 //! `restore`: builds databases from the tree.
 
-use psqlcm_core::report::{Outcome, Report, TargetReport};
+use psqlcm_core::report::{Outcome, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::restore::{self, Comparison, RestoreError};
 use psqlcm_engine::run;
 use psqlcm_engine::session::DbError;
 
 use crate::cluster::Cluster;
-use crate::commands::{Done, dump};
+use crate::commands::Done;
 use crate::context::Context;
 use crate::failure::{Failure, Place};
+use crate::progress::Meter;
 use crate::values::RoleMap;
 
 /// Build databases from the tree, with their ledgers
@@ -59,13 +60,9 @@ const EXAMPLES: &str = r#"Examples:
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let run_id = run::new_id();
-    let mut report = Report::new("restore");
-    for database in cluster.databases_of_tree()? {
-        context.interrupt.check()?;
-        let restored = restore_database(args, context, &cluster, &database, &run_id);
-        let restored = restored.map_err(|failure| dump::partly(failure, &mut report.targets))?;
-        report.targets.push(restored);
-    }
+    let report = cluster.each_database("restore", &cluster.databases_of_tree()?, |database| {
+        Ok(vec![restore_database(args, context, &cluster, database, &run_id)?])
+    })?;
     Ok(report.into())
 }
 
@@ -92,7 +89,10 @@ fn restore_database(
         cm_table: &context.settings.cm_table.value,
     };
     let target = Target::database(request.name);
-    let restored = restore::restore(&cluster.access, &request, &context.interrupt, &|_, _| {});
+    let meter = Meter::new(&context.ui, "restore");
+    let progress = |done, total| meter.advance(done, total);
+    let restored = restore::restore(&cluster.access, &request, &context.interrupt, &progress);
+    drop(meter);
     let restored = restored.map_err(|error| failure(&error).on(&target))?;
     for path in &restored.foreign {
         context.ui.warn(&format!("{path} is no SQL file and was not loaded"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use psqlcm_core::report::{Outcome, Report, TargetReport};
+use psqlcm_core::report::{Outcome, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::{Action, Removal};
 use psqlcm_engine::run;
@@ -46,17 +46,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(60);
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let run_id = run::new_id();
-    let mut report = Report::new("setup");
-    for database in cluster.databases()? {
-        context.interrupt.check()?;
-        let work = Work { args, context, cluster: &cluster, database: &database, run_id: &run_id };
-        let targets = match args.remove {
-            true => work.remove(),
-            false => work.set_up(),
-        };
-        let targets = targets.map_err(|failure| dump::partly(failure, &mut report.targets))?;
-        report.targets.extend(targets);
-    }
+    let report = cluster.each_database("setup", &cluster.databases()?, |database| {
+        let work = Work { args, context, cluster: &cluster, database, run_id: &run_id };
+        if args.remove { work.remove() } else { work.set_up() }
+    })?;
     Ok(report.into())
 }
 

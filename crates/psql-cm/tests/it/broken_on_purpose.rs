@@ -28,7 +28,7 @@ fn what_is_not_captured_is_named_and_no_file_is_written() {
     let says = [
         "publication pub",
         "event trigger watch",
-        "cast (text AS box)",
+        "cast (pg_catalog.text AS pg_catalog.box)",
         "statistics object public.st",
         "collation public.german",
         "text search configuration public.words",
