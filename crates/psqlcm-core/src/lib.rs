@@ -4,6 +4,8 @@
 //! into ordered statements; [`fingerprint`] hashes it. What is known of a kind of object stands in
 //! [`kinds`]. No socket, no file, no clock, no print: dependencies run from the binary to the engine to here.
 
+pub mod change;
+pub mod delta;
 pub mod fact;
 pub mod file_name;
 pub mod fingerprint;
