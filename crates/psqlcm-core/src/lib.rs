@@ -19,6 +19,8 @@
 //! - [`report`]: what a command says, as text and as JSON, and its exit code
 //! - [`source`], [`visible`]: places in a text; text that cannot act on a terminal
 
+pub mod change;
+pub mod delta;
 pub mod fact;
 pub mod file_name;
 pub mod fingerprint;

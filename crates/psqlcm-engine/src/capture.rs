@@ -40,7 +40,7 @@ pub enum CaptureError {
 impl CaptureError {
     /// Whether it can come from objects that other sessions changed meanwhile: the functions that print
     /// definitions see the newest catalog and not the transaction's snapshot.
-    fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         const PASSING: [&str; 6] = ["XX000", "42P01", "42704", "42883", "42703", "55006"];
         match self {
             Self::Query { error, .. } => error.sqlstate().is_some_and(|state| PASSING.contains(&state)),

@@ -4,9 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod broken_on_purpose;
+mod log;
+mod lost;
 mod restore;
+mod status;
+mod submit;
+mod support;
 mod tool;
 mod trips;
+mod verify;
 mod walkthrough;
 
 use std::path::Path;
