@@ -101,6 +101,17 @@ pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
         }
     });
     read.map_err(|error| CaptureError::Query { what: statements[last].name(), error })?;
+    if let Some(sql) = reader.unread_sql() {
+        const WHAT: &str = "what was not read";
+        let read = session.read(&sql, &mut |_, cells| {
+            if bad.is_none()
+                && let Err(error) = reader.unread_row(cells)
+            {
+                bad = Some(CaptureError::Row { what: WHAT, error });
+            }
+        });
+        read.map_err(|error| CaptureError::Query { what: WHAT, error })?;
+    }
     match bad {
         Some(error) => Err(error),
         None => Ok(reader.finish()),
