@@ -560,3 +560,69 @@ fn what_another_session_did_meanwhile_is_not_taken_for_the_change() {
         submit(database, change).exits(0).says("+ table public.mine");
     });
 }
+
+#[test]
+fn a_file_is_recorded_byte_for_byte() {
+    everywhere("bytes", SEED, &BOTH, |database| {
+        let file = folder("submit_bytes").join("ünï 1.sql");
+        let text = "\u{feff}-- ünï\r\nALTER TABLE t\r\n\tADD \"ü\" text DEFAULT '$$\\x';\r\n\u{1}-- end";
+        std::fs::write(&file, text.replace('\u{1}', "")).unwrap();
+        run(database, &["submit", "-c", file.to_str().unwrap()]).exits(0).says("+ column public.t.\"ü\"");
+        let sql = "SELECT content, digest = encode(sha256(convert_to(content, 'UTF8')), 'hex'), evidence->>'source' FROM pg_psql_cm WHERE id = 2";
+        let expected = format!("{}|t|{}", text.replace('\u{1}', ""), file.display());
+        assert_eq!(database.psql(sql).unwrap(), expected);
+    });
+}
+
+#[test]
+fn an_ordinary_role_that_owns_a_schema_can_do_all_of_it() {
+    for server in servers() {
+        let database = server.database("ordinary");
+        let role = psqlcm_testkit::unique("ordinary_role");
+        database
+            .psql(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA \"My Schema\" AUTHORIZATION {role}; CREATE SCHEMA closed"))
+            .unwrap();
+        let as_role = |arguments: &[&str]| {
+            let mut command = command(&server, &[&database], &std::env::temp_dir());
+            command
+                .env("PGUSER", &role)
+                .env("PGHOST", server.socket_dir())
+                .env("PGPORT", server.port().to_string());
+            Ran::of(&command.args(["-s", "My Schema"]).args(arguments).output().unwrap())
+        };
+        let uri = ["--role", &role];
+        let run_all = || {
+            as_role(&[&uri[..], &["setup"]].concat()).exits(0);
+            as_role(&[&uri[..], &["submit", "-c", "CREATE TABLE t (a int); CREATE INDEX CONCURRENTLY i ON t (a); ALTER TABLE t ADD b int"]].concat())
+                .exits(0)
+                .says("+ column \"My Schema\".t.b");
+            as_role(&[&uri[..], &["submit", "-c", "CREATE TABLE closed.x (a int)"]].concat())
+                .exits(1)
+                .says("42501");
+            as_role(&[&uri[..], &["status"]].concat()).exits(0);
+            as_role(&[&uri[..], &["verify"]].concat()).exits(0);
+            as_role(&[&uri[..], &["log"]].concat()).exits(0).says("after by");
+        };
+        run_all();
+        let acting = database.psql("SELECT DISTINCT login_role, acting_role FROM \"My Schema\".pg_psql_cm");
+        let dropped = database.psql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
+        assert_eq!(acting.unwrap(), format!("postgres|{role}"));
+        dropped.unwrap();
+    }
+}
+
+#[test]
+fn event_triggers_of_the_user_fire_as_ever() {
+    everywhere("events", SEED, &BOTH, |database| {
+        database
+            .psql(
+                "CREATE TABLE seen (tag text);
+                 CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (tg_tag); END';
+                 CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION see()",
+            )
+            .unwrap();
+        submit(database, "ALTER TABLE t ADD b int").exits(0);
+        let seen = database.psql("SELECT string_agg(tag, ',') FROM seen").unwrap();
+        assert_eq!(seen, "ALTER TABLE");
+    });
+}
