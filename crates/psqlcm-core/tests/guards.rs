@@ -4,6 +4,8 @@
 //! allowed where there is a reason; the reason then stands here, beside the exception, and an exception that is no
 //! longer needed fails too.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

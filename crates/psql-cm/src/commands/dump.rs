@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::snapshot::LeftOut;
@@ -106,13 +107,13 @@ pub fn dump_database(
     tell_left_out(context, database, &observed.facts.mentions, "not in the tree");
     let root = cluster.sql_path();
     let environment = &context.settings.environment.value;
+    let _turn = cluster.tree.lock().unwrap_or_else(PoisonError::into_inner);
     let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
     let manifests = manifests(root, database)?;
     let request = dump::Request { database, schemas, environment, ledger: &ledger, manifests: &manifests };
     let dumped = dump::dump(&observed, &request)
         .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
-    let manifest = dumped.manifest.clone();
-    let changes = write(&mut writer, root, dumped).map_err(|error| files_failure(&target, &error))?;
+    let changes = write(&mut writer, root, &dumped).map_err(|error| files_failure(&target, &error))?;
     let count = changes.written.len() + changes.removed.len();
     let mut reason = match count {
         0 => "no file changed".to_owned(),
@@ -130,10 +131,10 @@ pub fn dump_database(
         }
     }
     let outcome = if count == 0 { Outcome::Unchanged } else { Outcome::Done };
-    Ok(Dumped { report: TargetReport::new(&target, outcome).because(reason), manifest })
+    Ok(Dumped { report: TargetReport::new(&target, outcome).because(reason), manifest: dumped.manifest })
 }
 
-fn write(writer: &mut Writer, root: &Path, dump: Dump) -> Result<Changes, FilesError> {
+fn write(writer: &mut Writer, root: &Path, dump: &Dump) -> Result<Changes, FilesError> {
     let (attributes, text) = tree::ATTRIBUTES;
     // What somebody wrote there themselves is theirs.
     if !root.join(attributes).exists() {

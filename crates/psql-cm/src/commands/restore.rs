@@ -100,8 +100,8 @@ fn restore_database(
     for (statement, error) in &restored.unpopulated {
         context.ui.warn(&format!("without rows, as it cannot be populated now: {statement}: {error}"));
     }
-    for role in &restored.roles {
-        context.ui.say(&format!("the role {role} was missing and was made, without a password"));
+    for (role, create) in &restored.roles {
+        context.ui.say(&format!("the role {role} was missing and was made, without a password: {create}"));
     }
     let comparison = told(&restored.comparison);
     let outcome = TargetReport::new(&target, Outcome::Done);

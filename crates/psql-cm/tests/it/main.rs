@@ -1,7 +1,11 @@
 //! The binary as people and scripts meet it: usage, options on both sides of the action, exit codes, JSON.
 //! What commands do to databases is tested beside each command.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests are tests, and talk to who runs them"
+)]
 
 mod broken_on_purpose;
 mod log;

@@ -58,8 +58,8 @@ pub struct Request<'a> {
 /// A database that was restored.
 #[derive(Debug)]
 pub struct Restored {
-    /// The roles that were missing and were made.
-    pub roles: Vec<String>,
+    /// The roles that were missing and were made, each with the statement that made it.
+    pub roles: Vec<(String, String)>,
     /// How many statements were run.
     pub statements: usize,
     /// How the result compares with the dump.
@@ -286,7 +286,7 @@ impl Work {
             let of_database = renamed(&statement.sql, request.database, request.database).is_some();
             match of_database {
                 true if adapt::names_after(&statement.sql, "CREATE") == ["database"] => {
-                    work.create = Some(statement)
+                    work.create = Some(statement);
                 }
                 true => work.last.push(statement),
                 false if adapt::brings_state(&statement.sql) => work.states.push(statement),
@@ -331,7 +331,7 @@ impl Request<'_> {
 #[derive(Default)]
 struct Made {
     database: Option<String>,
-    roles: Vec<String>,
+    roles: Vec<(String, String)>,
 }
 
 impl Made {
@@ -341,7 +341,7 @@ impl Made {
         if let Some(database) = &self.database {
             let _ = session.run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(database)));
         }
-        for role in &self.roles {
+        for (role, _) in &self.roles {
             let _ = session.run(&format!("DROP ROLE IF EXISTS {}", quote_ident(role)));
         }
     }
