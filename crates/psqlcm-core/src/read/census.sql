@@ -73,7 +73,8 @@ select l.classoid::text, l.objoid::text, 'security label', i.identity || ' (' ||
   from pg_catalog.pg_seclabel as l
  cross join lateral pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid) as i
 union all
-select '6100', oid::text, 'subscription', subname
+-- Its OID is not for everyone to read before version 14.
+select '6100', '0', 'subscription', subname
   from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 union all
