@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod broken_on_purpose;
+mod hostile;
 mod restore;
 mod tool;
 mod trips;
