@@ -201,10 +201,15 @@ impl<'a> Cluster<'a> {
         })
     }
 
+    /// Who git says works here.
+    pub fn identity(&self) -> Option<String> {
+        git::identity(self.sql_path()).or_else(|| git::identity(Path::new(".")))
+    }
+
     /// Who acts, for the ledger: git's identity, else the login role.
     pub fn origin(&self, session: &mut Session, run_id: &str) -> Result<LedgerOrigin, Failure> {
         let environment = &self.context.settings.environment.value;
-        let identity = git::identity(self.sql_path()).or_else(|| git::identity(Path::new(".")));
+        let identity = self.identity();
         let origin =
             ledger::origin(session, identity.as_deref().unwrap_or_default(), run_id, environment, VERSION);
         let mut origin = origin.map_err(|error| Failure::because("cannot ask who we are", &error))?;

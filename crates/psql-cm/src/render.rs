@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use psqlcm_core::report::{FactChange, Op, Outcome, Report, TargetReport};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Place, Problem};
 use crate::visible::{visible, visible_lines};
@@ -56,9 +56,25 @@ fn fact_line(fact: &FactChange, paint: Paint) -> String {
     };
     let head = paint.apply(style, &format!("{} {}", fact.op.sign(), visible(&fact.id)));
     match (fact.op, &fact.before, &fact.after) {
+        (Op::Change, Some(Value::Object(before)), Some(Value::Object(after))) => {
+            format!("  {head}: {}", attributes(before, after))
+        }
         (Op::Change, Some(before), Some(after)) => format!("  {head}: {} -> {}", value(before), value(after)),
         _ => format!("  {head}"),
     }
+}
+
+/// The attributes that differ, `type: integer -> bigint`.
+fn attributes(before: &Map<String, Value>, after: &Map<String, Value>) -> String {
+    let shown = |side: Option<&Value>| match side {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(Value::Bool(true)) => "yes".to_owned(),
+        Some(other) => value(other),
+    };
+    let line = |name: &String| {
+        format!("{}: {} -> {}", visible(name), shown(before.get(name)), shown(after.get(name)))
+    };
+    before.keys().map(line).collect::<Vec<_>>().join(", ")
 }
 
 fn value(value: &Value) -> String {

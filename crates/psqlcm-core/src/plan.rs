@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::fact::{Fact, FactId};
 use crate::graph::{self, Graph};
-use crate::kinds::{Fold, KindId};
+use crate::kinds::{self, Fold, KindId};
+use crate::name::quote_ident;
 use crate::snapshot::Snapshot;
 
 /// One fact with all that is made in the same statements.
@@ -63,12 +64,18 @@ pub struct Place(u32);
 impl Place {
     /// How many places a pass has; more than there are kinds.
     const PASS: u32 = 100;
+    /// More passes than a database has.
+    const PASSES: u32 = 1_000_000;
     /// What comes last.
-    const LATE: u32 = 1_000_000 * Self::PASS;
+    const LATE: u32 = Self::PASSES * Self::PASS;
 
+    /// Late kinds come one after the other, each with all its passes.
     fn new(id: &FactId, pass: u32) -> Self {
-        let kind = id.kind().kind();
-        Self(if kind.late { Self::LATE } else { pass * Self::PASS } + id.kind() as u32)
+        let kind = id.kind() as u32;
+        match id.kind().kind().late {
+            true => Self(Self::LATE + kind * Self::PASSES + pass),
+            false => Self(pass * Self::PASS + kind),
+        }
     }
 
     /// The place of something of which only the kind is known.
@@ -125,6 +132,12 @@ pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
         Step { id: id.clone(), place: Place::new(id, pass), statements: (id.kind().kind().create)(&group) }
     };
     Ok(order.into_iter().map(step).collect())
+}
+
+/// The statement for a database of that name: what stands on the database itself (its owner, comment, grants and
+/// settings) is planned without it, as a database can be restored under another name.
+pub fn with_database_name(statement: &str, database: &str) -> String {
+    statement.replace(kinds::database::NAME, &quote_ident(database))
 }
 
 /// The stored position of a fact among its siblings.

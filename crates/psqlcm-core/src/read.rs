@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::fact::{Fact, FactId, Value};
 use crate::kinds::{ALL, Catalog, Kind, KindId, Read};
+use crate::name::quote_literal;
 use crate::privileges::{self, Acl};
 use crate::snapshot::{LeftOut, Snapshot};
 
@@ -61,7 +62,8 @@ pub struct Reader {
     members: HashMap<(u32, u32), u32>,
     roles: HashMap<u32, Fact>,
     role_names: HashMap<Box<str>, u32>,
-    /// Relations by OID that partitioning makes a parent.
+    /// What stands in a catalog and was not read: catalog and OID.
+    unread: Vec<(u32, u32)>,
     edges: Vec<(Address, Address)>,
 }
 
@@ -83,9 +85,17 @@ pub enum Statement {
 }
 
 impl Statement {
-    /// All statements of a capture, in the order in which their rows must come in.
+    /// All statements of a capture, in the order in which their rows must come in: schemas before what is in
+    /// them, what has columns before what hangs on columns, else the natural order.
     pub fn all() -> Vec<Self> {
-        let kinds = ALL.iter().flat_map(|id| {
+        let pass = |id: &KindId| match id.kind().has_columns {
+            _ if *id <= KindId::Schema => 0,
+            true => 1,
+            false => 2,
+        };
+        let mut kinds = ALL.to_vec();
+        kinds.sort_by_key(pass);
+        let kinds = kinds.into_iter().flat_map(|id| {
             let kind = id.kind();
             kind.reads.iter().map(move |read| Self::Kind(kind, read))
         });
@@ -129,6 +139,7 @@ impl Reader {
             members: HashMap::new(),
             roles: HashMap::new(),
             role_names: HashMap::new(),
+            unread: Vec::new(),
             edges: Vec::new(),
         }
     }
@@ -165,6 +176,9 @@ impl Reader {
             if let (Some(from), Some(to)) = (self.resolve(from), self.resolve(to)) {
                 self.snapshot.add_need(&from, &to);
             }
+        }
+        for (catalog, object) in std::mem::take(&mut self.unread) {
+            self.leave_out("object", &format!("{object} of catalog {catalog}"), "nothing is known of it");
         }
         for kind in ALL {
             (kind.kind().edges)(&mut self.snapshot);
@@ -305,6 +319,33 @@ impl Reader {
         Ok(())
     }
 
+    /// The statement that names what stands in a catalog and was not read, where there is such a thing: its rows
+    /// go to [`Self::unread_row`].
+    pub fn unread_sql(&self) -> Option<String> {
+        let objects: Vec<_> =
+            self.unread.iter().map(|(catalog, object)| format!("{catalog}.{object}")).collect();
+        let list = quote_literal(&objects.join(" "));
+        (!objects.is_empty()).then(|| include_str!("read/unread.sql").replace(":'objects'", &list))
+    }
+
+    /// Takes in one row of [`Self::unread_sql`].
+    ///
+    /// # Errors
+    /// When the row is not what the statement promises.
+    pub fn unread_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+        let &[catalog, object, kind, identity] = columns("what was not read", cells)?;
+        let address = (oid(catalog)?, oid(object)?);
+        // An object that another session dropped meanwhile has no identity.
+        let (Some(kind), Some(identity)) = (kind, identity) else { return Ok(()) };
+        self.unread.retain(|unread| *unread != address);
+        self.leave_out(
+            kind,
+            identity,
+            "it is in a schema of the system, or belongs to something that was left out",
+        );
+        Ok(())
+    }
+
     fn member_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
         let &[catalog, object, extension] = columns("extension members", cells)?;
         self.members.insert((oid(catalog)?, oid(object)?), oid(extension)?);
@@ -322,7 +363,7 @@ impl Reader {
         let &[catalog, object, column, text] = columns("comments", cells)?;
         let address = (oid(catalog)?, oid(object)?, oid(column)?);
         if let Some(Some(id)) = self.addresses.get(&address) {
-            let id = id.child(KindId::Comment, "");
+            let id = crate::kinds::comment::id_on(id, address.0);
             self.snapshot.insert(id, Fact::new().text("text", text));
         }
         Ok(())
@@ -336,20 +377,21 @@ impl Reader {
         Ok(())
     }
 
-    /// Rows are either `catalog, count, NULL, NULL` or, for what no kind can read, `catalog, OID, type, identity`.
+    /// Rows are either `catalog, OIDs, NULL, NULL, NULL` or, for what no kind can read,
+    /// `catalog, OID, type, identity, reason`.
     fn census_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
-        let &[catalog, number, kind, identity] = columns("census", cells)?;
+        let &[catalog, objects, kind, identity, reason] = columns("census", cells)?;
         let (Some(kind), Some(identity)) = (kind, identity) else {
-            let (catalog, counted) = (oid(catalog)?, oid(number)?);
-            let seen =
-                self.addresses.keys().filter(|at| at.0 == catalog && at.1 >= FIRST_USER_OID && at.2 == 0);
-            let seen = u32::try_from(seen.count()).unwrap_or(u32::MAX);
-            if counted != seen {
-                self.snapshot.unread.push((catalog, counted, seen));
+            let catalog = oid(catalog)?;
+            for object in list(objects)? {
+                let object = oid(Some(&object))?;
+                if !self.addresses.contains_key(&(catalog, object, 0)) {
+                    self.unread.push((catalog, object));
+                }
             }
             return Ok(());
         };
-        self.leave_out(kind, identity, "this kind of object is not supported yet");
+        self.leave_out(kind, identity, reason.unwrap_or("this kind of object is not supported yet"));
         Ok(())
     }
 

@@ -15,8 +15,6 @@ pub struct Snapshot {
     pub left_out: Vec<LeftOut>,
     /// What is no schema, such as rows, and yet worth saying.
     pub mentions: Vec<LeftOut>,
-    /// Catalogs in which objects are that nothing read: catalog OID, objects counted, objects seen.
-    pub unread: Vec<(u32, u32, u32)>,
 }
 
 /// Something that is in the database and not in the snapshot.
@@ -46,7 +44,6 @@ impl Snapshot {
             needs: BTreeMap::new(),
             left_out: Vec::new(),
             mentions: Vec::new(),
-            unread: Vec::new(),
         }
     }
 
@@ -70,6 +67,14 @@ impl Snapshot {
         if id != needed && id.parent() != Some(needed) {
             self.needs.entry(id.clone()).or_default().push(needed.clone());
         }
+    }
+
+    /// Makes `id` need `other` in the place of `needed`.
+    pub(crate) fn replace_need(&mut self, id: &FactId, needed: &FactId, other: &FactId) {
+        if let Some(needs) = self.needs.get_mut(id) {
+            needs.retain(|known| known != needed);
+        }
+        self.add_need(id, other);
     }
 
     /// What a fact needs, its parent aside; sorted once the snapshot is settled.
@@ -109,12 +114,8 @@ impl Snapshot {
     /// Splits off the facts for which `apart` holds, with their edges.
     #[must_use]
     pub fn split(self, apart: impl Fn(&FactId) -> bool) -> (Self, Self) {
-        let mut kept = Self {
-            left_out: self.left_out,
-            mentions: self.mentions,
-            unread: self.unread,
-            ..Self::new(self.server_version)
-        };
+        let mut kept =
+            Self { left_out: self.left_out, mentions: self.mentions, ..Self::new(self.server_version) };
         let mut split = Self::new(self.server_version);
         for (id, fact) in self.facts {
             if apart(&id) { &mut split } else { &mut kept }.facts.insert(id, fact);

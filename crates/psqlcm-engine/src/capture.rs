@@ -40,7 +40,7 @@ pub enum CaptureError {
 impl CaptureError {
     /// Whether it can come from objects that other sessions changed meanwhile: the functions that print
     /// definitions see the newest catalog and not the transaction's snapshot.
-    fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         const PASSING: [&str; 6] = ["XX000", "42P01", "42704", "42883", "42703", "55006"];
         match self {
             Self::Query { error, .. } => error.sqlstate().is_some_and(|state| PASSING.contains(&state)),
@@ -101,6 +101,17 @@ pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
         }
     });
     read.map_err(|error| CaptureError::Query { what: statements[last].name(), error })?;
+    if let Some(sql) = reader.unread_sql() {
+        const WHAT: &str = "what was not read";
+        let read = session.read(&sql, &mut |_, cells| {
+            if bad.is_none()
+                && let Err(error) = reader.unread_row(cells)
+            {
+                bad = Some(CaptureError::Row { what: WHAT, error });
+            }
+        });
+        read.map_err(|error| CaptureError::Query { what: WHAT, error })?;
+    }
     match bad {
         Some(error) => Err(error),
         None => Ok(reader.finish()),

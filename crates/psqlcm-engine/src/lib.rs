@@ -1,4 +1,18 @@
-//! The effects of psql-cm.
+//! The effects of psql-cm: PostgreSQL, files, git.
+//!
+//! It asks and does what `psqlcm_core` has computed, and says nothing to people: that is the binary's. Sessions
+//! block; a session a thread.
+//!
+//! - [`capture`], [`observe`]: a database read into facts, with its ledgers
+//! - [`setup`]: schemas taken under control, and let go
+//! - [`dump`], [`restore`]: a database to a tree, and back
+//! - [`ledger`]: the ledger in a database: its state, its entries, its lock
+//! - [`session`], [`access`]: one connection; the databases of one cluster
+//! - [`conninfo`], `tls`: where to connect and how, by libpq's rules
+//! - [`files`], [`git`]: trees written all at once; commits of them
+//! - [`config`]: `psql-cm.toml`
+//! - [`server`]: scratch clusters
+//! - [`interrupt`], [`run`]: being told to stop; what tells runs apart
 
 pub mod access;
 pub mod capture;
@@ -9,10 +23,14 @@ pub mod files;
 pub mod git;
 pub mod interrupt;
 pub mod ledger;
+pub mod log;
 pub mod observe;
 pub mod restore;
 pub mod run;
 pub mod server;
 pub mod session;
 pub mod setup;
+pub mod status;
+pub mod submit;
 mod tls;
+pub mod verify;

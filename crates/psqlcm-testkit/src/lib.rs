@@ -11,4 +11,4 @@ mod text;
 
 pub use corpus::{corpus, load_corpus};
 pub use server::{TestDatabase, TestServer, client_bin, server, servers, unique};
-pub use text::assert_same_text;
+pub use text::{assert_same_text, text_difference};

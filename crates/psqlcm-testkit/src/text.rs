@@ -8,8 +8,16 @@ const LINES_SHOWN: usize = 120;
 /// Panics with a short unified diff when the texts differ.
 #[track_caller]
 pub fn assert_same_text(left: &str, right: &str) {
+    if let Some(difference) = text_difference(left, right) {
+        panic!("{difference}");
+    }
+}
+
+/// What a person is told about two texts that differ.
+#[must_use]
+pub fn text_difference(left: &str, right: &str) -> Option<String> {
     if left == right {
-        return;
+        return None;
     }
     let diff = TextDiff::from_lines(left, right);
     let diff = diff.unified_diff().context_radius(3).header("left", "right").to_string();
@@ -19,7 +27,7 @@ pub fn assert_same_text(left: &str, right: &str) {
         0 => String::new(),
         more => format!("\n... and {more} more lines"),
     };
-    panic!("the texts differ:\n{shown}{rest}");
+    Some(format!("the texts differ:\n{shown}{rest}"))
 }
 
 #[cfg(test)]

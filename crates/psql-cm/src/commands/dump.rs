@@ -149,7 +149,7 @@ fn write(writer: &mut Writer, root: &Path, dump: Dump) -> Result<Changes, FilesE
 }
 
 /// What all environments know of the database.
-fn manifests(root: &Path, database: &str) -> Result<BTreeMap<String, Manifest>, Failure> {
+pub(super) fn manifests(root: &Path, database: &str) -> Result<BTreeMap<String, Manifest>, Failure> {
     let mut manifests = BTreeMap::new();
     for (path, bytes) in facts_of(root, database)? {
         let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {

@@ -1,8 +1,17 @@
 //! `log`: shows what happened.
 
-use crate::commands::Done;
+use psqlcm_core::ledger::Entry;
+use psqlcm_core::report::{Outcome, Report, TargetReport};
+use psqlcm_core::script::label;
+use psqlcm_core::targets::Target;
+use psqlcm_engine::log::{self, Filter, LogError};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::commands::{Done, Text};
 use crate::context::Context;
-use crate::failure::{Failure, not_built_yet};
+use crate::failure::Failure;
+use crate::visible::visible;
 
 /// Show what happened: the entries of the ledgers, the newest last
 ///
@@ -37,7 +46,86 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm -d app -s billing log --since 2026-01-01 --kind change
   psql-cm -d app log --limit 10 --format json"#;
 
-/// NOT BUILT YET.
-pub fn run(_args: &Args, _context: &Context) -> Result<Done, Failure> {
-    Err(not_built_yet("log"))
+/// Reads each database in turn.
+pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
+    let cluster = Cluster::of(context)?;
+    let ledger = cluster.ledger()?;
+    let filter = Filter {
+        since: args.since.clone(),
+        until: args.until.clone(),
+        change_id: args.change_id.clone(),
+        kinds: args.kind.clone(),
+    };
+    let mut entries: Vec<(Target, Entry)> = Vec::new();
+    let databases = cluster.databases()?;
+    for database in &databases {
+        context.interrupt.check()?;
+        let mut session = cluster.connect(database)?;
+        let schemas = cluster.readable_schemas(&mut session, database)?;
+        let found = log::log(&mut session, &ledger, &schemas, &filter);
+        let found = found.map_err(|error| failure(&error, database))?;
+        entries.extend(found.into_iter().map(|(schema, entry)| (Target::schema(database, schema), entry)));
+    }
+    if databases.len() > 1 {
+        // Within a database they are in order.
+        entries.sort_by(|(_, one), (_, other)| one.created_at.cmp(&other.created_at));
+    }
+    if let Some(limit) = args.limit {
+        let first = entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+        entries.drain(..first);
+    }
+    let text: String = entries.iter().map(|(target, entry)| line(target, entry)).collect();
+    Ok(Done { report: report(&entries), text: Text::Own(text) })
+}
+
+fn failure(error: &LogError, database: &str) -> Failure {
+    match error {
+        LogError::Time { source, .. } => Failure::usage(error.to_string()).cause(source),
+        LogError::Ledger(_) => {
+            Failure::because("the ledgers cannot be read", error).on(&Target::database(database))
+        }
+    }
+}
+
+/// One target for each schema, in the order of its first entry.
+fn report(entries: &[(Target, Entry)]) -> Report {
+    let mut report = Report::new("log");
+    let mut order: Vec<&Target> = entries.iter().map(|(target, _)| target).collect();
+    order.sort();
+    order.dedup();
+    for target in order {
+        let of_target = entries.iter().filter(|(of, _)| of == target);
+        let mut told = TargetReport::new(target, Outcome::Done);
+        told.details.insert("entries".to_owned(), of_target.map(|(_, entry)| whole(entry)).collect());
+        report.targets.push(told);
+    }
+    report
+}
+
+/// The entry with all columns; its evidence as the object it is.
+fn whole(entry: &Entry) -> Value {
+    let mut value = json!(entry);
+    if let Some(evidence) = entry.evidence.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
+        value["evidence"] = evidence;
+    }
+    value
+}
+
+/// `2026-11-23T04:13:47Z app.public #3 change by Ada <ada@example.org>: ALTER TABLE t ...`
+fn line(target: &Target, entry: &Entry) -> String {
+    let at = entry.created_at.as_deref().unwrap_or("-");
+    let at = match at.split_once('.') {
+        Some((seconds, _)) if at.ends_with('Z') => format!("{seconds}Z"),
+        _ => at.to_owned(),
+    };
+    let reason = entry.evidence.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let reason = reason.as_ref().and_then(|evidence| evidence.get("reason")?.as_str());
+    let reason = reason.map(|reason| format!(" ({})", visible(reason))).unwrap_or_default();
+    let what = match label(&entry.content) {
+        words if words.is_empty() => String::new(),
+        words => format!(": {}", visible(&words)),
+    };
+    let (name, kind) = (target.to_string(), log::kind_of(entry));
+    let implementer = visible(&entry.implementer);
+    format!("{at} {} #{} {kind} by {implementer}{reason}{what}\n", visible(&name), entry.id)
 }

@@ -1,8 +1,16 @@
 //! `status`: says how the targets are.
 
-use crate::commands::Done;
+use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
+use psqlcm_core::targets::Target;
+use psqlcm_engine::ledger::State;
+use psqlcm_engine::status::{self, Drift, Pending, SchemaStatus};
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::commands::{Done, Text};
 use crate::context::Context;
-use crate::failure::{Failure, not_built_yet};
+use crate::failure::Failure;
+use crate::render;
 
 /// Show each schema: under control or not, its last entry, and whether it drifted
 ///
@@ -17,7 +25,118 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm --database app status
   psql-cm --all-databases status --format json"#;
 
-/// NOT BUILT YET.
-pub fn run(_args: &Args, _context: &Context) -> Result<Done, Failure> {
-    Err(not_built_yet("status"))
+/// Looks at each database in turn.
+pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
+    let cluster = Cluster::of(context)?;
+    let ledger = cluster.ledger()?;
+    let mut report = Report::new("status");
+    for database in cluster.databases()? {
+        context.interrupt.check()?;
+        let mut session = cluster.connect(&database)?;
+        let schemas = cluster.readable_schemas(&mut session, &database)?;
+        let standing = status::status(&mut session, &ledger, &schemas).map_err(|error| {
+            Failure::because("cannot tell how it stands", &error).on(&Target::database(&database))
+        })?;
+        report.targets.extend(standing.iter().map(|schema| target(&database, schema)));
+    }
+    if report.targets.iter().any(|target| target.outcome != Outcome::Good) {
+        report.exit_code = Exit::Different;
+    }
+    let mut text = render::report(&report, context.ui.paint());
+    for target in &report.targets {
+        if let Some(hint) = hint(target.outcome) {
+            text.push_str(&format!("hint: {}: {hint}\n", target.target));
+        }
+    }
+    Ok(Done { report, text: Text::Own(text) })
+}
+
+fn target(database: &str, standing: &SchemaStatus) -> TargetReport {
+    let mut reasons = Vec::new();
+    let mut outcome = Outcome::Good;
+    match &standing.state {
+        State::Ours => {}
+        State::Damaged(damages) => {
+            outcome = Outcome::Different;
+            reasons.extend(damages.iter().map(ToString::to_string));
+        }
+        State::Original => {
+            outcome = Outcome::Unmanaged;
+            reasons.push("its ledger was made by version 0.2.2 and is not adopted yet".to_owned());
+        }
+        State::Foreign(differences) => {
+            outcome = Outcome::Unmanaged;
+            reasons.push(format!("something else has the ledger's name: {}", differences.join("; ")));
+        }
+        State::Absent | State::NoSchema => outcome = Outcome::Unmanaged,
+    }
+    if outcome != Outcome::Unmanaged {
+        if let Some(reason) = drift(&standing.drift) {
+            reasons.push(reason);
+            if !matches!(standing.drift, Drift::NoneInStructure { .. }) {
+                outcome = Outcome::Different;
+            }
+        }
+        if let Some(pending) = &standing.pending {
+            outcome = Outcome::Different;
+            reasons.push(unfinished(pending));
+        }
+        reasons.extend(last(standing));
+    }
+    let mut target = TargetReport::new(&Target::schema(database, &standing.schema), outcome);
+    target.reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+    if let Some(last) = &standing.last {
+        let last = json!({
+            "id": last.id, "number": last.number, "created_at": last.at, "kind": last.kind,
+            "implementer": last.implementer,
+        });
+        target.details.insert("last_entry".to_owned(), last);
+    }
+    if let Drift::Drifted { entry, recorded, found } = &standing.drift {
+        let drift = json!({ "entry": entry, "recorded": recorded, "found": found });
+        target.details.insert("drift".to_owned(), drift);
+    }
+    if let Some(pending) = &standing.pending {
+        let pending = json!({ "entry": pending.entry, "part": pending.part, "parts": pending.parts });
+        target.details.insert("pending".to_owned(), pending);
+    }
+    target
+}
+
+fn drift(drift: &Drift) -> Option<String> {
+    Some(match drift {
+        Drift::None => return None,
+        Drift::NoneInStructure { recorded_on } => {
+            format!("recorded on PostgreSQL {recorded_on}: what the server prints is not compared")
+        }
+        Drift::Drifted { entry, .. } => format!("drifted: it is not what entry {entry} recorded"),
+        Drift::Unknown { reason } => format!("drift cannot be told: {reason}"),
+    })
+}
+
+fn unfinished(pending: &Pending) -> String {
+    let Pending { entry, part, parts, is_open, source } = pending;
+    match is_open {
+        true => {
+            format!("part {part} of {parts} of {source} was begun by entry {entry}, and its end is not known")
+        }
+        false => format!("{source} is done in part: entry {entry} is the last of it, part {part} of {parts}"),
+    }
+}
+
+fn last(standing: &SchemaStatus) -> Option<String> {
+    let last = standing.last.as_ref()?;
+    let at = last.at.as_deref().unwrap_or("an unknown time");
+    Some(format!("entry {}, {}, {at}, {}", last.id, last.kind, last.implementer))
+}
+
+fn hint(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Different => Some(
+            "if it drifted, compare it with the tree, and submit what was done past psql-cm or undo it; \
+             if a change is done in part, submit it again",
+        ),
+        Outcome::Unmanaged => Some("psql-cm setup takes it under control; --exclude-schema leaves it out"),
+        _ => None,
+    }
 }

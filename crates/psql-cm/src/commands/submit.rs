@@ -2,22 +2,38 @@
 
 use std::time::Duration;
 
-use crate::commands::Done;
+use psqlcm_core::delta::{FactDelta, main_facts};
+use psqlcm_core::report::{Exit, FactChange, Outcome, Report, TargetReport};
+use psqlcm_core::targets::Target;
+use psqlcm_engine::ledger::{Ledger, State};
+use psqlcm_engine::run;
+use psqlcm_engine::submit::{
+    self, Applied, Change, Event, Options, PlaceApplied, PlacePart, Request, SourceError,
+};
+use serde_json::json;
+
+use crate::cluster::{Cluster, VERSION};
+use crate::commands::{Done, Text};
 use crate::context::Context;
-use crate::failure::{Failure, not_built_yet};
+use crate::failure::Failure;
+use crate::render;
 use crate::values::duration;
+
+mod trouble;
 
 /// Run a change and record it in the ledger, both or neither
 ///
 /// --change is the SQL itself, a file, or a folder whose .sql files are taken in natural order; repeated, each is a
 /// change of its own with one transaction and one entry. A value that names a file or folder is taken for it, and one
 /// without white space is never taken for SQL: a misspelt file name is an error. The change runs with search_path set
-/// to the schema (public unless named otherwise), and what it changed is shown fact by fact.
+/// to the schema (public unless named otherwise), and what it changed is shown fact by fact. Another schema under
+/// control that it alters gets an entry linked to the change's; a schema that it makes comes under control.
 ///
-/// Refused (exit code 4, nothing changed): BEGIN, COMMIT and the like, psql's backslash commands, a change the
-/// ledger has already, and one that alters schemas that were not named. Statements that cannot run in a transaction,
-/// such as CREATE INDEX CONCURRENTLY, run one by one with an entry before and after each. Submits to one database
-/// wait for each other.
+/// Refused (exit code 4, nothing changed): BEGIN, COMMIT and the like, psql's backslash commands, COPY with the
+/// client, a change the ledger has already, one that touches a ledger, and one that alters schemas that are not under
+/// control. Statements that cannot run in a transaction, such as CREATE INDEX CONCURRENTLY, run one by one in one
+/// target, with an entry before and after each; submit the same change again to go on after a crash. Submits to one
+/// database wait for each other.
 ///
 /// The role needs the privileges of the change, and INSERT on the ledger as its owner or a member of its owner.
 #[derive(Debug, clap::Args)]
@@ -63,7 +79,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub implementer: Option<String>,
 
-    /// Let the change alter what belongs to no schema that was named
+    /// Let the change alter schemas that are not under control
     #[arg(long)]
     pub allow_outside: bool,
 }
@@ -74,7 +90,216 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm submit -d app -c changes/ --dry-run                           see it first
   psql-cm submit -d app -c up.sql --revert down.sql"#;
 
-/// NOT BUILT YET.
-pub fn run(_args: &Args, _context: &Context) -> Result<Done, Failure> {
-    Err(not_built_yet("submit"))
+/// Runs the changes.
+pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
+    let changes = changes(args)?;
+    let revert = args.revert.as_deref().map(|value| submit::read_script(value, "--revert")).transpose();
+    let revert = revert.map_err(|error| unreadable(&error))?.map(|change| change.text);
+    let cluster = Cluster::of(context)?;
+    let settings = &context.settings;
+    let ledger = cluster.ledger()?;
+    let request = Request {
+        access: &cluster.access,
+        ledger: &ledger,
+        targets: targets(args, context, &cluster, &ledger)?,
+        changes,
+        options: Options {
+            again: args.again,
+            dry_run: args.dry_run,
+            lock_timeout: args.lock_timeout,
+            lock_wait: args.lock_wait,
+            retries: args.retries,
+            reason: args.reason.clone(),
+            revert,
+            implementer: args.implementer.clone().or_else(|| cluster.identity()),
+            allow_outside: args.allow_outside,
+            excluded: settings.schemas.value.excluded.clone(),
+            environment: settings.environment.value.clone(),
+            run_id: run::new_id(),
+            tool_version: VERSION.to_owned(),
+        },
+        interrupt: &context.interrupt,
+    };
+    let mut last_holder = None;
+    let outcome = submit::submit(&request, &mut |event| {
+        // The lock is asked for again and again; who has it is said once.
+        if let Event::Waiting { database, holder } = &event
+            && last_holder.replace(((*database).to_owned(), holder.pid))
+                == Some(((*database).to_owned(), holder.pid))
+        {
+            return;
+        }
+        tell(context, &event);
+    });
+    let told = Told { request: &request };
+    match outcome.error {
+        Some(error) => Err(told.failure(outcome.done, error)),
+        None => Ok(told.done(context, &outcome.done)),
+    }
+}
+
+fn changes(args: &Args) -> Result<Vec<Change>, Failure> {
+    let mut changes = Vec::new();
+    for value in &args.change {
+        changes.extend(submit::read_changes(value).map_err(|error| unreadable(&error))?);
+    }
+    Ok(changes)
+}
+
+fn unreadable(error: &SourceError) -> Failure {
+    let failure = Failure::usage("the change cannot be read").cause(error);
+    match error {
+        SourceError::Missing { .. } => failure.hint("check the name; SQL has more than one word"),
+        _ => failure,
+    }
+}
+
+/// Each database with its schemas; with `--all-schemas` those under control.
+fn targets(
+    args: &Args,
+    context: &Context,
+    cluster: &Cluster<'_>,
+    ledger: &Ledger,
+) -> Result<Vec<(String, Vec<String>)>, Failure> {
+    let request = context.settings.schemas_of_change(args.all_schemas);
+    let mut targets = Vec::new();
+    for database in cluster.databases()? {
+        let mut session = cluster.connect(&database)?;
+        let mut schemas = cluster.schemas(&mut session, &database, &request)?;
+        if args.all_schemas && request.named.is_empty() {
+            let managed = ledger.managed(&mut session).map_err(|error| {
+                Failure::because("cannot look for the ledgers", &error).on(&Target::database(&database))
+            })?;
+            schemas.retain(|schema| {
+                managed.iter().any(|(managed, state)| managed == schema && *state != State::Original)
+            });
+        }
+        if schemas.is_empty() {
+            return Err(Failure::new(Exit::Failed, "no schema is under control")
+                .on(&Target::database(&database))
+                .hint("run psql-cm setup first"));
+        }
+        targets.push((database, schemas));
+    }
+    Ok(targets)
+}
+
+fn tell(context: &Context, event: &Event<'_>) {
+    let ui = &context.ui;
+    match event {
+        Event::Waiting { database, holder } => {
+            ui.say(&format!("{database}: waiting for another run to end: {holder}"));
+        }
+        Event::Begin { change, database } => ui.verbose(&format!("{database}: {change}")),
+        Event::Notice { database, notice } if notice.severity == "WARNING" => {
+            ui.warn(&format!("{database}: {}", notice.message));
+        }
+        Event::Notice { database, notice } => {
+            ui.verbose(&format!("{database}: {}: {}", notice.severity, notice.message));
+        }
+        Event::Retry { error, pause } => {
+            let pause = pause.as_millis();
+            ui.say(&format!("{}; rolled back, trying again in {pause} ms", error.message()));
+        }
+        Event::Note { database, text } => ui.say(&format!("{database}: {text}")),
+    }
+}
+
+/// How a run is told.
+struct Told<'r> {
+    request: &'r Request<'r>,
+}
+
+impl Told<'_> {
+    fn done(&self, context: &Context, done: &[Applied]) -> Done {
+        let mut report = Report::new("submit");
+        report.targets = self.targets(done, |facts| facts.iter().map(FactDelta::to_report).collect());
+        let mut brief = report.clone();
+        brief.targets =
+            self.targets(done, |facts| main_facts(facts).into_iter().map(FactDelta::to_report).collect());
+        let mut text = render::report(&brief, context.ui.paint());
+        for applied in done {
+            text.push_str(&self.rehearsal(applied));
+        }
+        if self.request.options.dry_run {
+            context.ui.say("dry run: everything was rolled back");
+        }
+        Done { report, text: Text::Own(text) }
+    }
+
+    fn targets(
+        &self,
+        done: &[Applied],
+        facts: impl Fn(&[FactDelta]) -> Vec<FactChange>,
+    ) -> Vec<TargetReport> {
+        let mut targets = Vec::new();
+        for applied in done {
+            for (index, place) in applied.places.iter().enumerate() {
+                let mut target = self.target(applied, place);
+                target.facts = facts(&place.facts);
+                if index == 0 && self.request.options.dry_run {
+                    let locks = applied.locks.iter().map(
+                        |lock| json!({ "relation": lock.relation, "kind": lock.kind, "mode": lock.mode }),
+                    );
+                    target.details.insert("locks".to_owned(), locks.collect());
+                    let not_rehearsed = applied.not_rehearsed.iter();
+                    let not_rehearsed =
+                        not_rehearsed.map(|(line, text)| json!({ "line": line, "statement": text }));
+                    target.details.insert("not_rehearsed".to_owned(), not_rehearsed.collect());
+                }
+                targets.push(target);
+            }
+        }
+        targets
+    }
+
+    fn target(&self, applied: &Applied, place: &PlaceApplied) -> TargetReport {
+        let name = match &place.schema {
+            Some(schema) => Target::schema(&applied.database, schema),
+            None => Target::database(&applied.database),
+        };
+        let is_dry = self.request.options.dry_run;
+        let mut target = TargetReport::new(&name, if is_dry { Outcome::Planned } else { Outcome::Done });
+        let change = &self.request.changes[applied.change];
+        let mut reasons = Vec::new();
+        if self.request.changes.len() > 1 {
+            reasons.push(change.name.clone());
+        }
+        reasons.extend(part_words(place.part).map(str::to_owned));
+        if !reasons.is_empty() {
+            target.reason = Some(reasons.join(", "));
+        }
+        target.details.insert("change".to_owned(), change.name.as_str().into());
+        target.details.insert("change_id".to_owned(), change.id().into());
+        let entries = place.entries.iter().filter(|_| !is_dry).map(|(schema, entry)| {
+            json!({ "schema": schema, "id": entry.id, "number": entry.number, "kind": entry.kind, "hash": entry.hash })
+        });
+        target.details.insert("entries".to_owned(), entries.collect());
+        target
+    }
+
+    /// What a dry run saw besides facts.
+    fn rehearsal(&self, applied: &Applied) -> String {
+        let mut text = String::new();
+        for lock in &applied.locks {
+            text.push_str(&format!(
+                "{}: lock {} on {} {}\n",
+                applied.database, lock.mode, lock.kind, lock.relation
+            ));
+        }
+        for (line, statement) in &applied.not_rehearsed {
+            text.push_str(&format!("{}: not rehearsed: line {line}: {statement}\n", applied.database));
+        }
+        text
+    }
+}
+
+fn part_words(part: PlacePart) -> Option<&'static str> {
+    match part {
+        PlacePart::Target => None,
+        PlacePart::Linked => Some("by a linked entry"),
+        PlacePart::SetUp => Some("new, and under control now"),
+        PlacePart::Outside => Some("not under control"),
+        PlacePart::Gone => Some("gone, its ledger is copied"),
+    }
 }

@@ -1,8 +1,17 @@
 //! `verify`: proves the ledgers.
 
-use crate::commands::Done;
+use std::collections::BTreeMap;
+
+use psqlcm_core::ledger::{Finding, Severity};
+use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
+use psqlcm_core::targets::Target;
+use psqlcm_engine::verify::{self, Verified};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::commands::{Done, dump};
 use crate::context::Context;
-use crate::failure::{Failure, not_built_yet};
+use crate::failure::{Failure, Problem};
 
 /// Prove that the ledgers are whole, by themselves and against their anchors in the tree
 ///
@@ -18,7 +27,100 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm --database app verify
   psql-cm --all-databases verify --sql-path db/schema"#;
 
-/// NOT BUILT YET.
-pub fn run(_args: &Args, _context: &Context) -> Result<Done, Failure> {
-    Err(not_built_yet("verify"))
+/// Judges each database in turn. All findings are told, whatever they are.
+pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
+    let cluster = Cluster::of(context)?;
+    let ledger = cluster.ledger()?;
+    let named = &context.settings.schemas.value.named;
+    let named = (!named.is_empty()).then_some(named.as_slice());
+    let mut report = Report::new("verify");
+    let mut problems = Vec::new();
+    for database in cluster.databases()? {
+        context.interrupt.check()?;
+        let mut session = cluster.connect(&database)?;
+        let manifests = dump::manifests(cluster.sql_path(), &database)?;
+        let manifest = manifests.get(&context.settings.environment.value);
+        let anchors = manifest.map_or_else(BTreeMap::new, verify::anchors);
+        if manifest.is_none() {
+            context.ui.say(&format!(
+                "{database}: {} has no anchors of it: the chains are judged by themselves only",
+                cluster.sql_path().display()
+            ));
+        }
+        let verified = verify::verify_database(&mut session, &ledger, &anchors, named).map_err(|error| {
+            Failure::because("the ledgers cannot be read", &error).on(&Target::database(&database))
+        })?;
+        if let Some(named) = named {
+            let is_missing = |name: &&String| verified.iter().all(|found| found.schema != **name);
+            problems.extend(named.iter().filter(is_missing).map(|name| not_managed(&database, name)));
+        }
+        if verified.is_empty() && named.is_none() {
+            context.ui.say(&format!("{database}: no schema is under control"));
+        }
+        for ledger in &verified {
+            report.targets.push(target(&database, ledger));
+            problems.extend(problems_of(&database, ledger));
+            for notice in ledger.findings.iter().filter(|finding| finding.severity() == Severity::Notice) {
+                context.ui.warn(&format!("{database}: {}; {}", notice.message(), notice.hint()));
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok(report.into());
+    }
+    Err(Failure { exit: Exit::Failed, targets: report.targets, problems })
+}
+
+fn target(database: &str, verified: &Verified) -> TargetReport {
+    let outcome = if verified.is_whole() { Outcome::Good } else { Outcome::Different };
+    let name = Target::schema(database, &verified.schema);
+    let mut target = TargetReport::new(&name, outcome);
+    let anchored = match (&verified.anchor, &verified.kept_in) {
+        (_, Some(home)) => format!("gone by a recorded change; its entries are kept in the ledger of {home}"),
+        (Some(anchor), None) => format!("{} entries, anchored at entry {}", verified.entries, anchor.id),
+        (None, None) => format!("{} entries, no anchor", verified.entries),
+    };
+    target.reason = Some(anchored);
+    let findings: Value = verified.findings.iter().map(finding).collect();
+    target.details.insert("findings".to_owned(), findings);
+    let damages: Value = verified.damages.iter().map(|damage| json!(damage.to_string())).collect();
+    target.details.insert("damages".to_owned(), damages);
+    target
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "entry": finding.id,
+        "severity": if finding.severity() == Severity::Broken { "broken" } else { "notice" },
+        "message": finding.message(),
+        "expected": finding.expected,
+        "found": finding.found,
+        "hint": finding.hint(),
+    })
+}
+
+fn problems_of(database: &str, verified: &Verified) -> Vec<Problem> {
+    let target = Some(Target::schema(database, &verified.schema).to_string());
+    let broken = verified.findings.iter().filter(|finding| finding.severity() == Severity::Broken);
+    let broken = broken.map(|finding| (finding.message(), finding.hint().to_owned()));
+    let damaged = verified.damages.iter().map(|damage| {
+        let hint = "find out who did it; psql-cm setup puts the protection back, and records that";
+        (format!("ledger of schema {}: {damage}", verified.schema), hint.to_owned())
+    });
+    let problem = |(message, hint)| Problem {
+        target: target.clone(),
+        message,
+        hints: vec![hint],
+        ..Problem::default()
+    };
+    broken.chain(damaged).map(problem).collect()
+}
+
+fn not_managed(database: &str, schema: &str) -> Problem {
+    Problem {
+        target: Some(Target::schema(database, schema).to_string()),
+        message: "it is not under control, and git knows no ledger of it".to_owned(),
+        hints: vec!["run psql-cm setup".to_owned()],
+        ..Problem::default()
+    }
 }

@@ -4,10 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod broken_on_purpose;
+<<<<<<< HEAD
 mod hostile;
+=======
+mod log;
+mod lost;
+>>>>>>> main
 mod restore;
+mod status;
+mod submit;
+mod support;
 mod tool;
 mod trips;
+mod verify;
 mod walkthrough;
 
 use std::path::Path;

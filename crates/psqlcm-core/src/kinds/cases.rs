@@ -1,1 +1,169 @@
-//! The cases of a kind: markdown sections of SQL.
+//! The cases of the kinds: what to create so that every property of a kind is there once.
+//!
+//! They stand in each kind's `cases.md`. A case is a section: its title, then lines that say where it can be run,
+//! then what it creates, as a script for psql:
+//!
+//! ````markdown
+//! ## generated, virtual
+//! versions: 18..
+//! ```sql
+//! CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL);
+//! ```
+//! ````
+//!
+//! `versions: 14..`, `versions: ..17` and `versions: 14..16` name major versions, ends included; `needs: citext, hstore`
+//! names extensions that the server must offer; `alone` says that the case must have a database of its own, and so do
+//! `unlike: order` and `unlike: pg_dump`, which say what cannot be the same after a trip. Running them is the business of the engine's tests. Cases run in a schema of their own, first on the search path, as
+//! a superuser, with the roles of [`ROLES`] there.
+
+use crate::kinds::{ALL, KindId};
+
+/// What creates the roles that cases may name.
+pub const ROLES: &[(&str, &str)] = &[
+    ("cm_case_owner", ""),
+    ("cm_case_reader", "LOGIN"),
+    ("cm_case_writer", ""),
+    ("cm_case_grantor", "NOINHERIT"),
+    ("cm_case_Odd \"role", ""),
+    (
+        "cm_case_able",
+        "SUPERUSER NOINHERIT CREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS CONNECTION LIMIT 5 \
+         VALID UNTIL '2030-01-01 00:00:00+00'",
+    ),
+];
+
+/// One case of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The kind in whose folder it stands.
+    pub kind: KindId,
+    /// The first and the last major version that it can be run on.
+    pub versions: (u32, u32),
+    /// Extensions that the server must offer.
+    pub needs: Vec<&'static str>,
+    /// Whether it must have a database of its own.
+    pub alone: bool,
+    /// What PostgreSQL offers no way to make again alike.
+    pub unlike: Option<Unlike>,
+    /// What it is about.
+    pub title: &'static str,
+    /// What it creates, as a script for psql.
+    pub sql: &'static str,
+}
+
+/// What is not the same after a trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlike {
+    /// The stored order of columns.
+    Order,
+    /// What `pg_dump` prints, as it prints something else after its own trip.
+    PgDump,
+}
+
+/// Why a file of cases cannot be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaseError {
+    /// A line between the title and the script that says nothing known.
+    #[error("{title}: what is {line:?}?")]
+    UnknownLine {
+        /// The case.
+        title: String,
+        /// The line.
+        line: String,
+    },
+    /// A section without a complete block of SQL.
+    #[error("{title}: there is no block of SQL")]
+    NoScript {
+        /// The case.
+        title: String,
+    },
+}
+
+impl Case {
+    /// Whether it can be run on that major version, where its extensions are.
+    pub fn runs_on(&self, major: u32) -> bool {
+        (self.versions.0..=self.versions.1).contains(&major)
+    }
+
+    /// What stands for it in messages: `table: cluster mark`.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.kind.kind().name, self.title)
+    }
+}
+
+/// All cases in the order of the kinds and of their files.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn all() -> Result<Vec<Case>, CaseError> {
+    let cases: Result<Vec<Vec<Case>>, CaseError> =
+        ALL.iter().map(|&kind| parse(kind, kind.kind().cases)).collect();
+    Ok(cases?.concat())
+}
+
+fn parse(kind: KindId, text: &'static str) -> Result<Vec<Case>, CaseError> {
+    let sections = text.split("\n## ").skip(1);
+    sections.map(|section| section_of(kind, section)).collect()
+}
+
+fn section_of(kind: KindId, section: &'static str) -> Result<Case, CaseError> {
+    let (title, rest) = section.split_once('\n').unwrap_or((section, ""));
+    let no_script = || CaseError::NoScript { title: title.to_owned() };
+    let (head, rest) = rest.split_once("```sql\n").ok_or_else(no_script)?;
+    let (sql, _) = rest.split_once("```").ok_or_else(no_script)?;
+    let mut case =
+        Case { kind, versions: (0, u32::MAX), needs: Vec::new(), alone: false, unlike: None, title, sql };
+    for line in head.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let unknown = || CaseError::UnknownLine { title: title.to_owned(), line: line.to_owned() };
+        match line.split_once(':').map(|(word, rest)| (word, rest.trim())) {
+            None if line == "alone" => case.alone = true,
+            Some(("versions", range)) => case.versions = versions(range).ok_or_else(unknown)?,
+            Some(("unlike", "order")) => case.unlike = Some(Unlike::Order),
+            Some(("unlike", "pg_dump")) => case.unlike = Some(Unlike::PgDump),
+            Some(("needs", names)) => case.needs = names.split(',').map(str::trim).collect(),
+            _ => return Err(unknown()),
+        }
+    }
+    Ok(case)
+}
+
+/// `14..`, `..17`, `14..16`.
+fn versions(range: &str) -> Option<(u32, u32)> {
+    let (first, last) = range.trim().split_once("..")?;
+    let bound = |text: &str, open: u32| if text.is_empty() { Some(open) } else { text.parse().ok() };
+    Some((bound(first, 0)?, bound(last, u32::MAX)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_kind_has_a_case() {
+        let cases = all().unwrap();
+        let without: Vec<_> =
+            ALL.iter().filter(|&&kind| !cases.iter().any(|case| case.kind == kind)).collect();
+        assert!(without.is_empty(), "kinds without a case: {without:?}");
+        let names: BTreeSet<_> = cases.iter().map(Case::name).collect();
+        assert_eq!(names.len(), cases.len(), "two cases of a kind have the same title");
+    }
+
+    #[test]
+    fn a_section_says_where_it_can_be_run() {
+        let text =
+            "# Cases\n\n## a title\nversions: 14..16\nneeds: citext, hstore\nalone\n```sql\nSELECT 1;\n```\n";
+        let [case] = &parse(KindId::Table, text).unwrap()[..] else { panic!("one case") };
+        assert_eq!((case.title, case.sql, case.alone), ("a title", "SELECT 1;\n", true));
+        assert_eq!(case.needs, ["citext", "hstore"]);
+        assert_eq!([13, 14, 16, 17].map(|major| case.runs_on(major)), [false, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        let error = |text| parse(KindId::Table, text).unwrap_err().to_string();
+        assert_eq!(error("\n## t\nversion: 14..\n```sql\n```"), "t: what is \"version: 14..\"?");
+        assert_eq!(error("\n## t\nversions: 14\n```sql\n```"), "t: what is \"versions: 14\"?");
+        assert_eq!(error("\n## t\n"), "t: there is no block of SQL");
+    }
+}

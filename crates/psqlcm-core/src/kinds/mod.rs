@@ -10,7 +10,7 @@ use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader};
 use crate::snapshot::Snapshot;
 
-pub(crate) mod cases;
+pub mod cases;
 mod shared;
 
 macro_rules! kinds {
@@ -43,6 +43,8 @@ kinds! {
     Role => role,
     Schema => schema,
     Extension => extension,
+    Member => member,
+    ShellType => shell_type,
     Enum => enum_type,
     Composite => composite,
     Domain => domain,
@@ -84,6 +86,8 @@ pub struct Kind {
     pub satellite: bool,
     /// Whether making it would change or need what is made after it, so that it comes last of all.
     pub late: bool,
+    /// Whether it has columns, on which other kinds hang: it is read before them.
+    pub has_columns: bool,
     /// Every attribute a fact of this kind can have.
     pub attributes: &'static [Attribute],
     /// How it is read from the catalog; empty for kinds that others read along.

@@ -11,6 +11,7 @@ pub(super) const PART: Kind = Kind {
     folder: None,
     satellite: false,
     late: false,
+    has_columns: false,
     attributes: &[],
     reads: &[],
     display,
@@ -29,8 +30,12 @@ pub(super) fn display(id: &FactId) -> String {
 
 /// The quoted names from the schema down, with the argument types of a routine.
 pub(super) fn path(id: &FactId) -> String {
+    if id.kind() == KindId::Member {
+        return id.name().to_owned();
+    }
     let own = quote_ident(id.name());
     let own = match id.kind() {
+        KindId::Aggregate if id.qualifier().is_empty() => format!("{own}(*)"),
         KindId::Function | KindId::Procedure | KindId::Aggregate => format!("{own}({})", id.qualifier()),
         _ => own.into_owned(),
     };
@@ -90,4 +95,57 @@ pub(super) fn options_list(options: &[Box<str>]) -> String {
         None => quote_ident(option).into_owned(),
     };
     options.iter().map(option).collect::<Vec<_>>().join(", ")
+}
+
+/// A query in the one form that PostgreSQL prints it in however often it is made again from what was printed: a list
+/// of VALUES that was written alone is printed without a space before it, and with one ever after.
+pub(super) fn settled(query: &str) -> String {
+    const LIST: &str = "(VALUES (";
+    let mut settled = String::with_capacity(query.len() + 8);
+    let mut rest = query;
+    while let Some(at) = rest.find(['\'', '"', '(']) {
+        settled.push_str(&rest[..at]);
+        let escapes = rest[at..].starts_with('\'') && settled.ends_with(" E");
+        rest = &rest[at..];
+        let end = match rest.as_bytes()[0] {
+            b'(' if rest.starts_with(LIST) => {
+                settled.push_str("( ");
+                rest = &rest[1..];
+                continue;
+            }
+            b'(' => 1,
+            quote => quoted(rest.as_bytes(), quote, escapes),
+        };
+        settled.push_str(&rest[..end]);
+        rest = &rest[end..];
+    }
+    settled + rest
+}
+
+/// The length of what is quoted; a doubled quote is two quoted texts side by side, which comes to the same.
+fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
+    let mut at = 1;
+    while at < text.len() && text[at] != quote {
+        at += if escapes && text[at] == b'\\' { 2 } else { 1 };
+    }
+    (at + 1).min(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_values_are_settled_outside_of_quotes_only() {
+        for (query, expected) in [
+            ("FROM (VALUES (1)) x", "FROM ( VALUES (1)) x"),
+            ("FROM ( VALUES (1)) x", "FROM ( VALUES (1)) x"),
+            ("'(VALUES (' || \"(VALUES (\"", "'(VALUES (' || \"(VALUES (\""),
+            ("'it''s (VALUES ('", "'it''s (VALUES ('"),
+            ("SELECT  E'\\'(VALUES (' FROM (VALUES ('ü'))", "SELECT  E'\\'(VALUES (' FROM ( VALUES ('ü'))"),
+            ("('", "('"),
+        ] {
+            assert_eq!(settled(query), expected);
+        }
+    }
 }

@@ -1,56 +1,97 @@
--- First how many objects each catalog holds that kinds read; the counts must be those of what was read.
--- Then, one by one, what no kind reads. Members of extensions, temporary objects and what only serves
--- another object (TOAST, internal triggers) are neither.
-with member as (
-  select classid, objid from pg_catalog.pg_depend where deptype = 'e'
+-- First the objects of each catalog that kinds read: those that were not read are looked up by unread.sql. Then, one
+-- by one, what no kind reads, and what was changed where no kind looks. Temporary objects, and what only serves
+-- another object (TOAST, internal triggers, copies for partitions), are none of them. Members of extensions are
+-- made by CREATE EXTENSION; what was added to them or changed later is told by the transaction: an extension's
+-- objects come with it, or with an update of it. An extension whose members each have a transaction of their own
+-- was moved here by pg_upgrade, and tells nothing.
+with member as materialized (
+  select classid, objid, refobjid as extension, xmin::text as made_by from pg_catalog.pg_depend
+   where deptype = 'e' and refclassid = 3079
+), extension as materialized (
+  select extension, pg_catalog.array_agg(distinct made_by) as made_by,
+         count(*) > 3 and 2 * count(distinct made_by) > count(*) as is_moved
+    from member group by extension
 ), temporary as (
   select oid from pg_catalog.pg_namespace where nspname ~ '^pg_(toast_)?temp_'
-), counted (catalog, number) as (
-  select 2615, count(*) from pg_catalog.pg_namespace as o
-   where o.oid >= 16384 and o.nspname !~ '^pg_(toast_)?temp_'
+), relation as materialized (
+  select oid, relkind, reltype from pg_catalog.pg_class as c
+   where oid >= 16384 and relpersistence <> 't' and relnamespace <> 99
+     and not exists (select from member where classid = 1259 and objid = c.oid)
+     and not exists (select from member where classid = 1247 and objid = c.reltype)
+), type as materialized (
+  select t.oid from pg_catalog.pg_type as t
+   where t.oid >= 16384 and t.typnamespace not in (select oid from temporary)
+     and (t.typtype in ('d', 'e', 'r') or exists (select from relation where oid = t.typrelid and relkind = 'c'))
+     and not exists (select from member where classid = 1247 and objid = t.oid)
+), present (catalog, oid) as (
+  select 2615, o.oid from pg_catalog.pg_namespace as o
+   where o.oid >= 16384 and o.oid not in (select oid from temporary)
      and not exists (select from member where classid = 2615 and objid = o.oid)
   union all
-  select 1259, count(*) from pg_catalog.pg_class as o
-   where o.oid >= 16384 and o.relkind in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I') and o.relpersistence <> 't'
-     and o.relnamespace <> 99
-     and not exists (select from member where classid = 1259 and objid = o.oid)
-     and not exists (select from member where classid = 1247 and objid = o.reltype)
-     and not exists (select from pg_catalog.pg_index as i join member on classid = 1259 and member.objid = i.indrelid
-                      where i.indexrelid = o.oid)
+  select 1259, o.oid from relation as o
+   where o.relkind in ('r', 'p', 'v', 'm', 'S', 'c')
+      or (o.relkind in ('i', 'I') and exists (select from pg_catalog.pg_index as i join relation as t on t.oid = i.indrelid
+                                               where i.indexrelid = o.oid))
   union all
-  select 1255, count(*) from pg_catalog.pg_proc as o
-   where o.oid >= 16384 and not exists (select from member where classid = 1255 and objid = o.oid)
-     and o.pronamespace not in (select oid from temporary)
+  select 1247, oid from type
+  union all
+  select 1255, o.oid from pg_catalog.pg_proc as o
+   where o.oid >= 16384 and o.pronamespace not in (select oid from temporary)
+     and not exists (select from member where classid = 1255 and objid = o.oid)
      and not exists (select from pg_catalog.pg_depend as d
                       where d.classid = 1255 and d.objid = o.oid and d.deptype = 'i' and d.refclassid = 1247)
   union all
-  select 2618, count(*) from pg_catalog.pg_rewrite as o
-    join pg_catalog.pg_class as c on c.oid = o.ev_class and c.relpersistence <> 't'
-   where o.oid >= 16384 and not exists (select from member where classid = 1259 and objid = o.ev_class)
-     and not exists (select from member where classid = 2618 and objid = o.oid)
+  select 2618, o.oid from pg_catalog.pg_rewrite as o join relation as r on r.oid = o.ev_class
+   where not exists (select from member where classid = 2618 and objid = o.oid)
   union all
-  select 3256, count(*) from pg_catalog.pg_policy as o
-   where not exists (select from member where classid = 1259 and objid = o.polrelid)
+  select 2620, o.oid from pg_catalog.pg_trigger as o join relation as r on r.oid = o.tgrelid
+   where not o.tgisinternal and o.tgparentid = 0 and r.relkind <> 'f'
   union all
-  select 3079, count(*) from pg_catalog.pg_extension as o where o.oid >= 16384
+  select 2606, o.oid from pg_catalog.pg_constraint as o
+   where (o.contype <> 'f' or o.conparentid = 0)
+     and (exists (select from relation as r where r.oid = o.conrelid and r.relkind <> 'f')
+          or exists (select from type where oid = o.contypid))
+  union all
+  select 2604, o.oid from pg_catalog.pg_attrdef as o join relation as r on r.oid = o.adrelid and r.relkind <> 'f'
+  union all
+  select 3256, o.oid from pg_catalog.pg_policy as o join relation as r on r.oid = o.polrelid
+  union all
+  select 3079, oid from pg_catalog.pg_extension where oid >= 16384
+), added (classid, objid, objsubid, extension, kind) as (
+  select distinct d.classid, d.objid, 0, m.extension, null
+    from member as m
+    join extension as e on e.extension = m.extension and not e.is_moved
+    join pg_catalog.pg_depend as d on d.refclassid = 1259 and d.refobjid = m.objid and d.deptype in ('a', 'i')
+     and d.xmin::text <> all (e.made_by)
+   where m.classid = 1259
+     and (d.classid in (2606, 2618, 3256)
+          or (d.classid = 1259 and exists (select from pg_catalog.pg_index where indexrelid = d.objid))
+          or (d.classid = 2620 and exists (select from pg_catalog.pg_trigger where oid = d.objid and not tgisinternal)))
+  union all
+  select d.classoid, d.objoid, d.objsubid, m.extension, 'changed comment'
+    from member as m
+    join extension as e on e.extension = m.extension and not e.is_moved
+    join pg_catalog.pg_description as d on d.classoid = m.classid and d.objoid = m.objid and d.xmin::text <> all (e.made_by)
 )
-select catalog::text, number::text, null as kind, null as identity from counted
+select catalog::text, pg_catalog.array_agg(oid)::text as objects, null as kind, null as identity, null as reason
+  from present group by catalog
 union all
-select o.classid::text, o.objid::text, i.type, i.identity
+select o.classid::text, o.objid::text, i.type, i.identity, null
   from (
     select 1259 as classid, oid as objid from pg_catalog.pg_class
      where relkind not in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I', 't') and relpersistence <> 't'
     union all
     select 1247, t.oid from pg_catalog.pg_type as t
-     where t.typnamespace not in (select oid from temporary)
-       and ((t.typtype = 'b' and not exists (select from pg_catalog.pg_type as e where e.typarray = t.oid))
-            or (t.typtype = 'p'))
-    union all select 2605, oid from pg_catalog.pg_cast
+     where t.typtype = 'p' or (t.typtype = 'b' and not exists (select from pg_catalog.pg_type as e where e.typarray = t.oid))
+    union all
+    select 2605, c.oid from pg_catalog.pg_cast as c
+     where not exists (select from pg_catalog.pg_depend as d where d.classid = 2605 and d.objid = c.oid and d.deptype = 'i')
     union all select 3456, oid from pg_catalog.pg_collation
     union all select 2607, oid from pg_catalog.pg_conversion
     union all select 3466, oid from pg_catalog.pg_event_trigger
     union all select 2328, oid from pg_catalog.pg_foreign_data_wrapper
     union all select 1417, oid from pg_catalog.pg_foreign_server
+    union all select 1418, umid from pg_catalog.pg_user_mappings
     union all select 2612, oid from pg_catalog.pg_language
     union all select 2613, oid from pg_catalog.pg_largeobject_metadata
     union all select 2616, oid from pg_catalog.pg_opclass
@@ -66,32 +107,33 @@ select o.classid::text, o.objid::text, i.type, i.identity
     union all select 2601, oid from pg_catalog.pg_am
   ) as o
  cross join lateral pg_catalog.pg_identify_object(o.classid, o.objid, 0) as i
- where o.objid >= 16384
+ -- Users may choose the OID of a large object.
+ where (o.objid >= 16384 or o.classid = 2613)
+   and i.schema !~ '^pg_(toast_)?temp' is not false
    and not exists (select from member where member.classid = o.classid and member.objid = o.objid)
 union all
-select l.classoid::text, l.objoid::text, 'security label', i.identity || ' (' || l.provider || ')'
+select l.classoid::text, l.objoid::text, 'security label', i.identity || ' (' || l.provider || ')', null
   from pg_catalog.pg_seclabel as l
  cross join lateral pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid) as i
 union all
+select l.classoid::text, l.objoid::text, 'security label', 'database (' || l.provider || ')', null
+  from pg_catalog.pg_shseclabel as l
+  join pg_catalog.pg_database as d on l.classoid = 1262 and d.oid = l.objoid and d.datname = pg_catalog.current_database()
+union all
 -- Its OID is not for everyone to read before version 14.
-select '6100', '0', 'subscription', subname
+select '6100', '0', 'subscription', subname, null
   from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 union all
-select d.classid::text, d.objid::text, 'dependency on an extension', i.identity || ' on ' || e.extname
+select d.classid::text, d.objid::text, 'dependency on an extension', i.identity || ' on ' || e.extname, null
   from pg_catalog.pg_depend as d
   join pg_catalog.pg_extension as e on e.oid = d.refobjid
  cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) as i
  where d.deptype = 'x' and d.refclassid = 3079
 union all
-select i.classoid::text, i.objoid::text, 'changed privileges', o.identity
-  from pg_catalog.pg_init_privs as i
-  join pg_catalog.pg_proc as p on i.classoid = 1255 and p.oid = i.objoid
- cross join lateral pg_catalog.pg_identify_object(i.classoid, i.objoid, 0) as o
- where p.proacl is distinct from i.initprivs
-union all
-select i.classoid::text, i.objoid::text, 'changed privileges', o.identity
-  from pg_catalog.pg_init_privs as i
-  join pg_catalog.pg_class as c on i.classoid = 1259 and c.oid = i.objoid and i.objsubid = 0
- cross join lateral pg_catalog.pg_identify_object(i.classoid, i.objoid, 0) as o
- where c.relacl is distinct from i.initprivs
+select a.classid::text, a.objid::text, coalesce(a.kind, i.type),
+       case when a.kind is null then '' else i.type || ' ' end || i.identity,
+       'it was added to the extension ' || pg_catalog.quote_ident(e.extname)
+  from added as a
+  join pg_catalog.pg_extension as e on e.oid = a.extension
+ cross join lateral pg_catalog.pg_identify_object(a.classid, a.objid, a.objsubid) as i

@@ -1,5 +1,7 @@
 //! Tests of the engine against real servers; one binary, so that it is linked once.
 
+mod cases;
+mod census;
 mod cluster;
 mod connect;
 mod files;

@@ -1,8 +1,9 @@
-//! An aggregate. PostgreSQL prints no definition of one, so each option is an attribute.
+//! An aggregate. PostgreSQL prints no definition of one, so each option is an attribute. It is named by the types
+//! of all its arguments, as functions are: every command but CREATE takes that, whatever is ordered by what.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::Fact;
-use crate::name::quote_literal;
+use crate::name::{quote_ident, quote_literal};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, number, oid, text};
 
@@ -41,7 +42,7 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("hypothetical"),
 ];
 
-/// In the order of the columns of `read.sql` from the eighth on: attribute, word of CREATE AGGREGATE, form.
+/// In the order of the columns of `read.sql` from the tenth on: attribute, word of CREATE AGGREGATE, form.
 const OPTIONS: [(&str, &str, Form); 20] = [
     ("state_function", "SFUNC", Form::Name),
     ("state_type", "STYPE", Form::Name),
@@ -76,12 +77,12 @@ enum Form {
 }
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
-    let cells: &[_; 28] = columns(KIND.name, cells)?;
-    let &[own, namespace, name, arguments, owner, acl, usual, kind, ..] = cells;
+    let cells: &[_; 29] = columns(KIND.name, cells)?;
+    let &[own, namespace, name, signature, arguments, owner, acl, usual, kind, ..] = cells;
     let (own, owner) = (oid(own)?, oid(owner)?);
     let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
-    let mut fact = Fact::new().text("arguments", arguments).yes("hypothetical", kind == Some("h"));
-    for ((attribute, _, form), cell) in OPTIONS.into_iter().zip(&cells[8..]) {
+    let mut fact = Fact::new().text("arguments", filled(arguments)).yes("hypothetical", kind == Some("h"));
+    for ((attribute, _, form), cell) in OPTIONS.into_iter().zip(&cells[9..]) {
         fact = match form {
             Form::Name => fact.text(attribute, filled(*cell)),
             Form::Text => fact.text(attribute, *cell),
@@ -89,7 +90,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
             Form::Flag => fact.yes(attribute, flag(*cell)?),
         };
     }
-    let id = schema.qualified_child(KindId::Aggregate, text(name)?, text(arguments)?);
+    let id = schema.qualified_child(KindId::Aggregate, text(name)?, text(signature)?);
     reader.add(Catalog::Proc, own, &id, fact);
     reader.owner(&id, owner);
     reader.grants(&id, Some(owner), acl, usual)
@@ -106,5 +107,8 @@ fn create(group: &Group<'_>) -> Vec<String> {
     };
     let mut options: Vec<_> = OPTIONS.into_iter().filter_map(option).collect();
     options.extend(group.fact.is("hypothetical").then(|| "\n    HYPOTHETICAL".to_owned()));
-    vec![format!("CREATE AGGREGATE {} ({}\n)", shared::path(group.id), options.join(","))]
+    let schema = group.id.parent().map(shared::path).unwrap_or_default();
+    let arguments = group.fact.get_text("arguments").unwrap_or("*");
+    let name = quote_ident(group.id.name());
+    vec![format!("CREATE AGGREGATE {schema}.{name}({arguments}) ({}\n)", options.join(","))]
 }

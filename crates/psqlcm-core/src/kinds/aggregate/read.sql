@@ -1,7 +1,7 @@
 -- The modes in which a final function may change its state are given where they are not the usual ones:
 -- read_only for plain aggregates, read_write for the others.
-select p.oid, p.pronamespace, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid), p.proowner,
-       p.proacl::text, case when p.proacl is not null then pg_catalog.acldefault('f', p.proowner)::text end,
+select p.oid, p.pronamespace, p.proname, pg_catalog.oidvectortypes(p.proargtypes),
+       pg_catalog.pg_get_function_identity_arguments(p.oid), p.proowner, p.proacl::text, case when p.proacl is not null then pg_catalog.acldefault('f', p.proowner)::text end,
        a.aggkind,
        a.aggtransfn::text, pg_catalog.format_type(a.aggtranstype, null), a.aggtransspace,
        nullif(a.aggfinalfn::oid, 0)::pg_catalog.regproc::text, a.aggfinalextra,

@@ -1,11 +1,11 @@
 //! A column of a table, view or composite type. Those of views are what their definition makes of them; they
 //! are facts because comments, grants and other objects hang on them.
 
-use super::{Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, shared, table};
+use super::{constraint, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, sequence, shared, table};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
-use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, number, oid, text};
+use crate::read::{self, Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
     name: "column",
@@ -28,9 +28,6 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("collation"),
     plain("not_null"),
     plain("identity"),
-    plain("identity_sequence"),
-    plain("identity_options"),
-    plain("identity_persistence"),
     plain("generated"),
     deparsed("expression"),
     plain("storage"),
@@ -44,6 +41,7 @@ const ATTRIBUTES: &[Attribute] = &[
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[
         relation,
+        number,
         position,
         name,
         data_type,
@@ -67,18 +65,18 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         other => return Err(ReadError::Unknown { what: "kind of identity", value: other.unwrap_or_default().into() }),
     };
     let fact = Fact::new()
-        .int("position", number(position)?)
+        .int("position", read::number(position)?)
         .text("type", data_type)
         .text("collation", collation)
         .yes("not_null", flag(not_null)?)
         .text("identity", identity)
         .text("storage", storage.map(storage_name).transpose()?)
         .text("compression", filled(compression).map(compression_name).transpose()?)
-        .int("statistics", number(statistics)?.filter(|&target| target >= 0))
+        .int("statistics", read::number(statistics)?.filter(|&target| target >= 0))
         .list("options", &list(options)?)
         .yes("inherited", !flag(is_local)?);
     let id = parent.child(KindId::Column, text(name)?);
-    reader.locate(Catalog::Class, relation, oid(position)?, &id);
+    reader.locate(Catalog::Class, relation, oid(number)?, &id);
     reader.add_part(id.clone(), fact);
     reader.grants(&id, Some(oid(owner)?), acl, None)
 }
@@ -97,6 +95,7 @@ fn compression_name(letter: &str) -> Result<&'static str, ReadError> {
     match letter {
         "p" => Ok("pglz"),
         "l" => Ok("lz4"),
+        "d" => Ok("default"),
         other => Err(ReadError::Unknown { what: "compression", value: other.to_owned() }),
     }
 }
@@ -116,26 +115,34 @@ pub(super) fn definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> String 
     if let Some(compression) = fact.get_text("compression") {
         text += &format!(" COMPRESSION {compression}");
     }
-    if let Some(default) = group.members_of(id, KindId::Default).next() {
-        text += &format!(" DEFAULT {}", default.1.get_text("expression").unwrap_or_default());
+    match group.members_of(id, KindId::Default).next() {
+        Some((_, default)) => text += &format!(" DEFAULT {}", default.get_text("expression").unwrap_or_default()),
+        // Else it would have its parent's.
+        None if parents(group, id).any(|(_, default)| default.is_some()) => text += " DEFAULT NULL",
+        None => {}
     }
-    if let (Some(how), Some(expression)) = (fact.get_text("generated"), fact.get_text("expression")) {
+    let given = parents(group, id).any(|(parent, _)| is_generated_alike(parent, fact));
+    if let (Some(how), Some(expression), false) = (fact.get_text("generated"), fact.get_text("expression"), given) {
         text += &format!(" GENERATED ALWAYS AS ({expression})");
         text += if how == "stored" { " STORED" } else { "" };
     }
-    text += &identity(fact);
+    text += &identity(group, id, fact);
     text += &not_null(group, id, fact);
     text
 }
 
+/// Whether a parent makes the column as generated as it is; before 16 a child may not say it again.
+pub(super) fn is_generated_alike(parent: &Fact, fact: &Fact) -> bool {
+    ["generated", "expression"].iter().all(|name| parent.get(name) == fact.get(name))
+}
+
 /// A partition's identity comes from its parent when it is attached: only who has a sequence says it.
-fn identity(fact: &Fact) -> String {
-    let (Some(how), Some(sequence)) = (fact.get_text("identity"), fact.get_text("identity_sequence")) else {
+fn identity(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
+    let sequence = group.members_of(id, KindId::Sequence).next();
+    let (Some(how), Some((sequence, options))) = (fact.get_text("identity"), sequence) else {
         return String::new();
     };
-    let options = fact.get_text("identity_options").unwrap_or_default();
-    let persistence = fact.get_text("identity_persistence").map(|word| format!(" {word}")).unwrap_or_default();
-    format!(" GENERATED {how} AS IDENTITY (SEQUENCE NAME {sequence}{persistence}{options})")
+    format!(" GENERATED {how} AS IDENTITY ({})", sequence::of_identity(group, sequence, options))
 }
 
 /// Since 18 NOT NULL is a constraint with a name: said only where PostgreSQL would choose another.
@@ -149,7 +156,8 @@ fn not_null(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
     let Some((constraint, its)) = constraints.into_iter().find(|(_, fact)| of_column(fact)) else {
         return " NOT NULL".to_owned();
     };
-    if !group.members.iter().any(|(member, _)| *member == constraint) {
+    let from_parent = constraint::comes_from_parent(group.fact, its);
+    if from_parent || !group.members.iter().any(|(member, _)| *member == constraint) {
         return String::new();
     }
     let usual = format!("{}_{}_not_null", table.name(), id.name());
@@ -161,10 +169,13 @@ fn not_null(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
     format!("{name} NOT NULL{no_inherit}")
 }
 
-/// What no clause of CREATE TABLE can say in every supported version.
-pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
+/// What no clause of CREATE TABLE can say in every supported version; `said` is whether there was one.
+pub(super) fn settings(id: &FactId, fact: &Fact, said: bool) -> Vec<String> {
     let alter = format!("ALTER TABLE ONLY {} ALTER COLUMN {}", shared::parent_path(id), quote_ident(id.name()));
     let mut statements = Vec::new();
+    if let Some(compression) = fact.get_text("compression").filter(|_| !said) {
+        statements.push(format!("{alter} SET COMPRESSION {compression}"));
+    }
     if let Some(storage) = fact.get_text("storage") {
         statements.push(format!("{alter} SET STORAGE {storage}"));
     }
@@ -185,19 +196,11 @@ pub(super) fn is_inherited(group: &Group<'_>, fact: &Fact) -> bool {
 /// What an inherited column has that its parents do not give it.
 pub(super) fn differences_from_parents(group: &Group<'_>, id: &FactId, fact: &Fact) -> Vec<String> {
     let alter = format!("ALTER TABLE ONLY {} ALTER COLUMN {}", shared::parent_path(id), quote_ident(id.name()));
-    let parents: Vec<_> = table::inherited_from(group, group.id)
-        .into_iter()
-        .map(|(parent, _)| parent.child(KindId::Column, id.name()))
-        .filter_map(|column| group.snapshot.get(&column).map(|fact| (column, fact)))
-        .collect();
+    let parents: Vec<_> = parents(group, id).collect();
     let mut statements = Vec::new();
-    let default_of = |column: &FactId| {
-        let default = group.snapshot.get(&column.child(KindId::Default, ""))?;
-        default.get_text("expression").map(str::to_owned)
-    };
-    let own = default_of(id);
+    let own = default_of(group, id);
     let is_apart = own.is_some() && group.members_of(id, KindId::Default).next().is_none();
-    let given: Vec<_> = parents.iter().filter_map(|(column, _)| default_of(column)).collect();
+    let given: Vec<_> = parents.iter().filter_map(|(_, default)| *default).collect();
     match own {
         _ if is_apart => {}
         Some(own) if given.is_empty() || given.iter().any(|default| *default != own) => {
@@ -207,8 +210,22 @@ pub(super) fn differences_from_parents(group: &Group<'_>, id: &FactId, fact: &Fa
         _ => {}
     }
     let is_constraint = group.children(group.id, KindId::Constraint).iter().any(|(_, fact)| fact.get_text("column") == Some(id.name()));
-    if fact.is("not_null") && !is_constraint && !parents.iter().any(|(_, parent)| parent.is("not_null")) {
+    if fact.is("not_null") && !is_constraint && !parents.iter().any(|(parent, _)| parent.is("not_null")) {
         statements.push(format!("{alter} SET NOT NULL"));
     }
     statements
+}
+
+/// The column's namesakes in the tables it is inherited from, with their defaults.
+fn parents<'a>(group: &Group<'a>, id: &FactId) -> impl Iterator<Item = (&'a Fact, Option<&'a str>)> {
+    let columns = table::inherited_from(group, group.id).into_iter();
+    let columns = columns.map(|(parent, _)| parent.child(KindId::Column, id.name()));
+    let columns: Vec<_> = columns
+        .filter_map(|column| Some((group.snapshot.get(&column)?, default_of(group, &column))))
+        .collect();
+    columns.into_iter()
+}
+
+fn default_of<'a>(group: &Group<'a>, column: &FactId) -> Option<&'a str> {
+    group.snapshot.get(&column.child(KindId::Default, ""))?.get_text("expression")
 }

@@ -1,6 +1,7 @@
 //! The comment on any object.
 
-use super::{Attribute, Kind, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, plain, shared};
+use crate::fact::FactId;
 use crate::name::quote_literal;
 use crate::plan::Group;
 
@@ -8,16 +9,32 @@ pub(super) static KIND: Kind = Kind {
     name: "comment",
     satellite: true,
     attributes: ATTRIBUTES,
-    display: |id| format!("comment on {}", id.parent().map(ToString::to_string).unwrap_or_default()),
+    display: |id| {
+        let index = if id.name() == ON_INDEX { "index of " } else { "" };
+        format!("comment on {index}{}", id.parent().map(ToString::to_string).unwrap_or_default())
+    },
     create,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
+
+/// The name of the comment on the index of a constraint, as the constraint may have a comment too.
+const ON_INDEX: &str = "index";
+
+/// The identity of the comment on what stands for an object of that catalog.
+pub(crate) fn id_on(object: &FactId, catalog: u32) -> FactId {
+    let on_index = object.kind() == KindId::Constraint && catalog == Catalog::Class as u32;
+    object.child(KindId::Comment, if on_index { ON_INDEX } else { "" })
+}
 
 const ATTRIBUTES: &[Attribute] = &[plain("text")];
 
 fn create(group: &Group<'_>) -> Vec<String> {
     let Some(object) = group.id.parent() else { return Vec::new() };
     let text = quote_literal(group.fact.get_text("text").unwrap_or_default());
-    vec![format!("COMMENT ON {} IS {text}", (object.kind().kind().reference)(object))]
+    let object = match group.id.name() {
+        ON_INDEX => format!("INDEX {}", shared::schema_path(object)),
+        _ => (object.kind().kind().reference)(object),
+    };
+    vec![format!("COMMENT ON {object} IS {text}")]
 }

@@ -5,6 +5,7 @@ use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "constraint",
@@ -20,6 +21,7 @@ pub(super) static KIND: Kind = Kind {
     },
     fold,
     create,
+    edges,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -165,4 +167,26 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let mut statements = vec![format!("{alter} {} ADD {}", shared::parent_path(id), clause(id, fact))];
     statements.extend(settings(id, fact));
     statements
+}
+
+/// A constraint that is not valid is added once its table is there, and reaches the children that are there then:
+/// those where it is not valid either. In a child that came later it is valid, as that had no rows to check.
+fn edges(snapshot: &mut Snapshot) {
+    let children: Vec<_> = snapshot
+        .facts()
+        .filter(|(_, fact)| fact.is("inherited") && matches!(fact.get_text("type"), Some("check" | "not null")))
+        .filter_map(|(id, fact)| Some((id.clone(), id.parent()?.clone(), fact.is("not_valid"))))
+        .filter(|(_, child, _)| snapshot.get(child).is_some_and(|table| !table::is_partition(table)))
+        .collect();
+    for (id, child, not_valid) in children {
+        let parents = snapshot.needs(&child).iter().filter(|needed| needed.kind() == KindId::Table);
+        let parents: Vec<_> = parents.map(|parent| parent.child(KindId::Constraint, id.name())).collect();
+        for of_parent in parents {
+            match snapshot.get(&of_parent).is_some_and(|fact| fact.is("not_valid")) {
+                true if not_valid => snapshot.add_need(&of_parent, &child),
+                true => snapshot.add_need(&child, &of_parent),
+                false => {}
+            }
+        }
+    }
 }

@@ -16,7 +16,7 @@ pub(super) static KIND: Kind = Kind {
 };
 
 /// `arguments` and `result` decide whether CREATE OR REPLACE can change it in place.
-pub(super) const ATTRIBUTES: &[Attribute] = &[plain("arguments"), plain("result"), deparsed("definition")];
+const ATTRIBUTES: &[Attribute] = &[plain("arguments"), plain("result"), deparsed("definition")];
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[own, namespace, name, kind, signature, arguments, result, definition, owner, acl, usual] =

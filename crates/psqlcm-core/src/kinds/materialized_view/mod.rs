@@ -9,6 +9,7 @@ use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 pub(super) static KIND: Kind = Kind {
     name: "materialized view",
     folder: Some("materialized_views"),
+    has_columns: true,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
@@ -45,7 +46,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
     let id = schema.child(KindId::MaterializedView, text(name)?);
     let fact = Fact::new()
-        .text("query", Some(text(definition)?.trim_end_matches(';')))
+        .text("query", Some(&shared::settled(text(definition)?.trim_end_matches(';'))))
         .list("options", &list(options)?)
         .list("toast_options", &list(toast_options)?)
         .text("tablespace", tablespace)
@@ -75,7 +76,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
     }
     create += &format!(" AS\n{}\nWITH NO DATA", fact.get_text("query").unwrap_or_default());
     let columns = group.children(group.id, KindId::Column).into_iter();
-    let settings = columns.flat_map(|(id, fact)| column::settings(id, fact));
+    let settings = columns.flat_map(|(id, fact)| column::settings(id, fact, false));
     let settings = settings.map(|statement| statement.replacen("ALTER TABLE ONLY", "ALTER MATERIALIZED VIEW", 1));
     std::iter::once(create).chain(settings).collect()
 }

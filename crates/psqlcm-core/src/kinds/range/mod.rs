@@ -1,9 +1,10 @@
 //! A range type and its multirange.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, enum_type, plain, shared};
-use crate::fact::Fact;
+use crate::fact::{Fact, FactId};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, oid};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "range type",
@@ -16,6 +17,7 @@ pub(super) static KIND: Kind = Kind {
     }],
     reference: enum_type::reference,
     create,
+    edges,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -78,4 +80,25 @@ fn create(group: &Group<'_>) -> Vec<String> {
     };
     let options: Vec<_> = OPTIONS.into_iter().filter_map(option).collect();
     vec![format!("CREATE TYPE {} AS RANGE ({}\n)", shared::path(group.id), options.join(","))]
+}
+
+/// A canonical function takes and gives the range: it needs the range's shell, and the range both.
+fn edges(snapshot: &mut Snapshot) {
+    let canonical = snapshot.facts().filter(|(id, fact)| id.kind() == KindId::Range && fact.get("canonical").is_some());
+    let ranges: Vec<FactId> = canonical.map(|(id, _)| id.clone()).collect();
+    for range in ranges {
+        let Some(schema) = range.parent() else { continue };
+        let shell = schema.child(KindId::ShellType, range.name());
+        let functions: Vec<FactId> = snapshot
+            .needs(&range)
+            .iter()
+            .filter(|needed| needed.kind() == KindId::Function && snapshot.needs(needed).contains(&range))
+            .cloned()
+            .collect();
+        for function in functions {
+            snapshot.insert(shell.clone(), Fact::new());
+            snapshot.replace_need(&function, &range, &shell);
+            snapshot.add_need(&range, &shell);
+        }
+    }
 }

@@ -31,7 +31,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         return Ok(());
     };
     let fact = Fact::new()
-        .text("definition", Some(definition.trim_end_matches(';')))
+        .text("definition", Some(&shared::settled(definition.trim_end_matches(';'))))
         .text("firing", trigger::firing(enabled)?);
     reader.add(Catalog::Rewrite, own, &parent.child(KindId::Rule, text(name)?), fact);
     Ok(())

@@ -1,7 +1,7 @@
-//! A sequence. One that serves an identity column is a part of the column; one that a column owns stands in
-//! the table's file.
+//! A sequence. One that serves an identity column belongs to the column and is made with it; one that a column
+//! owns stands in the table's file.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use super::{Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, flag, number, oid, text};
@@ -12,8 +12,11 @@ pub(super) static KIND: Kind = Kind {
     folder: Some("sequences"),
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    display: |id| format!("sequence {}", shared::schema_path(id)),
+    reference: |id| format!("SEQUENCE {}", shared::schema_path(id)),
+    fold,
     create,
-    home: |id, snapshot| owning_table(id, snapshot).unwrap_or_else(|| id.clone()),
+    home: |id, snapshot| owning_table(id, snapshot).unwrap_or_else(|| id.object().clone()),
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -45,7 +48,6 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         how_owned,
         table,
         column,
-        table_persistence,
         owner,
         acl,
         usual,
@@ -68,19 +70,10 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     };
     match (how_owned, owning) {
         (Some("i"), Some(column)) => {
-            reader.locate(Catalog::Class, own, 0, &column);
-            let persistence = (persistence != table_persistence).then(|| match persistence {
-                Some("u") => "UNLOGGED",
-                _ => "LOGGED",
-            });
-            let options = options(&fact);
-            if let Some(of) = reader.fact_mut(&column) {
-                *of = std::mem::take(of)
-                    .text("identity_sequence", Some(&shared::path(&id)))
-                    .text("identity_persistence", persistence)
-                    .text("identity_options", Some(&options).filter(|text| !text.is_empty()).map(String::as_str));
-            }
-            return Ok(());
+            // Its owner is the table's.
+            let id = column.child(KindId::Sequence, id.name());
+            reader.add(Catalog::Class, own, &id, fact);
+            return reader.grants(&id, Some(owner), acl, usual);
         }
         (Some(_), Some(column)) => {
             reader.add(Catalog::Class, own, &id, fact);
@@ -99,6 +92,26 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let data_type = group.fact.get_text("type").map(|name| format!(" AS {name}")).unwrap_or_default();
     let options = options(group.fact);
     vec![format!("CREATE{unlogged} SEQUENCE {}{data_type}{options}", shared::path(group.id))]
+}
+
+/// One that serves an identity column cannot be made otherwise.
+fn fold(id: &FactId, _: &Fact) -> Fold {
+    match id.parent().map(FactId::kind) {
+        Some(KindId::Column) => Fold::Always,
+        _ => Fold::Never,
+    }
+}
+
+/// What CREATE TABLE says of the sequence of an identity column. Before 15 all sequences are as durable as can
+/// be; since then they are as durable as their table unless it is said.
+pub(super) fn of_identity(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
+    let like_table = fact.is("unlogged") == group.fact.is("unlogged") || group.snapshot.server_version < 150_000;
+    let persistence = match fact.is("unlogged") {
+        _ if like_table => "",
+        true => " UNLOGGED",
+        false => " LOGGED",
+    };
+    format!("SEQUENCE NAME {}{persistence}{}", shared::schema_path(id), options(fact))
 }
 
 /// The options that are not the usual ones of the type and the direction.

@@ -1,6 +1,6 @@
 //! A configuration parameter set for the database, or for a role in it.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, database, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, database, order, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::Group;
@@ -19,7 +19,7 @@ pub(super) static KIND: Kind = Kind {
     ..shared::PART
 };
 
-const ATTRIBUTES: &[Attribute] = &[plain("value")];
+const ATTRIBUTES: &[Attribute] = &[plain("value"), order("position")];
 
 /// Parameters whose value is a list of names: PostgreSQL keeps it quoted as it must be written
 /// (`GUC_LIST_QUOTE` in `src/backend/utils/misc/guc_tables.c`, as `pg_dump`'s `variable_is_guc_list_quote`).

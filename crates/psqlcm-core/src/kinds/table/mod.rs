@@ -4,15 +4,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, order, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "table",
     folder: Some("tables"),
+    has_columns: true,
     attributes: ATTRIBUTES,
     reads: &[
         Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row },
@@ -35,7 +37,6 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("replica_identity"),
     plain("row_security"),
     plain("force_row_security"),
-    order("position"),
 ];
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
@@ -128,9 +129,60 @@ pub(super) fn is_partitioned(fact: &Fact) -> bool {
     fact.get("partition_key").is_some()
 }
 
+/// Whether a child is made on its own and then told its parents: with INHERITS its columns would come in another
+/// order, or would be generated as the parent's are. That is possible only where all it shares with its parents is
+/// its own too.
+fn joins_later(snapshot: &Snapshot, id: &FactId, fact: &Fact) -> bool {
+    if is_partition(fact) || fact.get_list("parents").is_empty() {
+        return false;
+    }
+    let is_shared = |(below, fact): (&FactId, &Fact)| below.parent() == Some(id) && fact.is("inherited");
+    if snapshot.below(id).any(is_shared) {
+        return false;
+    }
+    let own = columns_of(snapshot, id);
+    let parents = parents_of(snapshot, id, fact);
+    let inherited = parents.iter().flat_map(|parent| columns_of(snapshot, parent));
+    let mut usual: Vec<&str> = Vec::new();
+    for name in inherited.chain(own.iter().copied()) {
+        if !usual.contains(&name) {
+            usual.push(name);
+        }
+    }
+    let column = |table: &FactId, name: &str| snapshot.get(&table.child(KindId::Column, name));
+    let is_other = |name: &&str| {
+        let Some(own) = column(id, name).filter(|fact| fact.get("generated").is_some()) else { return false };
+        let given = parents.iter().filter_map(|parent| column(parent, name));
+        given.into_iter().any(|parent| !column::is_generated_alike(parent, own))
+    };
+    usual != own || own.iter().any(is_other)
+}
+
+/// The tables that a child inherits from, in the order in which they were named.
+fn parents_of<'a>(snapshot: &'a Snapshot, id: &FactId, fact: &Fact) -> Vec<&'a FactId> {
+    let place = |parent: &FactId| {
+        let name = shared::path(parent);
+        fact.get_list("parents").iter().position(|parent| **parent == *name)
+    };
+    let placed = snapshot.needs(id).iter().filter_map(|parent| Some((place(parent)?, parent)));
+    let mut placed: Vec<_> = placed.collect();
+    placed.sort_unstable();
+    placed.into_iter().map(|(_, parent)| parent).collect()
+}
+
+/// The names of a table's columns in stored order.
+fn columns_of<'a>(snapshot: &'a Snapshot, table: &'a FactId) -> Vec<&'a str> {
+    let of = |id: &FactId| id.kind() == KindId::Column && id.parent() == Some(table);
+    let mut columns: Vec<_> = snapshot.below(table).filter(|(id, _)| of(id)).collect();
+    columns.sort_by_key(|(_, fact)| crate::plan::position(fact));
+    columns.into_iter().map(|(id, _)| id.name()).collect()
+}
+
 /// Where what is inherited comes from when the table is made.
 pub(super) fn inherited_from<'a>(group: &Group<'a>, table: &FactId) -> Vec<(&'a FactId, &'a Fact)> {
-    let made_alone = group.snapshot.get(table).is_none_or(is_partition);
+    let snapshot = group.snapshot;
+    let made_alone =
+        snapshot.get(table).is_none_or(|fact| is_partition(fact) || joins_later(snapshot, table, fact));
     let parents = group.snapshot.needs(table).iter().filter(|id| !made_alone && id.kind() == KindId::Table);
     parents.filter_map(|id| group.snapshot.get(id).map(|fact| (id, fact))).collect()
 }
@@ -142,14 +194,15 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let mut after = Vec::new();
     let mut inline = BTreeSet::new();
     for (id, column) in group.children(group.id, KindId::Column) {
-        match column::is_inherited(group, column) {
+        let inherited = column::is_inherited(group, column);
+        match inherited {
             true => after.extend(column::differences_from_parents(group, id, column)),
             false => {
                 parts.push(column::definition(group, id, column));
                 inline.insert(id.name());
             }
         }
-        after.extend(column::settings(id, column));
+        after.extend(column::settings(id, column, !inherited));
     }
     for (id, part) in group.members_of(group.id, KindId::Constraint) {
         let with_column = inline.contains(part.get_text("column").unwrap_or_default());
@@ -161,7 +214,8 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let parts: Vec<_> = parts.iter().map(|part| format!("\n    {part}")).collect();
     let unlogged = if fact.is("unlogged") { " UNLOGGED" } else { "" };
     let mut create = format!("CREATE{unlogged} TABLE {path} ({}\n)", parts.join(","));
-    if !is_partition(fact) && !fact.get_list("parents").is_empty() {
+    let joins = joins_later(group.snapshot, group.id, fact);
+    if !is_partition(fact) && !joins && !fact.get_list("parents").is_empty() {
         create += &format!("\nINHERITS ({})", fact.get_list("parents").join(", "));
     }
     if let Some(key) = fact.get_text("partition_key") {
@@ -179,6 +233,10 @@ fn create(group: &Group<'_>) -> Vec<String> {
         create += &format!("\nTABLESPACE {}", quote_ident(tablespace));
     }
     let mut statements = vec![create];
+    if joins {
+        let parents = fact.get_list("parents").iter();
+        statements.extend(parents.map(|parent| format!("ALTER TABLE ONLY {path} INHERIT {parent}")));
+    }
     statements.extend(after);
     if let Some(identity) = fact.get_text("replica_identity") {
         statements.push(format!("ALTER TABLE ONLY {path} REPLICA IDENTITY {}", identity.to_uppercase()));

@@ -2,7 +2,7 @@
 //! fires at other times.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
-use crate::fact::Fact;
+use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
@@ -24,18 +24,32 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let own = oid(own)?;
     let Some(parent) = reader.relation(oid(relation)?) else { return Ok(()) };
     let copied = oid(parent_trigger)? != 0;
+    let of = reader.fact_at(Catalog::Trigger, oid(parent_trigger)?, 0).cloned();
+    let Some(definition) = definition else {
+        if let Some(of) = of {
+            reader.locate(Catalog::Trigger, own, 0, &of);
+            locate_constraint(reader, constraint, &of)?;
+        }
+        return Ok(());
+    };
     let fact = Fact::new()
-        .text("definition", definition)
+        .text("definition", Some(definition))
         .text("firing", firing(enabled)?.or(copied.then_some("origin")))
         .yes("copied", copied);
     let id = parent.child(KindId::Trigger, text(name)?);
     reader.add(Catalog::Trigger, own, &id, fact);
+    locate_constraint(reader, constraint, &id)?;
+    if let Some(of) = of {
+        reader.need(&id, &of);
+    }
+    Ok(())
+}
+
+/// A constraint trigger has a constraint of which there is nothing more to say.
+fn locate_constraint(reader: &mut Reader, constraint: Option<&str>, id: &FactId) -> Result<(), ReadError> {
     match oid(constraint)? {
         0 => {}
-        constraint => reader.locate(Catalog::Constraint, constraint, 0, &id),
-    }
-    if copied && let Some(of) = reader.fact_at(Catalog::Trigger, oid(parent_trigger)?, 0).cloned() {
-        reader.need(&id, &of);
+        constraint => reader.locate(Catalog::Constraint, constraint, 0, id),
     }
     Ok(())
 }
@@ -61,12 +75,12 @@ pub(super) fn words(firing: &str) -> &'static str {
     }
 }
 
+/// What is said of a trigger reaches the copies of it, as it does where copies differ: they come later.
 fn create(group: &Group<'_>) -> Vec<String> {
     let definition = group.fact.get_text("definition").filter(|_| !group.fact.is("copied")).map(str::to_owned);
     let firing = group.fact.get_text("firing").map(|firing| {
-        let only = if group.fact.is("copied") { "ONLY " } else { "" };
         let name = quote_ident(group.id.name());
-        format!("ALTER TABLE {only}{} {} TRIGGER {name}", shared::parent_path(group.id), words(firing))
+        format!("ALTER TABLE {} {} TRIGGER {name}", shared::parent_path(group.id), words(firing))
     });
     definition.into_iter().chain(firing).collect()
 }

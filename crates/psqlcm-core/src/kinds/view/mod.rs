@@ -11,6 +11,7 @@ use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
 pub(super) static KIND: Kind = Kind {
     name: "view",
     folder: Some("views"),
+    has_columns: true,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
@@ -30,8 +31,8 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     for row_type in [row_type, row_array].into_iter().flatten() {
         reader.locate(Catalog::Type, oid(Some(row_type))?, 0, &id);
     }
-    let definition = text(definition)?.trim_end_matches(';');
-    reader.add_part(id.child(KindId::ViewDefinition, ""), Fact::new().text("query", Some(definition)));
+    let query = shared::settled(text(definition)?.trim_end_matches(';'));
+    reader.add_part(id.child(KindId::ViewDefinition, ""), Fact::new().text("query", Some(&query)));
     reader.owner(&id, owner);
     reader.grants(&id, Some(owner), acl, usual)
 }

@@ -1,0 +1,97 @@
+//! `status` on real servers.
+
+use crate::support::{everywhere, run, session};
+
+const SEED: &str = "CREATE SCHEMA app; CREATE TABLE app.t (a int DEFAULT 1 + 1); CREATE SCHEMA other; CREATE TABLE public.p (a int)";
+const SCHEMAS: [&str; 3] = ["app", "other", "public"];
+
+#[test]
+fn all_is_well_after_setup_and_after_changes() {
+    everywhere("status_good", SEED, &SCHEMAS, |database| {
+        let ran = run(database, &["status"]).exits(0);
+        assert_eq!(ran.out.matches(": good (entry 1, base, ").count(), 3, "{}", ran.out);
+        run(
+            database,
+            &["submit", "-s", "app", "-c", "ALTER TABLE t ADD b int; ALTER TABLE other.t2 ADD b int"],
+        )
+        .exits(1);
+        run(database, &["submit", "-s", "app", "-c", "ALTER TABLE t ADD b int; CREATE TABLE other.t2 (a int); CREATE SCHEMA made; CREATE TABLE made.m ()", "--implementer", "Ada"]).exits(0);
+        let ran = run(database, &["status"]).exits(0).says("app: good (entry 2, change, ").says("Ada)");
+        ran.says("other: good (entry 2, linked, ")
+            .says("made: good (entry 1, base, ")
+            .says("public: good (entry 1, base, ");
+        // Roles that come and go, grants on the ledger and rows are no drift.
+        let role = psqlcm_testkit::unique("status_role");
+        database.psql(&format!("CREATE ROLE {role}; INSERT INTO app.t VALUES (1); GRANT SELECT ON app.pg_psql_cm TO {role}; ANALYZE")).unwrap();
+        let ran = run(database, &["status"]);
+        database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+        ran.exits(0);
+    });
+}
+
+#[test]
+fn what_was_done_past_the_tool_is_drift_in_its_schema_only() {
+    everywhere("status_drift", SEED, &SCHEMAS, |database| {
+        database.psql("ALTER TABLE app.t ADD by_hand int").unwrap();
+        let ran = run(database, &["status"])
+            .exits(3)
+            .says("app: different (drifted: it is not what entry 1 recorded; entry 1, base");
+        assert_eq!(ran.out.matches(": good").count(), 2, "{}", ran.out);
+        let report = run(database, &["--format", "json", "-s", "app", "status"]).exits(3).json();
+        let target = &report["targets"][0];
+        assert_eq!(
+            (&target["outcome"], &target["details"]["drift"]["entry"]),
+            (&"different".into(), &1.into())
+        );
+        database.psql("ALTER TABLE app.t DROP by_hand").unwrap();
+        run(database, &["status"]).exits(0);
+        // A schema that came later, and a guard that was taken off.
+        database.psql("CREATE SCHEMA late; ALTER TABLE other.pg_psql_cm DISABLE TRIGGER USER").unwrap();
+        let ran = run(database, &["status"]).exits(3).says("late: not under control\n");
+        ran.says("other: different (its append-only trigger is disabled; entry 1");
+        run(database, &["--exclude-schema", "late", "-s", "app", "status"]).exits(0);
+    });
+}
+
+#[test]
+fn an_upgrade_of_the_server_is_no_drift() {
+    everywhere("status_upgrade", SEED, &SCHEMAS, |database| {
+        let pretend = |sql: &str| {
+            database
+                .psql(&format!(
+                    "ALTER TABLE app.pg_psql_cm DISABLE TRIGGER USER; UPDATE app.pg_psql_cm SET {sql};
+                 ALTER TABLE app.pg_psql_cm ENABLE ALWAYS TRIGGER pg_psql_cm_append_only"
+                ))
+                .unwrap();
+        };
+        pretend("server_version = '12.1', fingerprint_after = replace(fingerprint_after, 'f1:', 'f1:0')");
+        run(database, &["status"])
+            .exits(0)
+            .says("recorded on PostgreSQL 12.1: what the server prints is not compared");
+        database.psql("ALTER TABLE app.t ADD by_hand int").unwrap();
+        run(database, &["status"]).exits(3).says("app: different (drifted");
+        pretend("evidence = NULL");
+        run(database, &["status"]).exits(3).says("drift cannot be told: it was recorded on PostgreSQL 12.1");
+    });
+}
+
+#[test]
+fn a_change_that_was_begun_and_not_ended_is_pending() {
+    everywhere("status_pending", SEED, &SCHEMAS, |database| {
+        database.psql("INSERT INTO p VALUES (1), (1)").unwrap();
+        let change = "CREATE TABLE q (); CREATE UNIQUE INDEX CONCURRENTLY ON p (a)";
+        run(database, &["submit", "-c", change]).exits(6);
+        run(database, &["status"])
+            .exits(3)
+            .says("public: different (--change is done in part: entry 4 is the last of it, part 2 of 2");
+        database.psql("DELETE FROM p").unwrap();
+        run(database, &["submit", "-c", change]).exits(0);
+        run(database, &["status"]).exits(0);
+        // As a crash within the statement leaves it.
+        session(database).run("ALTER TABLE pg_psql_cm DISABLE TRIGGER USER; DELETE FROM pg_psql_cm WHERE id = (SELECT max(id) FROM pg_psql_cm);
+            ALTER TABLE pg_psql_cm ENABLE ALWAYS TRIGGER pg_psql_cm_append_only").unwrap();
+        run(database, &["status"])
+            .exits(3)
+            .says("part 2 of 2 of --change was begun by entry 5, and its end is not known");
+    });
+}

@@ -1,0 +1,153 @@
+//! `verify` on real servers: each way of tampering is named for what it is.
+
+use psqlcm_core::ledger::{Entry, Hash};
+use psqlcm_engine::ledger::{Ledger, State};
+use psqlcm_testkit::{servers, unique};
+
+use crate::support::session_of;
+use crate::tool::Tool;
+
+/// A database with three entries in `app`, anchored; then somebody gets round the triggers.
+struct Case {
+    tool: Tool,
+    name: String,
+}
+
+impl Case {
+    fn everywhere(check: impl Fn(&Case)) {
+        for server in servers() {
+            let case = Case { tool: Tool::new(&server), name: unique("verify") };
+            case.tool.psql("postgres", &format!("CREATE DATABASE {}", case.name));
+            case.psql("CREATE SCHEMA app; CREATE TABLE app.t (a int)");
+            case.tool.ok(&["-d", &case.name, "setup"]);
+            case.submit("b");
+            case.submit("c");
+            case.tool.ok(&["-d", &case.name, "dump"]);
+            case.tool.ok(&["-d", &case.name, "verify"]);
+            check(&case);
+            case.tool.server.drop_database(&case.name);
+        }
+    }
+
+    fn psql(&self, sql: &str) -> String {
+        self.tool.psql(&self.name, sql)
+    }
+
+    fn submit(&self, column: &str) {
+        let change = format!("ALTER TABLE t ADD {column} int");
+        self.tool.ok(&["-d", &self.name, "-s", "app", "submit", "-c", &change]);
+    }
+
+    fn tamper(&self, sql: &str) {
+        self.psql(&format!(
+            "ALTER TABLE app.pg_psql_cm DISABLE TRIGGER USER; {sql};
+             ALTER TABLE app.pg_psql_cm ENABLE ALWAYS TRIGGER pg_psql_cm_append_only"
+        ));
+    }
+
+    /// `verify` fails and says all of that.
+    fn breaks(&self, says: &[&str]) {
+        self.tool.fails(&["-d", &self.name, "verify"], 1, says);
+    }
+}
+
+#[test]
+fn an_edited_a_deleted_and_an_inserted_entry() {
+    Case::everywhere(|case| {
+        case.tamper("UPDATE app.pg_psql_cm SET content = 'x' WHERE id = 2");
+        case.breaks(&["ledger of schema app: entry 2 was edited", "hint: compare the entry with"]);
+    });
+    Case::everywhere(|case| {
+        case.tamper("DELETE FROM app.pg_psql_cm WHERE id = 2");
+        case.breaks(&["entry 2 was deleted"]);
+    });
+    Case::everywhere(|case| {
+        case.tamper("INSERT INTO app.pg_psql_cm (is_base, implementer, content) VALUES (false, 'Mallory', 'DROP TABLE t')");
+        case.breaks(&["entry 4 was inserted without being chained"]);
+        // And the tool does not build upon it.
+        let name = &case.name;
+        let report = case.tool.run(&["-d", name, "--format", "json", "verify"]).stdout;
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["targets"][0]["details"]["findings"][0]["entry"], 4);
+        assert_eq!(report["exit_code"], 1);
+    });
+}
+
+#[test]
+fn a_chain_that_a_superuser_hashed_anew() {
+    Case::everywhere(|case| {
+        let ledger = Ledger::new("pg_psql_cm").unwrap();
+        let mut session = session_of(&case.tool.server, &case.name);
+        let mut entries: Vec<Entry> = Vec::new();
+        ledger.read(&mut session, &[("app", State::Ours)], &mut |_, entry| entries.push(entry)).unwrap();
+        entries[1].content = "-- nothing happened".to_owned();
+        let mut inserts = String::new();
+        let mut previous: Option<String> = None;
+        for entry in &mut entries {
+            if let Some(previous) = &previous {
+                entry.previous_hash = Some(previous.clone());
+            }
+            entry.hash = Some(Hash::of(entry).into_text());
+            previous.clone_from(&entry.hash);
+            inserts.push_str(&ledger.at("app").insert(entry));
+        }
+        case.tamper(&format!("TRUNCATE app.pg_psql_cm; {inserts}"));
+        case.breaks(&["was rewritten"]);
+        // The chain holds by itself: without the anchor nobody could tell.
+        let ran = case.tool.run(&["-d", &case.name, "-p", "elsewhere", "verify"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stderr.contains("no anchors"), "{}", ran.stderr);
+    });
+}
+
+#[test]
+fn an_older_copy_that_took_the_place_of_the_database() {
+    Case::everywhere(|case| {
+        let (name, old) = (&case.name, format!("{}_old", case.name));
+        case.tool.psql("postgres", &format!("CREATE DATABASE {old} TEMPLATE {name}"));
+        case.submit("d");
+        case.tool.ok(&["-d", name, "dump"]);
+        case.tool.server.drop_database(name);
+        case.tool.psql("postgres", &format!("ALTER DATABASE {old} RENAME TO {name}"));
+        case.breaks(&["is behind its anchor", "if an older backup was restored"]);
+        case.submit("e");
+        case.breaks(&["is where the ledger and git went different ways"]);
+    });
+}
+
+#[test]
+fn a_copy_of_a_database_is_told_and_is_whole() {
+    Case::everywhere(|case| {
+        let copy = format!("{}_copy", case.name);
+        case.tool.psql("postgres", &format!("CREATE DATABASE {copy} TEMPLATE {}", case.name));
+        let ran = case.tool.run(&["-d", &copy, "verify"]);
+        case.tool.server.drop_database(&copy);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stderr.contains("the database is a copy"), "{}", ran.stderr);
+        // Under the name of the original too.
+        let (name, copy) = (&case.name, format!("{}_two", case.name));
+        case.tool.psql("postgres", &format!("CREATE DATABASE {copy} TEMPLATE {name}"));
+        case.tool.server.drop_database(name);
+        case.tool.psql("postgres", &format!("ALTER DATABASE {copy} RENAME TO {name}"));
+        let ran = case.tool.run(&["-d", name, "verify"]);
+        assert!(ran.code == 0 && ran.stderr.contains("the database is a copy"), "{}", ran.stderr);
+    });
+}
+
+#[test]
+fn a_ledger_that_is_gone_and_one_without_its_guard() {
+    Case::everywhere(|case| {
+        case.psql("ALTER TABLE app.pg_psql_cm DISABLE TRIGGER USER");
+        case.breaks(&["ledger of schema app: its append-only trigger is disabled"]);
+        case.psql("ALTER TABLE app.pg_psql_cm ENABLE ALWAYS TRIGGER pg_psql_cm_append_only");
+        case.psql("DROP TABLE app.pg_psql_cm CASCADE");
+        case.breaks(&["are gone"]);
+        case.tool.fails(&["-d", &case.name, "-s", "nowhere", "verify"], 1, &["not under control"]);
+    });
+    // Gone by a recorded change, with its entries kept.
+    Case::everywhere(|case| {
+        case.tool.ok(&["-d", &case.name, "submit", "-c", "DROP SCHEMA app CASCADE"]);
+        let said = case.tool.ok(&["-d", &case.name, "verify"]);
+        assert!(said.contains("its entries are kept in the ledger of public"), "{said}");
+    });
+}

@@ -1,0 +1,248 @@
+//! A change's script made ready to run: its statements, what of them runs together, and what is refused before
+//! anything is done.
+//!
+//! It reads the words of statements only; whether they work is for the server to say.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use crate::script::{
+    Class, CopyDirection, NonTransactional, SplitError, Statement, StatementKind, classify, split,
+};
+
+/// A change that can be run.
+#[derive(Clone, Debug)]
+pub struct Script<'a> {
+    /// The whole text.
+    pub text: &'a str,
+    /// Its statements; never empty.
+    pub statements: Vec<Statement<'a>>,
+    /// Its parts, in order.
+    pub parts: Vec<Part>,
+}
+
+/// What of a change runs in one transaction, or outside of any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// These statements, in one transaction.
+    Together(Range<usize>),
+    /// This statement, by itself and in no transaction.
+    Alone(usize, NonTransactional),
+}
+
+/// Why a change is not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It has no statement.
+    #[error("the change is empty: it has no statement")]
+    Empty,
+    /// It cannot be split into statements.
+    #[error("{}", .0.kind)]
+    Split(SplitError),
+    /// It begins, ends or divides a transaction.
+    #[error("{command} is refused: psql-cm begins and ends the transaction")]
+    TransactionControl {
+        /// Where.
+        offset: usize,
+        /// The command.
+        command: &'static str,
+    },
+    /// It has a command of psql.
+    #[error("{command} is a command of psql, not SQL")]
+    MetaCommand {
+        /// Where.
+        offset: usize,
+        /// The command.
+        command: String,
+    },
+    /// It moves rows between the server and the client.
+    #[error("COPY {} is refused: psql-cm carries no rows", copy_words(*direction))]
+    Copy {
+        /// Where.
+        offset: usize,
+        /// Which way.
+        direction: CopyDirection,
+    },
+}
+
+impl Refusal {
+    /// Where in the script, in bytes.
+    pub fn offset(&self) -> Option<usize> {
+        match self {
+            Self::Empty => None,
+            Self::Split(error) => Some(error.offset),
+            Self::TransactionControl { offset, .. }
+            | Self::MetaCommand { offset, .. }
+            | Self::Copy { offset, .. } => Some(*offset),
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty => "write at least one SQL statement",
+            Self::Split(_) => "nothing was run",
+            Self::TransactionControl { .. } => {
+                "take it out: each change is one transaction; give several changes by repeating --change"
+            }
+            Self::MetaCommand { .. } => "write what it does as SQL, or run it with psql",
+            Self::Copy { direction: CopyDirection::FromStdin, .. } => {
+                "use INSERT, or load the rows with psql"
+            }
+            Self::Copy { direction: CopyDirection::ToStdout, .. } => "take it out: a change has no output",
+        }
+    }
+}
+
+fn copy_words(direction: CopyDirection) -> &'static str {
+    match direction {
+        CopyDirection::FromStdin => "FROM stdin",
+        CopyDirection::ToStdout => "TO stdout",
+    }
+}
+
+impl<'a> Script<'a> {
+    /// Splits a change and looks at each of its statements.
+    ///
+    /// # Errors
+    /// The first thing in it that is refused.
+    pub fn read(text: &'a str) -> Result<Self, Refusal> {
+        let statements = split(text).map_err(Refusal::Split)?;
+        if statements.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        let mut parts = Vec::new();
+        for (index, statement) in statements.iter().enumerate() {
+            let alone = examine(statement)?;
+            match (alone, parts.last_mut()) {
+                (Some(command), _) => parts.push(Part::Alone(index, command)),
+                (None, Some(Part::Together(range))) => range.end = index + 1,
+                (None, _) => parts.push(Part::Together(index..index + 1)),
+            }
+        }
+        Ok(Self { text, statements, parts })
+    }
+
+    /// Whether all of it runs in one transaction.
+    pub fn is_transactional(&self) -> bool {
+        matches!(self.parts.as_slice(), [Part::Together(_)])
+    }
+
+    /// The statements of a part.
+    pub fn statements_of(&self, part: &Part) -> &[Statement<'a>] {
+        match part {
+            Part::Together(range) => &self.statements[range.clone()],
+            Part::Alone(index, _) => &self.statements[*index..=*index],
+        }
+    }
+
+    /// The text of a part, byte for byte; what follows the last statement belongs to the last part.
+    pub fn text_of(&self, part: &Part) -> &'a str {
+        let range = match part {
+            Part::Together(range) => range.clone(),
+            Part::Alone(index, _) => *index..index + 1,
+        };
+        let start = if range.start == 0 { 0 } else { self.statements[range.start].span.start };
+        let end = match self.statements.get(range.end) {
+            Some(next) => next.span.start,
+            None => self.text.len(),
+        };
+        &self.text[start..end]
+    }
+}
+
+/// The command of a statement that runs in no transaction; an error for what is refused.
+fn examine(statement: &Statement<'_>) -> Result<Option<NonTransactional>, Refusal> {
+    let offset = statement.offset;
+    match statement.kind {
+        StatementKind::MetaCommand => {
+            let command = statement.text.split_whitespace().next().unwrap_or("\\").to_owned();
+            return Err(Refusal::MetaCommand { offset, command });
+        }
+        StatementKind::CopyData { .. } => {
+            return Err(Refusal::Copy { offset, direction: CopyDirection::FromStdin });
+        }
+        StatementKind::Sql => {}
+    }
+    match classify(statement.text) {
+        Class::Transactional => Ok(None),
+        Class::NonTransactional(command) => Ok(Some(command)),
+        Class::TransactionControl(command) => Err(Refusal::TransactionControl { offset, command }),
+        Class::Copy(direction) => Err(Refusal::Copy { offset, direction }),
+    }
+}
+
+/// The order in which people number files: `2.sql` before `10.sql`. Runs of digits compare as numbers, all else
+/// byte by byte; names that are then equal, such as `1` and `01`, compare byte by byte.
+pub fn natural_order(left: &str, right: &str) -> Ordering {
+    let (mut a, mut b) = (left, right);
+    loop {
+        let (Some(first), Some(second)) = (a.bytes().next(), b.bytes().next()) else {
+            return a.len().cmp(&b.len()).then_with(|| left.cmp(right));
+        };
+        let order = if first.is_ascii_digit() && second.is_ascii_digit() {
+            let (one, other) = (take_digits(&mut a), take_digits(&mut b));
+            one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+        } else {
+            let (one, other) = (take_char(&mut a), take_char(&mut b));
+            one.cmp(&other)
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+}
+
+/// The digits at the front, without leading zeros.
+fn take_digits<'a>(text: &mut &'a str) -> &'a str {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    *text = rest;
+    digits.trim_start_matches('0')
+}
+
+fn take_char(text: &mut &str) -> Option<char> {
+    let mut rest = text.chars();
+    let first = rest.next();
+    *text = rest.as_str();
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_the_script_byte_for_byte() {
+        let text = "-- first\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n\
+                    CREATE INDEX CONCURRENTLY i ON t (a); -- slow\nVACUUM t;\nSELECT 1 -- the end";
+        let script = Script::read(text).expect("it can be run");
+        let parts: Vec<&str> = script.parts.iter().map(|part| script.text_of(part)).collect();
+        assert_eq!(parts.concat(), text);
+        assert_eq!(parts.len(), 4);
+        assert!(parts[0].starts_with("-- first") && parts[3].ends_with("-- the end"), "{parts:?}");
+        assert!(!script.is_transactional());
+        assert!(Script::read("SELECT 1; SELECT 2 -- x").expect("it can be run").is_transactional());
+    }
+
+    #[test]
+    fn what_is_refused_is_named_with_its_place() {
+        let check = |text: &str, message: &str, offset: Option<usize>| {
+            let refusal = Script::read(text).expect_err(text);
+            assert_eq!((refusal.to_string().as_str(), refusal.offset()), (message, offset), "{text}");
+        };
+        check(" -- nothing\n;;", "the change is empty: it has no statement", None);
+        check("SELECT 1;\nCOMMIT;", "COMMIT is refused: psql-cm begins and ends the transaction", Some(10));
+        check("SELECT 1;\n\\connect other\n", "\\connect is a command of psql, not SQL", Some(10));
+        check("COPY t FROM stdin;\n1\n\\.\n", "COPY FROM stdin is refused: psql-cm carries no rows", Some(0));
+        check("COPY t TO STDOUT;", "COPY TO stdout is refused: psql-cm carries no rows", Some(0));
+        check("SELECT 'a", "the string opened here is not closed", Some(7));
+    }
+
+    #[test]
+    fn numbers_in_names_count() {
+        let mut names = ["10.sql", "2.sql", "b", "a10b", "a2b", "01.sql", "1.sql", "a", "ü", ""];
+        names.sort_by(|a, b| natural_order(a, b));
+        assert_eq!(names, ["", "01.sql", "1.sql", "2.sql", "10.sql", "a", "a2b", "a10b", "b", "ü"]);
+    }
+}

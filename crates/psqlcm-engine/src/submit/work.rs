@@ -1,0 +1,506 @@
+//! The work on one database: its session, its lock, and one transaction after the other.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use psqlcm_core::ledger::{EntryKind, Origin, own};
+use psqlcm_core::name::{quote_ident, quote_literal};
+use psqlcm_core::script::{Statement, label};
+use psqlcm_core::snapshot::Snapshot;
+use psqlcm_core::targets::Target;
+
+use super::effects::{self, Before, Stop, Writing};
+use super::error::{Missing, SubmitError};
+use super::locks::{self, HeldLock};
+use super::{Applied, Event, Part, PreparedChange, Request, Tell};
+use crate::capture::{self, CaptureError};
+use crate::interrupt::Guard;
+use crate::ledger::{Ledger, LedgerError, LockError, State, SubmitLock, origin};
+use crate::session::{DbError, Session};
+
+/// The work on one database.
+pub(super) struct Work<'a> {
+    pub request: &'a Request<'a>,
+    database: &'a str,
+    schemas: &'a [String],
+    pub session: Session,
+    lock: SubmitLock,
+    pub origin: Origin,
+    /// The server process of the session.
+    pid: String,
+    /// `client_connection_check_interval` as the session began; scripts and RESET ALL may take it away.
+    check_interval: Option<String>,
+    /// In a dry run all changes are one transaction.
+    in_transaction: bool,
+    /// Cancels what runs when a signal comes.
+    _cancel: Guard,
+}
+
+/// The moment at which a transaction began.
+#[derive(Clone, Default)]
+pub(super) struct Start {
+    /// The server's time.
+    pub at: String,
+    /// Which transactions had ended by then.
+    pub snapshot: String,
+}
+
+/// What became of a COMMIT.
+pub(super) enum Settled {
+    Committed,
+    RolledBack(SubmitError),
+    Unknown(SubmitError),
+}
+
+/// How often a capture within a transaction is tried again when objects vanish while it reads them.
+const CAPTURE_TRIES: u32 = 5;
+/// How long to look for an entry whose COMMIT was not answered.
+const LOOK_FOR: Duration = Duration::from_secs(15);
+
+impl<'a> Work<'a> {
+    /// Connects, and takes the submit lock on a connection of its own.
+    pub fn open(request: &'a Request<'a>, index: usize, tell: &mut Tell<'_>) -> Result<Self, SubmitError> {
+        let (database, schemas) = &request.targets[index];
+        let connect = || {
+            request
+                .access
+                .connect(database)
+                .map_err(|source| SubmitError::Connect { database: database.clone(), source })
+        };
+        let interrupt = request.interrupt;
+        let mut waiting = |holder: &_| {
+            tell(Event::Waiting { database, holder });
+            match interrupt.check() {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        };
+        let lock = SubmitLock::acquire(connect()?, request.options.lock_wait, &mut waiting);
+        let lock = lock.map_err(|source| match source {
+            LockError::Interrupted => SubmitError::Interrupted,
+            source => SubmitError::Lock { database: database.clone(), source },
+        })?;
+        let mut session = connect()?;
+        let options = &request.options;
+        let implementer = options.implementer.as_deref().unwrap_or_default();
+        let mut origin =
+            origin(&mut session, implementer, &options.run_id, &options.environment, &options.tool_version)
+                .map_err(|source| SubmitError::Ledger { database: database.clone(), source })?;
+        if origin.implementer.is_empty() {
+            origin.implementer.clone_from(&origin.login_role);
+        }
+        let (pid, check_interval) = about(&mut session).map_err(|source| SubmitError::Db {
+            database: database.clone(),
+            doing: "begin",
+            source,
+        })?;
+        let cancel = session.cancel_handle();
+        // A cancel request that does not arrive leaves the statement to its end: nothing else can be done here.
+        let guard = interrupt.on_interrupt(Box::new(move || drop(cancel.cancel())));
+        Ok(Self {
+            request,
+            database,
+            schemas,
+            session,
+            lock,
+            origin,
+            pid,
+            check_interval,
+            in_transaction: false,
+            _cancel: guard,
+        })
+    }
+
+    pub fn database(&self) -> &'a str {
+        self.database
+    }
+
+    pub fn schemas(&self) -> &'a [String] {
+        self.schemas
+    }
+
+    pub fn ledger(&self) -> &'a Ledger {
+        self.request.ledger
+    }
+
+    pub fn target(&self, schema: &str) -> Target {
+        Target::schema(self.database, schema)
+    }
+
+    /// All target schemas must have a ledger that is whole.
+    pub fn check_targets(&mut self) -> Result<(), SubmitError> {
+        let names: Vec<&str> = self.schemas.iter().map(String::as_str).collect();
+        let states = self.ledger().states(&mut self.session, &names).map_err(self.ledger_error())?;
+        let missing: Vec<Missing> = states
+            .into_iter()
+            .filter_map(|(schema, state)| {
+                let (reason, hint) = unfit(&state)?;
+                Some(Missing { target: self.target(&schema), reason, hint })
+            })
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(SubmitError::NotUnderControl { missing }) }
+    }
+
+    /// Runs a change in every target schema and writes its entries; the transaction stays open.
+    pub fn stage(
+        &mut self,
+        change: &PreparedChange<'_>,
+        tell: &mut Tell<'_>,
+    ) -> Result<Applied, SubmitError> {
+        let part = Part::Together(0..change.script.statements.len());
+        let applied = self.run_part(change, &part, &Writing::whole(change), tell)?;
+        if !self.request.options.dry_run {
+            return Ok(applied);
+        }
+        Ok(Applied { locks: self.locks()?, ..applied })
+    }
+
+    /// Runs statements of a change in one transaction, which stays open, and writes what `writing` says.
+    pub fn run_part(
+        &mut self,
+        change: &PreparedChange<'_>,
+        part: &Part,
+        writing: &Writing<'_>,
+        tell: &mut Tell<'_>,
+    ) -> Result<Applied, SubmitError> {
+        let statements = change.script.statements_of(part);
+        let mut needs_copies = Vec::new();
+        // What a change drops is seen when it is gone; then its ledger is read first, and the change runs again.
+        for _ in 0..2 {
+            match self.try_part(change, statements, writing, &needs_copies, tell) {
+                Err(Stop::Copies(schemas)) => {
+                    self.run("roll back", "ROLLBACK TO SAVEPOINT psql_cm")?;
+                    needs_copies = schemas;
+                }
+                Err(Stop::Error(error)) => return Err(error),
+                Ok(applied) => return Ok(applied),
+            }
+        }
+        unreachable!("the second run has the copies it needs")
+    }
+
+    fn try_part(
+        &mut self,
+        change: &PreparedChange<'_>,
+        statements: &[Statement<'_>],
+        writing: &Writing<'_>,
+        copied: &[String],
+        tell: &mut Tell<'_>,
+    ) -> Result<Applied, Stop> {
+        let started = Instant::now();
+        let start = self.begin()?;
+        let before = self.look()?;
+        let copies = effects::copies(self, copied)?;
+        for schema in self.schemas {
+            self.run_body(change, schema, statements, tell)?;
+        }
+        let writing = Writing { start, duration: started.elapsed(), ..writing.clone() };
+        let places = effects::record(self, &before, &writing, &copies, tell)?;
+        Ok(Applied {
+            change: change.index,
+            database: self.database.to_owned(),
+            places,
+            locks: Vec::new(),
+            not_rehearsed: Vec::new(),
+        })
+    }
+
+    /// The statements in one schema. Whatever they set is given back afterwards.
+    fn run_body(
+        &mut self,
+        change: &PreparedChange<'_>,
+        schema: &str,
+        statements: &[Statement<'_>],
+        tell: &mut Tell<'_>,
+    ) -> Result<(), SubmitError> {
+        self.run("prepare the session", &self.settings_of_body(schema, "LOCAL", true))?;
+        for statement in statements {
+            self.request.interrupt.check().map_err(|_| SubmitError::Interrupted)?;
+            let outcome = self.session.run(statement.text);
+            self.tell_notices(tell);
+            outcome.map_err(|source| self.statement_error(change, schema, statement, source))?;
+        }
+        // As the role and with the settings that the change has at its end, as COMMIT would.
+        self.session.run("SET CONSTRAINTS ALL IMMEDIATE").map_err(|source| SubmitError::Deferred {
+            change: change.index,
+            target: self.target(schema),
+            source,
+        })?;
+        self.tell_notices(tell);
+        self.reset()
+    }
+
+    pub fn statement_error(
+        &self,
+        change: &PreparedChange<'_>,
+        schema: &str,
+        statement: &Statement<'_>,
+        source: DbError,
+    ) -> SubmitError {
+        SubmitError::Statement {
+            change: change.index,
+            target: self.target(schema),
+            offset: statement.offset,
+            statement: statement.text.to_owned(),
+            source,
+        }
+    }
+
+    /// The settings a change finds: names without a schema are those of its schema, then of `public`.
+    pub fn settings_of_body(&self, schema: &str, scope: &str, has_lock_timeout: bool) -> String {
+        let public = if schema == "public" { "" } else { "public, " };
+        let timeout = if has_lock_timeout { self.request.options.lock_timeout.as_millis() } else { 0 };
+        format!(
+            "SET {scope} search_path = {}, {public}pg_temp; SET {scope} lock_timeout = {timeout}; \
+             SET {scope} row_security = on",
+            quote_ident(schema)
+        )
+    }
+
+    pub fn tell_notices(&mut self, tell: &mut Tell<'_>) {
+        for notice in self.session.notices() {
+            tell(Event::Notice { database: self.database, notice });
+        }
+    }
+
+    /// Gives role, `search_path`, timeouts and all other settings back, within a transaction too.
+    pub fn reset(&mut self) -> Result<(), SubmitError> {
+        self.run("reset the session", "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL")?;
+        self.prepare().map_err(self.db_error("reset the session"))
+    }
+
+    fn prepare(&mut self) -> Result<(), DbError> {
+        self.request.access.prepare(&mut self.session)?;
+        match &self.check_interval {
+            Some(value) => self.session.run(&format!(
+                "SELECT pg_catalog.set_config('client_connection_check_interval', {}, false)",
+                quote_literal(value)
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// After a commit: nothing of a change is left in the session, be it a temporary table or an advisory lock.
+    pub fn clean(&mut self) -> Result<(), SubmitError> {
+        let cleaned = self.session.run("DISCARD ALL").and_then(|()| self.prepare());
+        cleaned.map_err(self.db_error("reset the session"))
+    }
+
+    /// Begins the transaction, or in a dry run goes on with it.
+    pub fn begin(&mut self) -> Result<Start, SubmitError> {
+        if !self.in_transaction {
+            self.run("begin a transaction", "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")?;
+            self.in_transaction = true;
+        }
+        let sql = concat!(
+            "SAVEPOINT psql_cm; SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', ",
+            "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_catalog.pg_current_snapshot()"
+        );
+        let rows = self.session.rows(sql).map_err(self.db_error("begin a transaction"))?;
+        let mut cells = rows.into_iter().flatten().map(Option::unwrap_or_default);
+        Ok(Start { at: cells.next().unwrap_or_default(), snapshot: cells.next().unwrap_or_default() })
+    }
+
+    /// The ledgers and the facts, as the transaction sees them.
+    pub fn look(&mut self) -> Result<Before, SubmitError> {
+        let managed = self.ledger().managed(&mut self.session).map_err(self.ledger_error())?;
+        let with_chain: Vec<&str> = managed
+            .iter()
+            .filter(|(_, state)| *state != State::Original)
+            .map(|(schema, _)| schema.as_str())
+            .collect();
+        let heads = self.ledger().heads_of(&mut self.session, &with_chain);
+        let heads = heads.map_err(self.ledger_error())?;
+        let schemas = managed.iter().map(|(schema, _)| schema.as_str());
+        let (facts, own) = own::split(self.capture()?, self.ledger().table(), schemas);
+        Ok(Before { managed: managed.into_iter().collect(), heads, facts, own })
+    }
+
+    /// What other sessions have written of the catalog, and committed, since then: schema and name.
+    pub fn written_by_others(&mut self, start: &Start) -> Result<BTreeSet<(String, String)>, SubmitError> {
+        let sql = include_str!("meanwhile.sql").replace(":'snapshot'", &quote_literal(&start.snapshot));
+        let rows = self.rows("look for changes by others", &sql)?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                let [schema, name] = row.try_into().ok()?;
+                Some((schema?, name?))
+            })
+            .collect())
+    }
+
+    /// Captures under a savepoint, so that neither its settings nor its locks stay.
+    fn capture(&mut self) -> Result<Snapshot, SubmitError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.run("capture", "SAVEPOINT psql_cm_capture")?;
+            let captured = capture::within(&mut self.session);
+            let back = "ROLLBACK TO SAVEPOINT psql_cm_capture; RELEASE SAVEPOINT psql_cm_capture";
+            self.run("capture", back)?;
+            match captured {
+                Err(error) if error.is_passing() && tries < CAPTURE_TRIES => {}
+                captured => return captured.map_err(self.capture_error()),
+            }
+        }
+    }
+
+    /// Whether connection and lock are there.
+    pub fn check_alive(&mut self) -> Result<(), SubmitError> {
+        self.session.check().map_err(self.db_error("reach the server before COMMIT"))?;
+        match self.lock.is_held() {
+            Ok(true) => Ok(()),
+            _ => Err(SubmitError::LockLost { database: self.database.to_owned() }),
+        }
+    }
+
+    /// Commits; where no answer comes, looks for the entry.
+    pub fn commit(&mut self, applied: &Applied) -> Settled {
+        self.in_transaction = false;
+        let Err(source) = self.session.run("COMMIT") else {
+            return Settled::Committed;
+        };
+        let error = |source| SubmitError::Db { database: self.database.to_owned(), doing: "commit", source };
+        if !source.is_connection_lost() {
+            return Settled::RolledBack(error(source));
+        }
+        let entry = applied.places.iter().flat_map(|place| &place.entries).next();
+        let Some((schema, hash)) = entry.and_then(|(schema, entry)| Some((schema, entry.hash.as_ref()?)))
+        else {
+            return Settled::RolledBack(error(source));
+        };
+        match self.look_for(schema, hash) {
+            Some(true) => Settled::Committed,
+            Some(false) => Settled::RolledBack(error(source)),
+            None => Settled::Unknown(SubmitError::InDoubt {
+                database: self.database.to_owned(),
+                schema: schema.clone(),
+                hash: hash.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// Whether the entry is there, on a connection that takes the place of the lost one; `None` if nobody can tell.
+    /// As long as the old server process lives its COMMIT may be under way.
+    fn look_for(&mut self, schema: &str, hash: &str) -> Option<bool> {
+        let sql = format!(
+            "SELECT EXISTS (SELECT FROM ONLY {} WHERE hash = {}), \
+             EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = {}::integer)",
+            self.ledger().at(schema).qualified(),
+            quote_literal(hash),
+            quote_literal(&self.pid)
+        );
+        let end = Instant::now() + LOOK_FOR;
+        while Instant::now() < end {
+            if let Some(row) = self.ask_anew(&sql) {
+                match row.as_slice() {
+                    [Some(there), _] if there == "t" => return Some(true),
+                    [_, Some(lives)] if lives == "f" => return Some(false),
+                    _ => {}
+                }
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        None
+    }
+
+    fn ask_anew(&mut self, sql: &str) -> Option<Vec<Option<String>>> {
+        let mut session = self.request.access.connect(self.database).ok()?;
+        let row = session.rows(sql).ok()?.into_iter().next()?;
+        let (pid, check_interval) = about(&mut session).ok()?;
+        let is_settled = row.first()?.as_deref() == Some("t");
+        if is_settled {
+            (self.session, self.pid, self.check_interval) = (session, pid, check_interval);
+        }
+        Some(row)
+    }
+
+    /// Undoes whatever is open. A lost connection has nothing open.
+    pub fn roll_back(&mut self) {
+        self.in_transaction = false;
+        // A signal has cancelled what ran; the rollback itself must not be lost to a late cancel request.
+        for _ in 0..2 {
+            if self.session.run("ROLLBACK").is_ok() || self.session.is_closed() {
+                break;
+            }
+        }
+        let _ = self.reset();
+    }
+
+    /// The locks of the open transaction, seen from outside.
+    pub fn locks(&mut self) -> Result<Vec<HeldLock>, SubmitError> {
+        let observer = self.request.access.connect(self.database);
+        let mut observer =
+            observer.map_err(|source| SubmitError::Connect { database: self.database.to_owned(), source })?;
+        let held = locks::held_by(&mut observer, &self.pid, self.ledger().table());
+        held.map_err(self.db_error("look at locks"))
+    }
+
+    pub fn run(&mut self, doing: &'static str, sql: &str) -> Result<(), SubmitError> {
+        self.session.run(sql).map_err(self.db_error(doing))
+    }
+
+    pub fn rows(&mut self, doing: &'static str, sql: &str) -> Result<Vec<Vec<Option<String>>>, SubmitError> {
+        self.session.rows(sql).map_err(self.db_error(doing))
+    }
+
+    pub fn db_error(&self, doing: &'static str) -> impl Fn(DbError) -> SubmitError + use<> {
+        let database = self.database.to_owned();
+        move |source| SubmitError::Db { database: database.clone(), doing, source }
+    }
+
+    pub fn ledger_error(&self) -> impl Fn(LedgerError) -> SubmitError + use<> {
+        let database = self.database.to_owned();
+        move |source| SubmitError::Ledger { database: database.clone(), source }
+    }
+
+    pub fn capture_error(&self) -> impl Fn(CaptureError) -> SubmitError + use<> {
+        let database = self.database.to_owned();
+        move |source| SubmitError::Capture { database: database.clone(), source }
+    }
+}
+
+impl<'c> Writing<'c> {
+    /// The entry of a whole change.
+    fn whole(change: &PreparedChange<'c>) -> Self {
+        Self::new(change, EntryKind::Change, change.script.text)
+    }
+}
+
+/// A statement in one line, for lists.
+pub(super) fn in_one_line(statement: &Statement<'_>) -> (u32, String) {
+    (statement.line, label(statement.text))
+}
+
+fn about(session: &mut Session) -> Result<(String, Option<String>), DbError> {
+    let sql = "SELECT pg_catalog.pg_backend_pid(), \
+               pg_catalog.current_setting('client_connection_check_interval', true)";
+    let mut cells = session.rows(sql)?.into_iter().flatten();
+    Ok((cells.next().flatten().unwrap_or_default(), cells.next().flatten()))
+}
+
+/// Why a schema cannot be a target, and what to do; `None` if it can.
+fn unfit(state: &State) -> Option<(String, &'static str)> {
+    Some(match state {
+        State::Ours => return None,
+        State::NoSchema => ("there is no such schema".to_owned(), "make it by a change in another schema"),
+        State::Absent => ("it is not under control".to_owned(), "run psql-cm setup first"),
+        State::Original => (
+            "its ledger was made by version 0.2.2 and is not adopted yet".to_owned(),
+            "run psql-cm setup first",
+        ),
+        State::Damaged(damages) => {
+            let damages: Vec<String> = damages.iter().map(ToString::to_string).collect();
+            (
+                format!("its ledger is damaged: {}", damages.join("; ")),
+                "find out who did it (psql-cm verify), then run psql-cm setup",
+            )
+        }
+        State::Foreign(differences) => (
+            format!("something that is no ledger has its name: {}", differences.join("; ")),
+            "rename it, or choose another name with --cm-table",
+        ),
+    })
+}

@@ -1,0 +1,228 @@
+//! What no kind reads is named, whatever it is and wherever it is; what is not the database's own disturbs nobody.
+
+use std::collections::BTreeSet;
+
+use psqlcm_testkit::{TestServer, servers};
+
+use crate::trip::snapshot;
+
+/// What is created, the oldest version that has it, and how the census names it.
+const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
+    ("CREATE FOREIGN DATA WRAPPER w", 0, &["foreign-data wrapper w"]),
+    (
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE f (a int) SERVER s; \
+         CREATE USER MAPPING FOR PUBLIC SERVER s",
+        0,
+        &["foreign-data wrapper w", "server s", "foreign table public.f", "user mapping public on server s"],
+    ),
+    (
+        "CREATE TYPE public.b; \
+      CREATE FUNCTION public.b_in(cstring) RETURNS public.b LANGUAGE internal IMMUTABLE STRICT AS 'int4in'; \
+      CREATE FUNCTION public.b_out(public.b) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out'; \
+      CREATE TYPE public.b (INPUT = public.b_in, OUTPUT = public.b_out, LIKE = int4)",
+        0,
+        &["type public.b"],
+    ),
+    ("CREATE TYPE public.shell", 0, &["type public.shell"]),
+    (
+        "CREATE TYPE public.c AS (a int); CREATE CAST (public.c AS text) WITH INOUT",
+        0,
+        &["cast (public.c AS pg_catalog.text)"],
+    ),
+    ("CREATE COLLATION public.mine (LOCALE = 'C')", 0, &["collation public.mine"]),
+    (
+        "CREATE CONVERSION public.mine FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
+        0,
+        &["conversion public.mine"],
+    ),
+    (
+        "CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; \
+         CREATE EVENT TRIGGER mine ON sql_drop EXECUTE FUNCTION public.f()",
+        0,
+        &["event trigger mine"],
+    ),
+    ("CREATE LANGUAGE mine HANDLER plpgsql_call_handler", 0, &["language mine"]),
+    ("SELECT lo_create(4711)", 0, &["large object 4711"]),
+    (
+        "CREATE OPERATOR public.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)",
+        0,
+        &["operator public.===(integer,integer)"],
+    ),
+    ("CREATE OPERATOR FAMILY public.mine USING btree", 0, &["operator family public.mine USING btree"]),
+    (
+        "CREATE OPERATOR CLASS public.mine FOR TYPE int USING hash AS OPERATOR 1 =, FUNCTION 1 hashint4(int)",
+        0,
+        &["operator class public.mine USING hash", "operator family public.mine USING hash"],
+    ),
+    ("CREATE PUBLICATION mine", 0, &["publication mine"]),
+    (
+        "CREATE SUBSCRIPTION mine CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+        0,
+        &["subscription mine"],
+    ),
+    (
+        "CREATE TABLE public.t (a int, b int); CREATE STATISTICS public.mine ON a, b FROM public.t",
+        0,
+        &["statistics object public.mine"],
+    ),
+    (
+        "CREATE TEXT SEARCH CONFIGURATION public.mine (COPY = simple)",
+        0,
+        &["text search configuration public.mine"],
+    ),
+    (
+        "CREATE TEXT SEARCH DICTIONARY public.mine (TEMPLATE = simple)",
+        0,
+        &["text search dictionary public.mine"],
+    ),
+    (
+        "CREATE TEXT SEARCH PARSER public.mine (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)",
+        0,
+        &["text search parser public.mine"],
+    ),
+    (
+        "CREATE TEXT SEARCH TEMPLATE public.mine (LEXIZE = dsimple_lexize)",
+        0,
+        &["text search template public.mine"],
+    ),
+    ("CREATE ACCESS METHOD mine TYPE TABLE HANDLER heap_tableam_handler", 0, &["access method mine"]),
+    (
+        "CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal))",
+        0,
+        &["transform for integer language sql"],
+    ),
+    (
+        "CREATE TYPE public.c AS (a int); CREATE TABLE public.t OF public.c",
+        0,
+        &["typed table table public.t"],
+    ),
+    (
+        "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION public.f() DEPENDS ON EXTENSION plpgsql",
+        0,
+        &["dependency on an extension public.f() on plpgsql"],
+    ),
+    // What is where no kind looks.
+    (
+        "CREATE FUNCTION pg_catalog.cm_mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        0,
+        &["function pg_catalog.cm_mine()"],
+    ),
+    (
+        "CREATE TABLE information_schema.cm_mine (id int UNIQUE)",
+        0,
+        &[
+            "table information_schema.cm_mine",
+            "index information_schema.cm_mine_id_key",
+            "table constraint cm_mine_id_key on information_schema.cm_mine",
+        ],
+    ),
+    (
+        "CREATE VIEW information_schema.cm_mine AS SELECT 1 AS a",
+        0,
+        &["view information_schema.cm_mine", "rule \"_RETURN\" on information_schema.cm_mine"],
+    ),
+    ("CREATE TYPE information_schema.cm_mine AS ENUM ('a')", 0, &["type information_schema.cm_mine"]),
+    ("CREATE DOMAIN information_schema.cm_mine AS int", 0, &["type information_schema.cm_mine"]),
+    // What is changed of extensions.
+    (
+        "CREATE EXTENSION citext; COMMENT ON FUNCTION citext_eq IS 'mine'",
+        0,
+        &["changed comment function public.citext_eq(public.citext,public.citext)"],
+    ),
+];
+
+/// What is added to the table of an extension.
+const ADDED: &[(&str, &[&str])] = &[
+    ("CREATE INDEX mine ON public.member (id)", &["index public.mine"]),
+    ("CREATE INDEX mine ON public.member ((id + 1))", &["index public.mine"]),
+    (
+        "ALTER TABLE public.member ADD CONSTRAINT mine UNIQUE (id)",
+        &["table constraint mine on public.member"],
+    ),
+    (
+        "ALTER TABLE public.member ADD CONSTRAINT mine CHECK (id > 0)",
+        &["table constraint mine on public.member"],
+    ),
+    (
+        "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'; \
+         CREATE TRIGGER mine AFTER INSERT ON public.member EXECUTE FUNCTION public.f()",
+        &["trigger mine on public.member"],
+    ),
+    ("CREATE RULE mine AS ON DELETE TO public.member DO INSTEAD NOTHING", &["rule mine on public.member"]),
+    ("CREATE POLICY mine ON public.member USING (true)", &["policy mine on public.member"]),
+    ("COMMENT ON TABLE public.member IS 'mine'", &["changed comment table public.member"]),
+    ("COMMENT ON COLUMN public.member.id IS 'mine'", &["changed comment table column public.member.id"]),
+];
+
+/// As people see it: kind and identity.
+fn left_out(server: &TestServer, scripts: &[&str]) -> BTreeSet<String> {
+    let database = server.database("census");
+    for script in scripts {
+        database
+            .psql(script)
+            .unwrap_or_else(|error| panic!("PostgreSQL {}: {script}: {error}", server.major()));
+    }
+    // Before 16 a transform was called in another way.
+    let name = |identity: &str| identity.replace(" on language ", " language ");
+    snapshot(&database)
+        .left_out
+        .iter()
+        .map(|left| format!("{} {}", left.kind, name(&left.identity)))
+        .collect()
+}
+
+#[test]
+fn what_no_kind_reads_is_named() {
+    for server in servers() {
+        for (script, since, expected) in UNSUPPORTED.iter().filter(|(_, since, _)| *since <= server.major()) {
+            let expected: BTreeSet<_> = expected.iter().map(|&name| name.to_owned()).collect();
+            let found = left_out(&server, &[script]);
+            assert_eq!(found, expected, "PostgreSQL {}, since {since}: {script}", server.major());
+        }
+    }
+}
+
+/// No extension at hand has a table, so one is put into an extension in the transaction that makes it, and the
+/// extension then has what came with it in that transaction.
+#[test]
+fn what_is_added_to_the_table_of_an_extension_is_named() {
+    let with_table = "BEGIN; CREATE EXTENSION citext; \
+        CREATE TABLE public.member (id int, name text CONSTRAINT own CHECK (name <> '')); CREATE INDEX own ON public.member (name); \
+        COMMENT ON TABLE public.member IS 'own'; ALTER EXTENSION citext ADD TABLE public.member; COMMIT";
+    for server in servers() {
+        assert_eq!(left_out(&server, &[with_table]), BTreeSet::new(), "PostgreSQL {}", server.major());
+        for (script, expected) in ADDED {
+            let expected: BTreeSet<_> = expected.iter().map(|&name| name.to_owned()).collect();
+            let found = left_out(&server, &[with_table, script]);
+            assert_eq!(found, expected, "PostgreSQL {}: {script}", server.major());
+        }
+    }
+}
+
+/// Temporary objects of this session and of others are no part of the database.
+#[test]
+fn temporary_objects_disturb_nobody() {
+    let temporary = "CREATE TEMP TABLE t (id serial PRIMARY KEY, name text DEFAULT 'x' CHECK (name <> ''), j int GENERATED ALWAYS AS IDENTITY);
+        CREATE INDEX ON t (lower(name)); COMMENT ON TABLE t IS 'x'; GRANT SELECT ON t TO PUBLIC;
+        CREATE TEMP VIEW v AS SELECT id FROM t; CREATE TEMP SEQUENCE s;
+        CREATE TYPE pg_temp.e AS ENUM ('a'); CREATE DOMAIN pg_temp.d AS int CHECK (VALUE > 0); CREATE TYPE pg_temp.c AS (a int);
+        CREATE TYPE pg_temp.r AS RANGE (SUBTYPE = int);
+        CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION pg_temp.f(); CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING;
+        CREATE POLICY p ON t; CREATE TEMP TABLE q (a int) PARTITION BY LIST (a); CREATE TEMP TABLE q1 PARTITION OF q FOR VALUES IN (1);
+        CREATE TEMP TABLE u (id int REFERENCES t); CREATE OPERATOR pg_temp.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);";
+    for server in servers() {
+        let database = server.database("census");
+        let empty = snapshot(&database);
+        let mut session = crate::trip::session(&database);
+        session.run(temporary).unwrap();
+        let mut other = crate::trip::session(&database);
+        other.run(temporary).unwrap();
+        let captured = psqlcm_engine::capture::capture(&mut session).unwrap();
+        assert_eq!(captured.left_out, [], "PostgreSQL {}", server.major());
+        let names = |snapshot: &psqlcm_core::snapshot::Snapshot| -> Vec<String> {
+            snapshot.facts().map(|(id, _)| id.to_string()).collect()
+        };
+        assert_eq!(names(&captured), names(&empty), "PostgreSQL {}", server.major());
+    }
+}
