@@ -168,3 +168,44 @@ fn a_role_that_the_database_sets_is_not_taken() {
     tool.server.drop_database(&name);
     tool.psql("postgres", &format!("DROP ROLE {role}"));
 }
+
+#[test]
+fn a_dump_says_that_a_ledger_is_not_what_the_tree_knows() {
+    let tool = Tool::new(&server(15));
+    let name = with_database(&tool, "CREATE TABLE t (a int)");
+    tool.ok(&["-d", &name, "setup"]);
+    tool.ok(&["-d", &name, "dump"]);
+    let check = |sql: &str, says: &str| {
+        tool.psql(
+            &name,
+            &format!(
+                "ALTER TABLE pg_psql_cm DISABLE TRIGGER ALL; {sql};
+                ALTER TABLE pg_psql_cm ENABLE ALWAYS TRIGGER pg_psql_cm_append_only"
+            ),
+        );
+        let ran = tool.run(&["-d", &name, "dump"]);
+        assert!(ran.code == 0 && ran.stderr.contains(says), "{}", ran.stderr);
+    };
+    assert_eq!(tool.run(&["-d", &name, "dump"]).stderr, "");
+    check("UPDATE pg_psql_cm SET content = 'forged'", "was edited after it was written");
+    check("DELETE FROM pg_psql_cm", "only the history of git keeps what the tree knew before");
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn an_edited_tree_is_no_excuse_for_a_ledger_that_lacks_entries() {
+    let tool = Tool::new(&server(15));
+    let name = with_database(&tool, "CREATE TABLE t (a int)");
+    tool.ok(&["-d", &name, "setup"]);
+    tool.ok(&["-d", &name, "dump"]);
+    tool.server.drop_database(&name);
+    tool.write(&format!("{name}/public/tables/u.sql"), "CREATE TABLE public.u (a int);\n");
+    let path = format!(".facts/default/{name}/public.ledger.sql");
+    let ledger = tool.read(&path);
+    tool.write(&path, &ledger[..ledger.find("\nINSERT INTO").unwrap()]);
+    tool.fails(&["-d", &name, "restore"], 1, &["the ledger of schema public has 0 rows instead of 1"]);
+    assert!(!tool.has_database(&name));
+    tool.write(&path, &ledger);
+    tool.ok(&["-d", &name, "restore"]);
+    tool.server.drop_database(&name);
+}

@@ -4,12 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod broken_on_purpose;
-<<<<<<< HEAD
 mod hostile;
-=======
 mod log;
 mod lost;
->>>>>>> main
 mod restore;
 mod status;
 mod submit;
