@@ -105,7 +105,7 @@ impl<'a> Cluster<'a> {
         collect(command, done.into_iter().filter_map(OnceLock::into_inner))
     }
 
-    /// The databases to act on that the tree has; with `--all-databases` all that it has.
+    /// The databases to restore: a cluster cannot say what the tree has, so that they must be named.
     pub fn databases_of_tree(&self) -> Result<Vec<String>, Failure> {
         match self.context.settings.databases(self.database_of_uri())? {
             Databases::Named(names) => Ok(names),

@@ -14,6 +14,7 @@ use crate::fingerprint::hex;
 use crate::kinds::{KindId, database};
 use crate::name::quote_ident;
 use crate::plan::{Place, Step};
+use crate::script;
 use crate::snapshot::Snapshot;
 
 pub mod adapt;
@@ -72,8 +73,8 @@ pub fn files(database: &str, snapshot: &Snapshot, steps: &[Step]) -> BTreeMap<St
     files
 }
 
-/// The statement with its semicolon and a new line. One that ends in a comment gets the semicolon on a line of
-/// its own; PostgreSQL prints none, but a function's body is text as its author left it.
+/// The statement with its semicolon and a new line. None ends in a comment: PostgreSQL prints none, and bodies
+/// of routines stand in quotes.
 pub fn terminated(statement: &str) -> String {
     format!("{statement};\n")
 }
@@ -107,26 +108,25 @@ pub fn sha256(contents: &[u8]) -> String {
     hex(&Sha256::digest(contents))
 }
 
-/// `CREATE DATABASE` and what else names the tree's database, written for another name.
-///
-/// Only the word after `DATABASE` is looked at, so that no other name is taken for it. `None` where the
-/// statement does not name the database.
+/// `CREATE DATABASE` and what else is said of the tree's database, written for another name. `None` where the
+/// statement is about something else: a column may be called `database` and have a type of the database's name.
 pub fn renamed(statement: &str, from: &str, to: &str) -> Option<String> {
-    use crate::script::words;
-    let mut last_was_keyword = false;
-    for word in words(statement) {
-        let name = &statement[word.clone()];
-        if last_was_keyword && (name == quote_ident(from) || name == from) {
-            return Some(format!(
-                "{}{}{}",
-                &statement[..word.start],
-                quote_ident(to),
-                &statement[word.end..]
-            ));
+    let words: Vec<_> = script::words(statement).collect();
+    let is = |at: usize, keyword: &str| {
+        words.get(at).is_some_and(|word| statement[word.clone()].eq_ignore_ascii_case(keyword))
+    };
+    let after_keyword = match () {
+        () if ["CREATE", "ALTER", "DROP"].iter().any(|verb| is(0, verb)) && is(1, "DATABASE") => 2,
+        () if is(0, "COMMENT") && is(1, "ON") && is(2, "DATABASE") => 3,
+        () if is(0, "ALTER") && is(1, "ROLE") && is(3, "IN") && is(4, "DATABASE") => 5,
+        () if is(0, "GRANT") || is(0, "REVOKE") => {
+            (1..words.len()).find(|&at| is(at - 1, "ON") && is(at, "DATABASE"))? + 1
         }
-        last_was_keyword = name.eq_ignore_ascii_case("database");
-    }
-    None
+        () => return None,
+    };
+    let name = words.get(after_keyword)?.clone();
+    let is_ours = statement[name.clone()] == quote_ident(from) || statement[name.clone()] == *from;
+    is_ours.then(|| format!("{}{}{}", &statement[..name.start], quote_ident(to), &statement[name.end..]))
 }
 
 #[cfg(test)]
@@ -148,6 +148,22 @@ mod tests {
         );
         check("COMMENT ON TABLE x IS 'DATABASE \"My DB\"'", None);
         check("ALTER DATABASE other SET a TO b", None);
+        check(
+            "ALTER ROLE r IN DATABASE \"My DB\" SET a TO b",
+            Some("ALTER ROLE r IN DATABASE copy SET a TO b"),
+        );
+    }
+
+    #[test]
+    fn a_column_named_database_is_none() {
+        for statement in [
+            "CREATE TABLE app.t (\n    database app.kind\n)",
+            "CREATE TYPE a.b AS (database app)",
+            "CREATE FUNCTION a.f(database app) RETURNS app",
+            "GRANT SELECT (database) ON TABLE app.t TO app",
+        ] {
+            assert_eq!(renamed(statement, "app", "copy"), None, "{statement}");
+        }
     }
 
     #[test]

@@ -49,9 +49,9 @@ impl Access {
     /// # Errors
     /// The server's.
     pub fn prepare(&self, session: &mut Session) -> Result<(), DbError> {
-        let role = self.role.as_deref().map(|role| format!("; SET ROLE {}", quote_ident(role)));
-        session
-            .run(&format!("RESET SESSION AUTHORIZATION; RESET ROLE; {SETTINGS}{}", role.unwrap_or_default()))
+        let role = self.role.as_deref().map_or("NONE".into(), quote_ident);
+        // Not RESET ROLE: a database or a role may have a role set, and that is what it would go back to.
+        session.run(&format!("RESET SESSION AUTHORIZATION; {SETTINGS}; SET ROLE {role}"))
     }
 
     /// Connects to the first of these databases that exists.

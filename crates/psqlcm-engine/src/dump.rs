@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use psqlcm_core::fact::FactId;
 use psqlcm_core::fingerprint::Fingerprints;
-use psqlcm_core::ledger::{Chain, Link, Row};
+use psqlcm_core::ledger::{Chain, Finding, Link, Row, Severity, verify};
 use psqlcm_core::plan::{self, PlanError, Step};
 use psqlcm_core::snapshot::LeftOut;
 use psqlcm_core::tree::manifest::{self, FileEntry, LedgerHead, Manifest};
@@ -14,6 +14,7 @@ use psqlcm_core::tree::{self, restore_script};
 
 use crate::ledger::Ledger;
 use crate::observe::{Observation, Observed};
+use crate::verify::anchors;
 
 /// What to dump.
 pub struct Request<'a> {
@@ -37,6 +38,8 @@ pub struct Dump {
     pub removed: BTreeSet<String>,
     /// What the environment knows from now on; it is among the files.
     pub manifest: Manifest,
+    /// Ledgers that do not go on from what the environment knew: its anchors are replaced by these.
+    pub broken: Vec<Finding>,
 }
 
 /// How many older entries of a ledger a manifest keeps beside its head: they show where two histories parted.
@@ -77,7 +80,7 @@ pub fn dump(observed: &Observed, request: &Request<'_>) -> Result<Dump, PlanErro
     let removed = request.files_no_more(&entries);
     let manifest = request.manifest(observed, entries);
     files.insert(format!("{facts}/{}", manifest::FILE), manifest.text());
-    Ok(Dump { files, removed, manifest })
+    Ok(Dump { files, removed, manifest, broken: request.broken(observed) })
 }
 
 /// What keeps a dump from being whole, by name.
@@ -96,6 +99,15 @@ impl Request<'_> {
             .is_some_and(|folder| schemas.iter().any(|schema| tree::folder_name(schema) == folder))
     }
 
+    /// What is wrong with the ledgers that this dump writes, by themselves and by what the environment knew.
+    fn broken(&self, observed: &Observed) -> Vec<Finding> {
+        let anchors = self.manifests.get(self.environment).map(anchors).unwrap_or_default();
+        let seen = observed.ledgers.iter().filter(|(schema, _)| self.covers_schema(schema));
+        let findings = seen
+            .flat_map(|(schema, seen)| verify(&chain(schema, seen, &observed.instance), anchors.get(schema)));
+        findings.filter(|finding| finding.severity() == Severity::Broken).collect()
+    }
+
     /// What an earlier dump of any environment wrote, within the targets, and this one does not.
     fn files_no_more(&self, entries: &BTreeMap<String, FileEntry>) -> BTreeSet<String> {
         let folder = format!("{}/", tree::database_folder(self.database));
@@ -106,10 +118,14 @@ impl Request<'_> {
 
     /// The manifest: for what is no target as it was.
     fn manifest(&self, observed: &Observed, entries: BTreeMap<String, FileEntry>) -> Manifest {
-        let previous = match self.schemas {
+        let mut previous = match self.schemas {
             Some(_) => self.manifests.get(self.environment).cloned().unwrap_or_default(),
             None => Manifest::default(),
         };
+        // Texts of another server version cannot be compared with this one's; structures can.
+        if previous.server_version != observed.facts.server_version {
+            previous.fingerprints.clear();
+        }
         let is_kept = |path: &String| !self.covers(path) && !entries.contains_key(path);
         let mut files: BTreeMap<_, _> =
             previous.files.into_iter().filter(|(path, _)| is_kept(path)).collect();

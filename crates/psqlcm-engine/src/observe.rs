@@ -51,7 +51,7 @@ pub enum ObserveError {
 pub fn observe(session: &mut Session, ledger: &Ledger) -> Result<Observed, ObserveError> {
     let (captured, rest) = capture::captured_with(session, |session| read_ledgers(session, ledger))?;
     let (ledgers, instance) = rest?;
-    let (facts, own) = own::split(captured, ledger.table());
+    let (facts, own) = own::split(captured, ledger.table(), ledgers.keys().map(String::as_str));
     Ok(Observed { facts, own, ledgers, instance })
 }
 
@@ -62,7 +62,7 @@ pub fn observe(session: &mut Session, ledger: &Ledger) -> Result<Observed, Obser
 pub fn observe_within(session: &mut Session, ledger: &Ledger) -> Result<Observed, ObserveError> {
     let captured = capture::within(session)?;
     let (ledgers, instance) = read_ledgers(session, ledger)?;
-    let (facts, own) = own::split(captured, ledger.table());
+    let (facts, own) = own::split(captured, ledger.table(), ledgers.keys().map(String::as_str));
     Ok(Observed { facts, own, ledgers, instance })
 }
 

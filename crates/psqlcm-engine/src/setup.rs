@@ -95,7 +95,7 @@ pub fn within(
     if planned.iter().all(|(_, action)| *action == Action::Nothing) {
         return Ok(SetUp { actions: planned, left_out: Vec::new() });
     }
-    let (facts, _) = own::split(capture::within(session)?, ledger.table());
+    let (facts, _) = own::split(capture::within(session)?, ledger.table(), names.iter().copied());
     let actions = ledger.setup(session, &names, origin)?;
     let starts = |action: &Action| matches!(action, Action::Create | Action::Adopt);
     let new = actions.iter().filter(|(_, action)| starts(action)).map(|(schema, _)| schema);

@@ -109,7 +109,8 @@ pub fn status(
     let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
     let (captured, rest) = capture::captured_with(session, |session| read(session, ledger, &names))?;
     let rest = rest?;
-    let (facts, _) = own::split(captured, ledger.table());
+    let managed = rest.states.iter().filter(|(_, state)| state.is_ledger());
+    let (facts, _) = own::split(captured, ledger.table(), managed.map(|(schema, _)| schema.as_str()));
     let now = Now {
         server_version: rest.server_version,
         whole: Fingerprints::of(&facts),

@@ -113,6 +113,12 @@ pub fn dump_database(
     let request = dump::Request { database, schemas, environment, ledger: &ledger, manifests: &manifests };
     let dumped = dump::dump(&observed, &request)
         .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
+    for finding in &dumped.broken {
+        let what = finding.message();
+        context
+            .ui
+            .warn(&format!("{database}: {what}; only the history of git keeps what the tree knew before"));
+    }
     let changes = write(&mut writer, root, &dumped).map_err(|error| files_failure(&target, &error))?;
     let count = changes.written.len() + changes.removed.len();
     let mut reason = match count {

@@ -1,7 +1,8 @@
 //! `restore`: builds databases from the tree.
 
+use psqlcm_core::name::quote_ident;
 use psqlcm_core::report::{Outcome, TargetReport};
-use psqlcm_core::targets::Target;
+use psqlcm_core::targets::{Target, check_name};
 use psqlcm_engine::restore::{self, Comparison, RestoreError};
 use psqlcm_engine::run;
 use psqlcm_engine::session::DbError;
@@ -58,6 +59,9 @@ const EXAMPLES: &str = r#"Examples:
 
 /// Restores each database in turn.
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
+    if let Some(name) = &args.new_name {
+        check_name(name)?;
+    }
     let cluster = Cluster::of(context)?;
     let run_id = run::new_id();
     let report = cluster.each_database("restore", &cluster.databases_of_tree()?, |database| {
@@ -100,6 +104,10 @@ fn restore_database(
     for (statement, error) in &restored.unpopulated {
         context.ui.warn(&format!("without rows, as it cannot be populated now: {statement}: {error}"));
     }
+    for name in &restored.abandoned {
+        let drop = format!("DROP DATABASE {}", quote_ident(name));
+        context.ui.warn(&format!("an earlier restore was killed and left a database; to remove it: {drop}"));
+    }
     for (role, create) in &restored.roles {
         context.ui.say(&format!("the role {role} was missing and was made, without a password: {create}"));
     }
@@ -133,7 +141,17 @@ fn shown(version: u32) -> String {
 }
 
 fn failure(error: &RestoreError) -> Failure {
-    let base = Failure::because("not restored; nothing of it is left", error);
+    match error {
+        RestoreError::Left { error, left } => {
+            let failure = failure_of("not restored, and something of it may be left", error);
+            left.iter().fold(failure, |failure, left| failure.hint(format!("see to {left}")))
+        }
+        _ => failure_of("not restored; nothing of it is left", error),
+    }
+}
+
+fn failure_of(message: &str, error: &RestoreError) -> Failure {
+    let base = Failure::because(message, error);
     match error {
         RestoreError::Exists { .. } => base.hint(
             "drop it first, or give another name with --as, or load into an empty database with --into-empty",

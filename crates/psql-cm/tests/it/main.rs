@@ -8,6 +8,7 @@
 )]
 
 mod broken_on_purpose;
+mod hostile;
 mod log;
 mod lost;
 mod restore;

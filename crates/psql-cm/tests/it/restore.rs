@@ -162,8 +162,11 @@ fn what_the_cluster_lacks_is_listed_at_once() {
     let (tool, name) = dumped("CREATE TABLE a (id int)");
     tool.server.drop_database(&name);
     let database = format!("{name}/database.sql");
-    let text = tool.read(&database).replace("LC_COLLATE = 'C'", "LC_COLLATE = 'xx_YY.utf8'");
-    tool.write(&database, &(text + "\nCREATE EXTENSION no_such_extension;\n"));
+    let text = tool.read(&database);
+    let (before, rest) = text.split_once("LC_COLLATE = '").unwrap();
+    let (_, after) = rest.split_once('\'').unwrap();
+    let text = format!("{before}LC_COLLATE = 'xx_YY.utf8'{after}\nCREATE EXTENSION no_such_extension;\n");
+    tool.write(&database, &text);
     let table = format!("{name}/public/tables/a.sql");
     tool.write(&table, "CREATE TABLE public.a (id int) TABLESPACE no_such_space;\n");
     let says = ["extension no_such_extension", "tablespace no_such_space", "locale xx_YY.utf8"];

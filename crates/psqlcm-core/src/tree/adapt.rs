@@ -1,12 +1,13 @@
 //! Statements of a tree adapted to another cluster: other roles, no owners, no privileges.
 //!
-//! Looks at words alone, and only at statements of the forms the tool writes: what else names a role stays.
+//! Looks at words alone, and only at statements of the forms the tool writes: what else names a role stays. Several
+//! statements that belong together, as what is done as another role, may come as one text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::name::quote_ident;
-use crate::script::words;
+use crate::script::{split, words};
 
 /// What a statement is about, as far as roles go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,20 +42,42 @@ pub fn brings_state(statement: &str) -> bool {
 
 /// The roles a statement of the tool's forms names, in order.
 pub fn roles(statement: &str) -> Vec<String> {
-    let words = Words::of(statement);
-    words.roles().into_iter().map(|at| words.name(at)).collect()
+    let each = each(statement).flat_map(|range| {
+        let words = Words::of(&statement[range]);
+        words.roles().into_iter().map(|at| words.name(at)).collect::<Vec<_>>()
+    });
+    each.collect()
 }
 
 /// The statement with roles exchanged.
 pub fn with_roles(statement: &str, map: &BTreeMap<String, String>) -> String {
-    let words = Words::of(statement);
     let mut text = statement.to_owned();
-    for at in words.roles().into_iter().rev() {
-        if let Some(role) = map.get(&words.name(at)) {
-            text.replace_range(words.at[at].clone(), &quote_ident(role));
+    for range in each(statement).collect::<Vec<_>>().into_iter().rev() {
+        let words = Words::of(&statement[range.clone()]);
+        for at in words.roles().into_iter().rev() {
+            if let Some(role) = map.get(&words.name(at)) {
+                let word = range.start + words.at[at].start..range.start + words.at[at].end;
+                text.replace_range(word, &quote_ident(role));
+            }
         }
     }
     text
+}
+
+/// Where the statements of a text stand; one that cannot be split is taken as one.
+fn each(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let statements = match concern(text) {
+        Concern::Privilege => split(text).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let mut ranges: Vec<_> = statements
+        .iter()
+        .map(|statement| statement.offset..statement.offset + statement.text.len())
+        .collect();
+    if ranges.is_empty() {
+        ranges.push(0..text.len());
+    }
+    ranges.into_iter()
 }
 
 /// The words that follow a keyword where it stands alone, unquoted: `CREATE EXTENSION name`, `TABLESPACE name`.
@@ -162,6 +185,7 @@ mod tests {
         check("CREATE POLICY p ON a.b FOR SELECT TO x, y USING ((z = 1))", &["x", "y"]);
         check("ALTER ROLE r IN DATABASE d SET a TO 'b'", &["r"]);
         check("COMMENT ON TABLE a.b IS 'OWNER TO app'", &[]);
+        check("SET ROLE a\n;\nGRANT SELECT ON TABLE s.t TO \"b c\"\n;\nRESET ROLE", &["a", "b c"]);
     }
 
     #[test]
@@ -172,6 +196,10 @@ mod tests {
             "ALTER TABLE app.app OWNER TO \"My app\""
         );
         assert_eq!(with_roles("SELECT app", &map), "SELECT app");
+        assert_eq!(
+            with_roles("SET ROLE app\n;\nGRANT SELECT ON TABLE app.app TO app\n;\nRESET ROLE", &map),
+            "SET ROLE \"My app\"\n;\nGRANT SELECT ON TABLE app.app TO \"My app\"\n;\nRESET ROLE"
+        );
     }
 
     #[test]

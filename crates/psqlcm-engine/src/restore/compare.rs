@@ -1,6 +1,6 @@
 //! Whether what was restored is what was dumped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use psqlcm_core::fingerprint::Fingerprints;
 use psqlcm_core::kinds::KindId;
@@ -47,34 +47,39 @@ pub fn compare(
     let Some(manifest) = &tree.manifest else {
         return Ok(Comparison::NotCompared("the tree has no manifest".to_owned()));
     };
-    if !tree.changed.is_empty() {
-        let shown: Vec<_> = tree.changed.iter().take(SHOWN).map(String::as_str).collect();
-        let more = if tree.changed.len() > SHOWN { ", ..." } else { "" };
-        return Ok(Comparison::NotCompared(format!("tree changed since dump: {}{more}", shown.join(", "))));
-    }
-    if let Some(alteration) = alteration {
-        return Ok(Comparison::NotCompared(alteration.to_owned()));
-    }
     let observed = observe::observe_within(session, ledger)?;
+    // Whoever edits a tree edits objects: a ledger is what it was, or it is damaged.
     let mut problems = ledger_problems(manifest, &observed);
-    if manifest.server_version == observed.facts.server_version {
+    let why_not = why_not_comparable(tree, alteration);
+    let restored = observed.facts.server_version;
+    let is_same_version = manifest.server_version == restored;
+    let structure = different(&manifest.structure, &Fingerprints::structure_of(&observed.facts).schemas);
+    if why_not.is_none() && is_same_version {
         let found = Fingerprints::of(&observed.facts).schemas;
-        problems.extend(
-            different(&manifest.fingerprints, &found).into_iter().map(|name| format!("{name} differs")),
-        );
-        return match problems.is_empty() {
-            true => Ok(Comparison::Equal),
-            false => Err(RestoreError::Different(problems)),
-        };
+        let all: BTreeSet<_> =
+            different(&manifest.fingerprints, &found).into_iter().chain(structure.clone()).collect();
+        problems.extend(all.into_iter().map(|name| format!("{name} differs")));
     }
     if !problems.is_empty() {
         return Err(RestoreError::Different(problems));
     }
-    Ok(Comparison::StructureEqual {
-        dumped: manifest.server_version,
-        restored: observed.facts.server_version,
-        different: different(&manifest.structure, &Fingerprints::structure_of(&observed.facts).schemas),
+    Ok(match why_not {
+        Some(why_not) => Comparison::NotCompared(why_not),
+        None if is_same_version => Comparison::Equal,
+        None => {
+            Comparison::StructureEqual { dumped: manifest.server_version, restored, different: structure }
+        }
     })
+}
+
+/// Why the objects cannot be expected to be those of the dump.
+fn why_not_comparable(tree: &Tree, alteration: Option<&str>) -> Option<String> {
+    if tree.changed.is_empty() {
+        return alteration.map(str::to_owned);
+    }
+    let shown: Vec<_> = tree.changed.iter().take(SHOWN).map(String::as_str).collect();
+    let more = if tree.changed.len() > SHOWN { ", ..." } else { "" };
+    Some(format!("tree changed since dump: {}{more}", shown.join(", ")))
 }
 
 fn different(expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> Vec<String> {

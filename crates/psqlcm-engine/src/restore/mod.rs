@@ -68,9 +68,11 @@ pub struct Restored {
     pub foreign: Vec<String>,
     /// Materialized views without rows, as they could not be refreshed: the statement and the server's answer.
     pub unpopulated: Vec<(String, DbError)>,
+    /// Databases that restores of this one were building when they were killed.
+    pub abandoned: Vec<String>,
 }
 
-/// Why a database was not restored. Nothing of it is left.
+/// Why a database was not restored. Nothing of it is left, but where the error says so.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The tree has no such database.
@@ -176,6 +178,14 @@ pub enum RestoreError {
     /// A signal came.
     #[error("interrupted")]
     Interrupted(Interrupted),
+    /// It failed, and what this run had made could not be removed.
+    #[error("{error}")]
+    Left {
+        /// Why it failed.
+        error: Box<RestoreError>,
+        /// What may be left, and why it could not be removed.
+        left: Vec<String>,
+    },
 }
 
 /// Where something stands in the tree.
@@ -213,7 +223,7 @@ fn doing(doing: &'static str) -> impl Fn(DbError) -> RestoreError {
 /// Restores a database.
 ///
 /// # Errors
-/// See [`RestoreError`]; the cluster is then as it was.
+/// See [`RestoreError`]; the cluster is then as it was, but for [`RestoreError::Left`].
 pub fn restore(
     access: &Access,
     request: &Request<'_>,
@@ -240,6 +250,7 @@ pub fn restore(
     if !request.make_roles && !missing.roles.is_empty() {
         return Err(RestoreError::LackingRoles(missing.roles.into_iter().collect()));
     }
+    let abandoned = abandoned(&mut maintenance, request.name)?;
     let mut made = Made::default();
     let roles = request.adapted(&tree.roles);
     let result =
@@ -251,14 +262,18 @@ pub fn restore(
             }
         });
     match result {
-        Ok((unpopulated, comparison)) => {
-            let (roles, foreign) = (made.roles, tree.foreign);
-            Ok(Restored { roles, statements: work.count(), comparison, foreign, unpopulated })
-        }
-        Err(error) => {
-            made.undo(access, request);
-            Err(error)
-        }
+        Ok((unpopulated, comparison)) => Ok(Restored {
+            roles: made.roles,
+            statements: work.count(),
+            comparison,
+            foreign: tree.foreign,
+            unpopulated,
+            abandoned,
+        }),
+        Err(error) => match made.undo(access, request) {
+            left if left.is_empty() => Err(error),
+            left => Err(RestoreError::Left { error: Box::new(error), left }),
+        },
     }
 }
 
@@ -335,15 +350,29 @@ struct Made {
 }
 
 impl Made {
-    /// Removes it on a connection of its own, as well as it can: the error that led here is what counts.
-    fn undo(&self, access: &Access, request: &Request<'_>) {
-        let Ok(mut session) = access.connect_first(request.maintenance) else { return };
-        if let Some(database) = &self.database {
-            let _ = session.run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_ident(database)));
+    /// Removes it on a connection of its own; gives what could not be removed, and why.
+    fn undo(&self, access: &Access, request: &Request<'_>) -> Vec<String> {
+        let database = self.database.iter().map(|name| (format!("the database {}", quote_ident(name)), name));
+        let roles = self.roles.iter().map(|(name, _)| (format!("the role {}", quote_ident(name)), name));
+        if self.database.is_none() && self.roles.is_empty() {
+            return Vec::new();
         }
-        for (role, _) in &self.roles {
-            let _ = session.run(&format!("DROP ROLE IF EXISTS {}", quote_ident(role)));
-        }
+        let mut session = match access.connect_first(request.maintenance) {
+            Ok(session) => session,
+            Err(error) => {
+                return database.chain(roles).map(|(what, _)| format!("{what} ({error})")).collect();
+            }
+        };
+        let failed = |(what, removed): (String, Result<(), DbError>)| {
+            removed.err().map(|error| format!("{what} ({error})"))
+        };
+        let mut left: Vec<String> = database
+            .map(|(what, name)| (what, drop_database(&mut session, name)))
+            .filter_map(failed)
+            .collect();
+        let drop_role = |name: &String| format!("DROP ROLE IF EXISTS {}", quote_ident(name));
+        left.extend(roles.map(|(what, name)| (what, session.run(&drop_role(name)))).filter_map(failed));
+        left
     }
 }
 
@@ -352,6 +381,15 @@ type Unpopulated = Vec<(String, DbError)>;
 
 /// What a finished restore tells.
 type Outcome = (Unpopulated, Comparison);
+/// Drops a database, if it is there; a template must first be none.
+fn drop_database(session: &mut Session, name: &str) -> Result<(), DbError> {
+    if !database_exists(session, name)? {
+        return Ok(());
+    }
+    let name = quote_ident(name);
+    session.run(&format!("ALTER DATABASE {name} IS_TEMPLATE false"))?;
+    session.run(&format!("DROP DATABASE {name} WITH (FORCE)"))
+}
 
 /// One restore under way.
 struct Target<'a> {
@@ -374,8 +412,9 @@ impl Target<'_> {
         let create = create.unwrap_or_else(|| {
             format!("CREATE DATABASE {} WITH TEMPLATE = template0", quote_ident(&building))
         });
-        maintenance.run(&create).map_err(RestoreError::Create)?;
+        // Before it is made: the answer may get lost.
         made.database = Some(building.clone());
+        maintenance.run(&create).map_err(RestoreError::Create)?;
         let mut session =
             self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
         let _guard = self.cancel_on_interrupt(&session);
@@ -418,7 +457,10 @@ impl Target<'_> {
         name: &str,
     ) -> Result<Unpopulated, RestoreError> {
         session.run(restore_script::SETTINGS).map_err(doing("cannot set what loading needs"))?;
-        session.run("SET synchronous_commit = off").map_err(doing("cannot set what loading needs"))?;
+        if atomicity == Atomicity::Parts {
+            // What is lost in a crash is not renamed yet; renaming makes all before it durable.
+            session.run("SET synchronous_commit = off").map_err(doing("cannot set what loading needs"))?;
+        }
         let (late, inside): (Vec<Statement>, Vec<Statement>) =
             self.work.inside.iter().cloned().partition(|statement| statement.place.is_late());
         let renamed = |statement: &Statement| {
@@ -486,14 +528,38 @@ impl Target<'_> {
     }
 }
 
+/// What follows the start of the name while a database is built, before the run's id.
+const BUILDING: &str = " restore ";
+
+/// The length of a run's id.
+const RUN_ID: usize = 16;
+
 /// The name a database has while it is built: its own and the run's, within PostgreSQL's 63 bytes.
 fn building_name(name: &str, run_id: &str) -> String {
-    let suffix = format!(" restore {run_id}");
-    let mut end = name.len().min(63 - suffix.len().min(62));
+    format!("{}{BUILDING}{run_id}", building_start(name))
+}
+
+fn building_start(name: &str) -> &str {
+    let longest = 63 - BUILDING.len() - RUN_ID;
+    let mut end = name.len().min(longest);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{suffix}", &name[..end])
+    &name[..end]
+}
+
+/// Databases under names of that form which nobody is connected to: who builds one is.
+fn abandoned(session: &mut Session, name: &str) -> Result<Vec<String>, RestoreError> {
+    let start = psqlcm_core::name::quote_literal(&format!("{}{BUILDING}", building_start(name)));
+    let sql = format!(
+        "SELECT d.datname FROM pg_catalog.pg_database AS d \
+         WHERE pg_catalog.starts_with(d.datname, {start}) \
+           AND pg_catalog.substr(d.datname, pg_catalog.length({start}) + 1) ~ '^[0-9a-f]{{{RUN_ID}}}$' \
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a WHERE a.datid = d.oid) \
+         ORDER BY d.datname"
+    );
+    let rows = session.rows(&sql).map_err(doing("cannot list the databases"))?;
+    Ok(rows.into_iter().flatten().flatten().collect())
 }
 
 /// A connection that was closed may take the server a moment to end; a database in use cannot be renamed.

@@ -36,21 +36,21 @@ pub fn missing(
     tablespaces.extend(create.into_iter().flat_map(|create| adapt::names_after(create, "TABLESPACE")));
     let locales: BTreeSet<String> = create.map(locales).unwrap_or_default();
     let mut things = Vec::new();
-    let mut lacks = |what: &str, wanted: &BTreeSet<String>, known: &str| -> Result<(), DbError> {
-        for name in absent(session, wanted, known)? {
-            things.push(format!("{what} {name}"));
-        }
-        Ok(())
+    let mut lacks = |what: &str, wanted: &BTreeSet<String>, known: &str, same: fn(&str) -> String| {
+        let absent = absent(session, wanted, known, same)?;
+        things.extend(absent.iter().map(|name| format!("{what} {name}")));
+        Ok::<_, DbError>(())
     };
-    lacks("extension", &extensions, "SELECT name FROM pg_catalog.pg_available_extensions")?;
-    lacks("tablespace", &tablespaces, "SELECT spcname FROM pg_catalog.pg_tablespace")?;
+    lacks("extension", &extensions, "SELECT name FROM pg_catalog.pg_available_extensions", str::to_owned)?;
+    lacks("tablespace", &tablespaces, "SELECT spcname FROM pg_catalog.pg_tablespace", str::to_owned)?;
     lacks(
         "locale",
         &locales,
         "SELECT collcollate FROM pg_catalog.pg_collation WHERE collprovider = 'c' \
          UNION SELECT datcollate FROM pg_catalog.pg_database UNION SELECT datctype FROM pg_catalog.pg_database",
+        locale,
     )?;
-    let roles = absent(session, &roles, "SELECT rolname FROM pg_catalog.pg_roles")?;
+    let roles = absent(session, &roles, "SELECT rolname FROM pg_catalog.pg_roles", str::to_owned)?;
     Ok(Missing { things, roles: roles.into_iter().filter(|role| !is_word_for_a_role(role)).collect() })
 }
 
@@ -82,18 +82,23 @@ fn locales(create: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Which of the wanted names a query does not give. Locales are compared as the C library does, without regard
-/// to case and punctuation of the encoding's name.
-fn absent(session: &mut Session, wanted: &BTreeSet<String>, known: &str) -> Result<Vec<String>, DbError> {
+/// Which of the wanted names a query does not give; `same` makes one of what are two spellings of a name.
+fn absent(
+    session: &mut Session,
+    wanted: &BTreeSet<String>,
+    known: &str,
+    same: fn(&str) -> String,
+) -> Result<Vec<String>, DbError> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let known: BTreeSet<String> =
-        session.rows(known)?.into_iter().flatten().flatten().map(|name| normal(&name)).collect();
-    Ok(wanted.iter().filter(|name| !known.contains(&normal(name))).cloned().collect())
+        session.rows(known)?.into_iter().flatten().flatten().map(|name| same(&name)).collect();
+    Ok(wanted.iter().filter(|name| !known.contains(&same(name))).cloned().collect())
 }
 
-fn normal(name: &str) -> String {
+/// A locale as the C library compares it: without regard to case and punctuation of the encoding's name.
+fn locale(name: &str) -> String {
     match name.rsplit_once('.') {
         Some((locale, encoding)) => {
             let encoding: String = encoding.chars().filter(|c| c.is_alphanumeric()).collect();

@@ -312,7 +312,8 @@ impl<'a> Work<'a> {
             .collect();
         let heads = self.ledger().heads_of(&mut self.session, &with_chain);
         let heads = heads.map_err(self.ledger_error())?;
-        let (facts, own) = own::split(self.capture()?, self.ledger().table());
+        let schemas = managed.iter().map(|(schema, _)| schema.as_str());
+        let (facts, own) = own::split(self.capture()?, self.ledger().table(), schemas);
         Ok(Before { managed: managed.into_iter().collect(), heads, facts, own })
     }
 
