@@ -120,7 +120,8 @@ select l.classoid::text, l.objoid::text, 'security label', 'database (' || l.pro
   from pg_catalog.pg_shseclabel as l
   join pg_catalog.pg_database as d on l.classoid = 1262 and d.oid = l.objoid and d.datname = pg_catalog.current_database()
 union all
-select '6100', oid::text, 'subscription', subname, null
+-- Before version 14 only superusers may read its OID.
+select '6100', null, 'subscription', subname, null
   from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 union all
