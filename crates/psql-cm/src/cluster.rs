@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use psqlcm_core::ledger::Origin as LedgerOrigin;
 use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
-use psqlcm_core::source::{Source, char_to_byte, excerpt};
 use psqlcm_core::targets::{
     Databases, SchemaRequest, Selection, Target, choose_schemas, databases_of_cluster,
 };
@@ -252,13 +251,6 @@ pub fn db_failure(message: &str, error: &DbError) -> Failure {
         Some(state) => failure.sqlstate(state),
         None => failure,
     }
-}
-
-/// Where in a statement the server found the error, as an excerpt with a caret; `None` when it did not say.
-pub fn caret(file: &str, script: &str, statement: &str, offset: usize, error: &DbError) -> Option<String> {
-    let position = error.position()?;
-    let offset = offset + char_to_byte(statement, position);
-    Some(excerpt(Source { name: file, text: script }, offset))
 }
 
 /// A failure after other databases were done.

@@ -97,6 +97,9 @@ fn restore_database(
     for path in &restored.foreign {
         context.ui.warn(&format!("{path} is no SQL file and was not loaded"));
     }
+    for (statement, error) in &restored.unpopulated {
+        context.ui.warn(&format!("without rows, as it cannot be populated now: {statement}: {error}"));
+    }
     for role in &restored.roles {
         context.ui.say(&format!("the role {role} was missing and was made, without a password"));
     }

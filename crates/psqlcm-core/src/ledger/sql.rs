@@ -135,7 +135,8 @@ impl Table<'_> {
     #[must_use]
     pub fn select(&self, is_original: bool) -> String {
         let width = if is_original { ORIGINAL_WIDTH } else { WIDTH };
-        format!("SELECT {} FROM ONLY {} ORDER BY id", select_list(width), self.qualified())
+        // Qualified, for a bare `id` would be the text in the list, and 10 would come before 2.
+        format!("SELECT {} FROM ONLY {} AS l ORDER BY l.id", select_list(width), self.qualified())
     }
 
     /// Selects what must not change between the start of a run and its entry: `rows`, `versions`, `guard`, and the

@@ -66,6 +66,8 @@ pub struct Restored {
     pub comparison: Comparison,
     /// Files of the tree that were not loaded, as they are no SQL.
     pub foreign: Vec<String>,
+    /// Materialized views without rows, as they could not be refreshed: the statement and the server's answer.
+    pub unpopulated: Vec<(String, DbError)>,
 }
 
 /// Why a database was not restored. Nothing of it is left.
@@ -249,8 +251,9 @@ pub fn restore(
             }
         });
     match result {
-        Ok(comparison) => {
-            Ok(Restored { roles: made.roles, statements: work.count(), comparison, foreign: tree.foreign })
+        Ok((unpopulated, comparison)) => {
+            let (roles, foreign) = (made.roles, tree.foreign);
+            Ok(Restored { roles, statements: work.count(), comparison, foreign, unpopulated })
         }
         Err(error) => {
             made.undo(access, request);
@@ -264,6 +267,8 @@ struct Work {
     create: Option<Statement>,
     inside: Vec<Statement>,
     ledgers: Vec<Statement>,
+    /// What brings a state back, which may depend on data that is not there.
+    states: Vec<Statement>,
     /// Settings, grants, owner and comment of the database itself.
     last: Vec<Statement>,
 }
@@ -274,6 +279,7 @@ impl Work {
             create: None,
             inside: Vec::new(),
             ledgers: request.adapted(&tree.ledgers),
+            states: Vec::new(),
             last: Vec::new(),
         };
         for statement in request.adapted(&std::mem::take(&mut tree.statements)) {
@@ -283,6 +289,7 @@ impl Work {
                     work.create = Some(statement)
                 }
                 true => work.last.push(statement),
+                false if adapt::brings_state(&statement.sql) => work.states.push(statement),
                 false => work.inside.push(statement),
             }
         }
@@ -290,7 +297,7 @@ impl Work {
     }
 
     fn count(&self) -> usize {
-        self.inside.len() + self.ledgers.len() + self.last.len()
+        self.inside.len() + self.ledgers.len() + self.states.len() + self.last.len()
     }
 }
 
@@ -340,6 +347,12 @@ impl Made {
     }
 }
 
+/// What could not be populated, and why.
+type Unpopulated = Vec<(String, DbError)>;
+
+/// What a finished restore tells.
+type Outcome = (Unpopulated, Comparison);
+
 /// One restore under way.
 struct Target<'a> {
     access: &'a Access,
@@ -352,7 +365,7 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Builds the database under a name of its own and renames it.
-    fn build(&self, maintenance: &mut Session, made: &mut Made) -> Result<Comparison, RestoreError> {
+    fn build(&self, maintenance: &mut Session, made: &mut Made) -> Result<Outcome, RestoreError> {
         let building = building_name(self.request.name, self.request.run_id);
         let create = match &self.work.create {
             Some(create) => renamed(&create.sql, self.request.database, &building),
@@ -366,7 +379,7 @@ impl Target<'_> {
         let mut session =
             self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
         let _guard = self.cancel_on_interrupt(&session);
-        self.load_all(&mut session, Atomicity::Parts, &building)?;
+        let unpopulated = self.load_all(&mut session, Atomicity::Parts, &building)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
         let comparison = self.compare(&mut session)?;
         drop(session);
@@ -375,20 +388,20 @@ impl Target<'_> {
         wait_for_backends(maintenance, &building)?;
         maintenance.run(&rename).map_err(doing("cannot rename the new database"))?;
         made.database = None;
-        Ok(comparison)
+        Ok((unpopulated, comparison))
     }
 
     /// Loads into a database that is there and empty, in one transaction.
-    fn fill(&self) -> Result<Comparison, RestoreError> {
+    fn fill(&self) -> Result<Outcome, RestoreError> {
         let name = self.request.name;
         let mut session = self.access.connect(name).map_err(doing("cannot connect to the database"))?;
         let _guard = self.cancel_on_interrupt(&session);
         compare::must_be_empty(&mut session, name)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
-        self.load_all(&mut session, Atomicity::Whole, name)?;
+        let unpopulated = self.load_all(&mut session, Atomicity::Whole, name)?;
         let comparison = self.compare(&mut session)?;
         session.run("COMMIT").map_err(doing("cannot commit"))?;
-        Ok(comparison)
+        Ok((unpopulated, comparison))
     }
 
     fn cancel_on_interrupt(&self, session: &Session) -> crate::interrupt::Guard {
@@ -398,7 +411,12 @@ impl Target<'_> {
         }))
     }
 
-    fn load_all(&self, session: &mut Session, atomicity: Atomicity, name: &str) -> Result<(), RestoreError> {
+    fn load_all(
+        &self,
+        session: &mut Session,
+        atomicity: Atomicity,
+        name: &str,
+    ) -> Result<Unpopulated, RestoreError> {
         session.run(restore_script::SETTINGS).map_err(doing("cannot set what loading needs"))?;
         session.run("SET synchronous_commit = off").map_err(doing("cannot set what loading needs"))?;
         let (late, inside): (Vec<Statement>, Vec<Statement>) =
@@ -414,7 +432,12 @@ impl Target<'_> {
         self.run_all(session, &self.work.ledgers, atomicity)?;
         self.set_sequences(session)?;
         self.run_all(session, &late, atomicity)?;
-        self.run_all(session, &last, atomicity)
+        let progress = |done| (self.progress)(done, self.work.count());
+        let unpopulated = load::attempt(session, &self.work.states, atomicity, self.interrupt, &progress);
+        let unpopulated = unpopulated.map_err(|error| self.load_error(&self.work.states, error))?;
+        self.run_all(session, &last, atomicity)?;
+        let named = |(index, error): (usize, DbError)| (self.work.states[index].sql.clone(), error);
+        Ok(unpopulated.into_iter().map(named).collect())
     }
 
     fn run_all(
@@ -424,14 +447,19 @@ impl Target<'_> {
         atomicity: Atomicity,
     ) -> Result<(), RestoreError> {
         let progress = |done| (self.progress)(done, self.work.count());
-        load::load(session, statements, atomicity, self.interrupt, &progress).map_err(|error| match error {
+        load::load(session, statements, atomicity, self.interrupt, &progress)
+            .map_err(|error| self.load_error(statements, error))
+    }
+
+    fn load_error(&self, statements: &[Statement], error: LoadError) -> RestoreError {
+        match error {
             LoadError::Db(error) => RestoreError::Db { doing: "the connection was lost", error },
             LoadError::Interrupted(interrupted) => RestoreError::Interrupted(interrupted),
             LoadError::Statement { index, error, others } => {
                 let place = Box::new(self.place(&statements[index], &error));
                 RestoreError::Statement { place, error, others }
             }
-        })
+        }
     }
 
     /// Where the server found the error; the statement's start where it does not say, or where the statement was

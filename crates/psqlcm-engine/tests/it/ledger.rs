@@ -222,6 +222,25 @@ fn default_privileges_give_nothing_on_the_ledger() {
     });
 }
 
+/// More than nine of them: as text 10 comes before 2.
+#[test]
+fn entries_are_read_in_the_order_of_their_ids() {
+    everywhere("order", |_, session| {
+        session
+            .run(&format!(
+                "{ORIGINAL_TABLE}; INSERT INTO pg_psql_cm (is_base, implementer, content)
+                 SELECT i = 1, 'T<t@example.org>', i::text FROM generate_series(1, 12) AS i"
+            ))
+            .unwrap();
+        setup(session, &["public"]);
+        assert_eq!(submit(session, "public", "SELECT 14;").id, 14);
+        let ids: Vec<i64> = entries(session, "public").iter().map(|entry| entry.id).collect();
+        assert_eq!(ids, (1..=14).collect::<Vec<i64>>());
+        let anchor = anchor(session, "public");
+        assert_eq!(problems(session, "public", Some(&anchor)), []);
+    });
+}
+
 #[test]
 fn a_table_of_the_original_tool_is_adopted_as_it_is() {
     everywhere("adopt", |_, session| {
