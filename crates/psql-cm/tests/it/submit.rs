@@ -120,8 +120,8 @@ fn what_is_refused_changes_nothing() {
         );
         check(
             "CREATE SCHEMA made; CREATE TABLE made.pg_psql_cm AS TABLE pg_psql_cm",
-            4,
-            &["touches a ledger"],
+            1,
+            &["is taken by something that is not a ledger"],
         );
         let ran = run(database, &["submit", "-s", "nowhere", "-c", "SELECT 1"]).exits(1);
         ran.says("nowhere");
@@ -180,8 +180,8 @@ fn settings_of_a_change_do_not_outlive_it() {
         let role = psqlcm_testkit::unique("submit_role");
         database.psql(&format!("CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role}")).unwrap();
         let change = format!(
-            "SET ROLE {role}; SET search_path = schema_two; SET statement_timeout = '1ms'; SET session_replication_role = origin;
-             SET DateStyle = 'German'; CREATE TEMPORARY TABLE x (a int); PREPARE p AS SELECT 1; SET lock_timeout = 1;
+            "SET ROLE {role}; SET search_path = schema_two; SET statement_timeout = '10min'; SET session_replication_role = origin;
+             SET DateStyle = 'German'; CREATE TEMPORARY TABLE x (a int); PREPARE p AS SELECT 1; SET lock_timeout = '10min';
              CREATE TABLE public.by_role (a int)"
         );
         let folder = folder("submit_settings");
@@ -582,31 +582,36 @@ fn an_ordinary_role_that_owns_a_schema_can_do_all_of_it() {
         database
             .psql(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA \"My Schema\" AUTHORIZATION {role}; CREATE SCHEMA closed"))
             .unwrap();
-        let as_role = |arguments: &[&str]| {
+        // Once as a role taken on, once as the login.
+        let as_role = |login: bool, arguments: &[&str]| {
             let mut command = command(&server, &[&database], &std::env::temp_dir());
-            command
-                .env("PGUSER", &role)
-                .env("PGHOST", server.socket_dir())
-                .env("PGPORT", server.port().to_string());
+            if login {
+                command = std::process::Command::new(env!("CARGO_BIN_EXE_psql-cm"));
+                let uri = server.uri("postgres").replace("postgres@", &format!("{role}@"));
+                command.args(["--uri", &uri, "--database", database.name()]);
+            } else {
+                command.args(["--role", &role]);
+            }
             Ran::of(&command.args(["-s", "My Schema"]).args(arguments).output().unwrap())
         };
-        let uri = ["--role", &role];
-        let run_all = || {
-            as_role(&[&uri[..], &["setup"]].concat()).exits(0);
-            as_role(&[&uri[..], &["submit", "-c", "CREATE TABLE t (a int); CREATE INDEX CONCURRENTLY i ON t (a); ALTER TABLE t ADD b int"]].concat())
+        for login in [false, true] {
+            let change = format!(
+                "CREATE TABLE t{login} (a int); CREATE INDEX CONCURRENTLY i{login} ON t{login} (a); ALTER TABLE t{login} ADD b int"
+            );
+            as_role(login, &["setup"]).exits(0);
+            as_role(login, &["submit", "-c", &change])
                 .exits(0)
-                .says("+ column \"My Schema\".t.b");
-            as_role(&[&uri[..], &["submit", "-c", "CREATE TABLE closed.x (a int)"]].concat())
-                .exits(1)
-                .says("42501");
-            as_role(&[&uri[..], &["status"]].concat()).exits(0);
-            as_role(&[&uri[..], &["verify"]].concat()).exits(0);
-            as_role(&[&uri[..], &["log"]].concat()).exits(0).says("after by");
-        };
-        run_all();
-        let acting = database.psql("SELECT DISTINCT login_role, acting_role FROM \"My Schema\".pg_psql_cm");
+                .says(&format!("+ column \"My Schema\".t{login}.b"));
+            as_role(login, &["submit", "-c", "CREATE TABLE closed.x (a int)"]).exits(1).says("42501");
+            as_role(login, &["submit", "--dry-run", "-c", "CREATE TABLE x (a int)"]).exits(0);
+            as_role(login, &["status"]).exits(0);
+            as_role(login, &["verify"]).exits(0);
+            as_role(login, &["log"]).exits(0).says("after by");
+        }
+        let acting =
+            database.psql("SELECT DISTINCT login_role, acting_role FROM \"My Schema\".pg_psql_cm ORDER BY 1");
         let dropped = database.psql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
-        assert_eq!(acting.unwrap(), format!("postgres|{role}"));
+        assert_eq!(acting.unwrap(), format!("{role}|{role}\npostgres|{role}"));
         dropped.unwrap();
     }
 }
