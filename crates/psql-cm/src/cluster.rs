@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use psqlcm_core::ledger::Origin as LedgerOrigin;
@@ -16,8 +16,10 @@ use psqlcm_engine::conninfo::{ConnInfo, Environment, Given, Origin};
 use psqlcm_engine::git;
 use psqlcm_engine::interrupt::Guard;
 use psqlcm_engine::ledger::{self, Holder, Ledger, LockError, SubmitLock};
+use psqlcm_engine::manifests;
 use psqlcm_engine::session::{DbError, Session};
 
+use crate::commands::dump;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -31,8 +33,7 @@ pub struct Cluster<'a> {
     pub access: Access,
     /// A signal cancels what any of the connections is doing.
     guards: Mutex<Vec<Guard>>,
-    /// Held by whoever writes to the tree: databases are read side by side and written one after the other.
-    pub tree: Mutex<()>,
+    turn: Mutex<()>,
 }
 
 impl<'a> Cluster<'a> {
@@ -56,7 +57,7 @@ impl<'a> Cluster<'a> {
             context,
             access: Access::new(info, role),
             guards: Mutex::default(),
-            tree: Mutex::default(),
+            turn: Mutex::default(),
         })
     }
 
@@ -86,11 +87,12 @@ impl<'a> Cluster<'a> {
         let progress = (databases.len() > 1).then(|| self.context.ui.progress(command, databases.len()));
         let next = AtomicUsize::new(0);
         let done: Vec<OnceLock<_>> = databases.iter().map(|_| OnceLock::new()).collect();
+        let take = || {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            databases.get(at).zip(done.get(at))
+        };
         let worker = || {
-            while let Some((database, slot)) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                databases.get(at).zip(done.get(at))
-            } {
+            while let Some((database, slot)) = take() {
                 let result =
                     self.context.interrupt.check().map_err(Failure::from).and_then(|()| work(database));
                 let _ = slot.set(result);
@@ -105,14 +107,12 @@ impl<'a> Cluster<'a> {
         collect(command, done.into_iter().filter_map(OnceLock::into_inner))
     }
 
-    /// The databases to restore: a cluster cannot say what the tree has, so that they must be named.
+    /// The databases to act on that the tree has; with `--all-databases` all that the environment dumped into it.
     pub fn databases_of_tree(&self) -> Result<Vec<String>, Failure> {
         match self.context.settings.databases(self.database_of_uri())? {
             Databases::Named(names) => Ok(names),
-            Databases::All => {
-                Err(Failure::usage("restore takes the databases by name")
-                    .hint("name them with --databases a,b"))
-            }
+            Databases::All => manifests::databases(self.sql_path(), &self.context.settings.environment.value)
+                .map_err(|error| dump::manifests_failure(&error)),
         }
     }
 
@@ -154,6 +154,12 @@ impl<'a> Cluster<'a> {
                 _ => failure,
             }
         })
+    }
+
+    /// Waits until nobody else is at what databases share: the tree, the roles of the cluster. Databases are read
+    /// side by side; these are changed one after the other.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connects to whatever database there is, for what concerns the cluster: that of the connection string if it

@@ -12,6 +12,7 @@
 //! - [`session`], [`access`]: one connection; the databases of one cluster
 //! - [`conninfo`], `tls`: where to connect and how, by libpq's rules
 //! - [`files`], [`git`]: trees written all at once; commits of them
+//! - [`manifests`]: what a tree knows
 //! - [`config`] reads `psql-cm.toml`
 //! - [`server`]: scratch clusters
 //! - [`interrupt`], [`run`]: being told to stop; what tells runs apart
@@ -26,6 +27,7 @@ pub mod git;
 pub mod interrupt;
 pub mod ledger;
 pub mod log;
+pub mod manifests;
 pub mod observe;
 pub mod restore;
 pub mod run;

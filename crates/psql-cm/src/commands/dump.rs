@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::snapshot::LeftOut;
 use psqlcm_core::targets::Target;
 use psqlcm_core::tree;
-use psqlcm_core::tree::manifest::{self, Manifest};
+use psqlcm_core::tree::manifest::Manifest;
 use psqlcm_engine::dump::{self, Dump};
-use psqlcm_engine::files::{Changes, FilesError, Writer, read_tree};
+use psqlcm_engine::files::{Changes, FilesError, Writer};
 use psqlcm_engine::git::{self, Committed, GitError};
+use psqlcm_engine::manifests::{self, ManifestsError};
 use psqlcm_engine::observe::observe;
 
 use crate::cluster::Cluster;
@@ -107,7 +107,7 @@ pub fn dump_database(
     tell_left_out(context, database, &observed.facts.mentions, "not in the tree");
     let root = cluster.sql_path();
     let environment = &context.settings.environment.value;
-    let _turn = cluster.tree.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = cluster.turn();
     let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
     let manifests = manifests(root, database)?;
     let request = dump::Request { database, schemas, environment, ledger: &ledger, manifests: &manifests };
@@ -157,33 +157,17 @@ fn write(writer: &mut Writer, root: &Path, dump: &Dump) -> Result<Changes, Files
 
 /// What all environments know of the database.
 pub(super) fn manifests(root: &Path, database: &str) -> Result<BTreeMap<String, Manifest>, Failure> {
-    let mut manifests = BTreeMap::new();
-    for (path, bytes) in facts_of(root, database)? {
-        let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
-            let failure = Failure::because(format!("cannot read {}", path.display()), &error);
-            failure.hint("take the file from git, or remove it and dump again")
-        })?;
-        manifests.insert(manifest.environment.clone(), manifest);
-    }
-    Ok(manifests)
+    manifests::of_database(root, database)
+        .map_err(|error| manifests_failure(&error).on(&Target::database(database)))
 }
 
-fn facts_of(root: &Path, database: &str) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
-    let facts = root.join(tree::FACTS);
-    let Ok(environments) = std::fs::read_dir(&facts) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for environment in environments.flatten() {
-        let folder = Path::new(tree::FACTS).join(environment.file_name()).join(tree::folder_name(database));
-        if !root.join(&folder).is_dir() {
-            continue;
-        }
-        let files =
-            read_tree(root, &folder).map_err(|error| files_failure(&Target::database(database), &error))?;
-        found.extend(
-            files.into_iter().filter(|(path, _)| path.file_name().is_some_and(|name| name == manifest::FILE)),
-        );
+/// Manifests that cannot be read.
+pub fn manifests_failure(error: &ManifestsError) -> Failure {
+    let failure = Failure::because("cannot read what the tree knows", error);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
-    Ok(found)
 }
 
 /// Names each thing that was left out.

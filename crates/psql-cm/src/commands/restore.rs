@@ -77,6 +77,7 @@ fn restore_database(
     database: &str,
     run_id: &str,
 ) -> Result<TargetReport, Failure> {
+    let _turn = cluster.turn();
     let maintenance = cluster.maintenance();
     let request = restore::Request {
         root: cluster.sql_path(),

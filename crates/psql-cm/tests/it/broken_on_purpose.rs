@@ -200,3 +200,27 @@ fn default_privileges_give_nobody_the_ledger() {
     assert_eq!(tool.psql(&name, granted).trim(), "0");
     tool.server.drop_database(&name);
 }
+
+#[test]
+fn one_database_that_fails_keeps_no_other_from_being_done() {
+    let (tool, one) = tool_with_database("CREATE TABLE t (a int)");
+    let two = unique("broken");
+    tool.psql("postgres", &format!("CREATE DATABASE {two}"));
+    tool.psql(&two, "CREATE TABLE t (a int)");
+    let all = format!("{one},no_such_database,{two}");
+    for jobs in ["1", "3"] {
+        for action in ["setup", "dump"] {
+            let ran = tool.run(&["-a", &all, "--jobs", jobs, action]);
+            let is_repeated = jobs == "3";
+            assert_eq!(ran.code, if is_repeated { 1 } else { 6 }, "{action}: {}{}", ran.stdout, ran.stderr);
+            assert!(ran.stderr.contains("no_such_database"), "{}", ran.stderr);
+        }
+        assert!(tool.tree(&one).exists() && tool.tree(&two).exists());
+    }
+    tool.server.drop_database(&one);
+    tool.server.drop_database(&two);
+    tool.ok(&["--all-databases", "--jobs", "2", "restore"]);
+    assert!(tool.has_database(&one) && tool.has_database(&two));
+    tool.server.drop_database(&one);
+    tool.server.drop_database(&two);
+}
