@@ -75,7 +75,7 @@ const NAMED_KINDS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "crates/psqlcm-core/src/ledger/own.rs",
-        &["Column", "Function", "Schema", "Sequence", "Table"],
+        &["Function", "Schema", "Sequence", "Table"],
         "it tells the tool's own table, sequence and function from the user's",
     ),
     (
