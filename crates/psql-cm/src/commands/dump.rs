@@ -8,7 +8,7 @@ use psqlcm_core::snapshot::LeftOut;
 use psqlcm_core::targets::Target;
 use psqlcm_core::tree;
 use psqlcm_core::tree::manifest::{self, Manifest};
-use psqlcm_engine::dump::{self, Dump};
+use psqlcm_engine::dump::{self, Dump, Scope};
 use psqlcm_engine::files::{Changes, FilesError, Writer, read_tree};
 use psqlcm_engine::git::{self, Committed, GitError};
 use psqlcm_engine::observe::observe;
@@ -94,10 +94,16 @@ pub fn dump_database(
     let mut session = cluster.connect(database)?;
     let selected = cluster.readable_schemas(&mut session, database)?;
     let selection = &context.settings.schemas.value;
-    let is_whole = selection.named.is_empty() && selection.excluded.is_empty();
-    let schemas = schemas.or(if is_whole { None } else { Some(&selected) });
     let observed = observe(&mut session, &ledger)
         .map_err(|error| Failure::because("cannot read the database", &error).on(&target))?;
+    let is_excluded = |name: &&str| selection.excluded.iter().any(|glob| glob.matches(name));
+    let excluded: Vec<String> =
+        observed.facts.schemas().into_iter().filter(is_excluded).map(str::to_owned).collect();
+    let scope = match schemas {
+        Some(schemas) => Scope::Only(schemas),
+        None if selection.named.is_empty() => Scope::AllBut(&excluded),
+        None => Scope::Only(&selected),
+    };
     let left_out = dump::left_out(&observed);
     if !left_out.is_empty() && !options.allow_unsupported {
         return Err(refused(&target, &left_out));
@@ -108,7 +114,7 @@ pub fn dump_database(
     let environment = &context.settings.environment.value;
     let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
     let manifests = manifests(root, database)?;
-    let request = dump::Request { database, schemas, environment, ledger: &ledger, manifests: &manifests };
+    let request = dump::Request { database, scope, environment, ledger: &ledger, manifests: &manifests };
     let dumped = dump::dump(&observed, &request)
         .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
     for finding in &dumped.broken {

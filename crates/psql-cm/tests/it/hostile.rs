@@ -209,3 +209,36 @@ fn an_edited_tree_is_no_excuse_for_a_ledger_that_lacks_entries() {
     tool.ok(&["-d", &name, "restore"]);
     tool.server.drop_database(&name);
 }
+
+#[test]
+fn a_dump_that_leaves_schemas_out_can_be_restored() {
+    let tool = Tool::new(&server(15));
+    let role = unique("settings");
+    tool.psql("postgres", &format!("CREATE ROLE {role} LOGIN"));
+    let name = with_database(
+        &tool,
+        &format!(
+            "CREATE EXTENSION citext; CREATE SCHEMA a AUTHORIZATION {role}; CREATE TABLE a.t (a citext);
+            CREATE SCHEMA old; CREATE SCHEMA scratch; CREATE TABLE scratch.s ()"
+        ),
+    );
+    tool.psql("postgres", &format!("ALTER DATABASE {name} SET work_mem TO '5MB'"));
+    let dump = ["-d", &name, "--exclude-schema", "scr*", "dump"];
+    tool.ok(&["-d", &name, "--exclude-schema", "scr*", "setup"]);
+    tool.ok(&dump);
+    tool.psql(&name, "DROP SCHEMA old CASCADE");
+    tool.ok(&dump);
+    assert!(!tool.tree(&format!("{name}/scratch")).exists());
+    assert!(!tool.tree(&format!("{name}/old")).exists(), "a schema that is gone leaves the tree");
+    tool.psql(&name, "DROP TABLE scratch.s; DROP SCHEMA scratch");
+    let before = tool.server.pg_dump_schema(&name);
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+    let said = tool.ok(&["-d", &name, "restore"]);
+    assert!(said.contains("equal to what was dumped"), "{said}");
+    assert_same_text(&before, &tool.server.pg_dump_schema(&name));
+    let login = format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{role}'");
+    assert_eq!(tool.psql("postgres", &login).trim(), "t");
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+}
