@@ -10,7 +10,7 @@
 //! - [`session`], [`access`]: one connection; the databases of one cluster
 //! - [`conninfo`], `tls`: where to connect and how, by libpq's rules
 //! - [`files`], [`git`]: trees written all at once; commits of them
-//! - [`config`]: `psql-cm.toml`
+//! - [`config`][]: `psql-cm.toml`
 //! - [`server`]: scratch clusters
 //! - [`interrupt`], [`run`]: being told to stop; what tells runs apart
 

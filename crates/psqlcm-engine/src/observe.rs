@@ -37,7 +37,7 @@ pub enum ObserveError {
     #[error(transparent)]
     Capture(#[from] CaptureError),
     /// Its ledgers could not be read.
-    #[error("cannot read the ledgers: {0}")]
+    #[error("cannot read the ledgers")]
     Ledger(#[from] LedgerError),
     /// The server refused, or was lost.
     #[error(transparent)]

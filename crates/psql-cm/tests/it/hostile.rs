@@ -242,3 +242,25 @@ fn a_dump_that_leaves_schemas_out_can_be_restored() {
     tool.server.drop_database(&name);
     tool.psql("postgres", &format!("DROP ROLE {role}"));
 }
+
+#[test]
+fn a_manifest_is_read_for_what_it_is() {
+    let tool = Tool::new(&server(15));
+    let name = with_database(&tool, "CREATE TABLE t (a int)");
+    tool.ok(&["-d", &name, "setup"]);
+    tool.ok(&["-d", &name, "dump"]);
+    tool.server.drop_database(&name);
+    let path = format!(".facts/default/{name}/manifest.json");
+    let manifest = tool.read(&path);
+    tool.write(&path, &manifest.replace("\"f1:", "\"f0:"));
+    let said = tool.ok(&["-d", &name, "restore"]);
+    assert!(said.contains("not compared: another version of psql-cm"), "{said}");
+    tool.server.drop_database(&name);
+    tool.write(&path, &manifest[..100]);
+    let ran = tool.fails(&["-d", &name, "restore"], 1, &[&path, "it is not a manifest"]);
+    assert_eq!(ran.stderr.matches("it is not a manifest").count(), 1, "{}", ran.stderr);
+    tool.write(&path, &manifest);
+    std::fs::remove_file(tool.tree(&format!(".facts/default/{name}/public.ledger.sql"))).unwrap();
+    tool.fails(&["-d", &name, "restore"], 1, &["schema public has no ledger"]);
+    assert!(!tool.has_database(&name));
+}
