@@ -449,7 +449,7 @@ pub fn flag(cell: Option<&str>) -> Result<bool, ReadError> {
 ///
 /// # Errors
 /// When it is.
-pub fn text<'a>(cell: Option<&'a str>) -> Result<&'a str, ReadError> {
+pub fn text(cell: Option<&str>) -> Result<&str, ReadError> {
     cell.ok_or(ReadError::Cell { what: "a text", cell: None })
 }
 
@@ -463,7 +463,7 @@ pub fn list(cell: Option<&str>) -> Result<Vec<String>, ReadError> {
 }
 
 /// A text that is there and not empty.
-pub fn filled<'a>(cell: Option<&'a str>) -> Option<&'a str> {
+pub fn filled(cell: Option<&str>) -> Option<&str> {
     cell.filter(|text| !text.is_empty())
 }
 

@@ -73,7 +73,10 @@ fn read_ledgers(session: &mut Session, ledger: &Ledger) -> Result<(Ledgers, Stri
     let managed: Vec<(&str, State)> =
         managed.iter().map(|(schema, state)| (schema.as_str(), state.clone())).collect();
     let selects: Vec<_> = managed.iter().map(|(schema, _)| ledger.at(schema).select_sequence()).collect();
-    let sequences = if selects.is_empty() { Vec::new() } else { session.rows(&selects.join(";\n"))? };
+    let sequences = match selects.is_empty() {
+        true => Vec::new(),
+        false => session.rows(&selects.join(";\n")).map_err(LedgerError::from)?,
+    };
     let mut ledgers: Ledgers = managed
         .iter()
         .zip(sequences)

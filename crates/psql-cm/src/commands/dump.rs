@@ -11,7 +11,7 @@ use psqlcm_core::tree::manifest::{self, Manifest};
 use psqlcm_engine::dump::{self, Dump, Scope};
 use psqlcm_engine::files::{Changes, FilesError, Writer, read_tree};
 use psqlcm_engine::git::{self, Committed, GitError};
-use psqlcm_engine::observe::observe;
+use psqlcm_engine::observe::{ObserveError, observe};
 
 use crate::cluster::Cluster;
 use crate::commands::Done;
@@ -27,7 +27,8 @@ use crate::failure::Failure;
 ///
 /// Rows of tables are not dumped. A database with objects that psql-cm does not know is refused before a file is
 /// written (exit code 4), and they are named. Only the tool's own files are committed; what was staged stays
-/// staged. Reading the schemas needs no privilege but CONNECT; what could not be read is named.
+/// staged. Reading the schemas needs no privilege but CONNECT; reading the ledgers needs USAGE on their
+/// schemas and SELECT on the ledgers and their sequences.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -94,8 +95,15 @@ pub fn dump_database(
     let mut session = cluster.connect(database)?;
     let selected = cluster.readable_schemas(&mut session, database)?;
     let selection = &context.settings.schemas.value;
-    let observed = observe(&mut session, &ledger)
-        .map_err(|error| Failure::because("cannot read the database", &error).on(&target))?;
+    let observed = observe(&mut session, &ledger).map_err(|error| {
+        let failure = Failure::because("cannot read the database", &error).on(&target);
+        match error {
+            ObserveError::Ledger(_) => failure.hint(
+                "a dump holds the ledgers of all schemas: it needs USAGE on the schemas, SELECT on the ledgers and their sequences",
+            ),
+            _ => failure,
+        }
+    })?;
     let is_excluded = |name: &&str| selection.excluded.iter().any(|glob| glob.matches(name));
     let excluded: Vec<String> =
         observed.facts.schemas().into_iter().filter(is_excluded).map(str::to_owned).collect();
@@ -123,8 +131,7 @@ pub fn dump_database(
             .ui
             .warn(&format!("{database}: {what}; only the history of git keeps what the tree knew before"));
     }
-    let manifest = dumped.manifest.clone();
-    let changes = write(&mut writer, root, dumped).map_err(|error| files_failure(&target, &error))?;
+    let changes = write(&mut writer, root, &dumped).map_err(|error| files_failure(&target, &error))?;
     let count = changes.written.len() + changes.removed.len();
     let mut reason = match count {
         0 => "no file changed".to_owned(),
@@ -142,13 +149,14 @@ pub fn dump_database(
         }
     }
     let outcome = if count == 0 { Outcome::Unchanged } else { Outcome::Done };
-    Ok(Dumped { report: TargetReport::new(&target, outcome).because(reason), manifest })
+    Ok(Dumped { report: TargetReport::new(&target, outcome).because(reason), manifest: dumped.manifest })
 }
 
-fn write(writer: &mut Writer, root: &Path, dump: Dump) -> Result<Changes, FilesError> {
+fn write(writer: &mut Writer, root: &Path, dump: &Dump) -> Result<Changes, FilesError> {
     let (attributes, text) = tree::ATTRIBUTES;
     // What somebody wrote there themselves is theirs.
-    if !root.join(attributes).exists() {
+    let is_theirs = std::fs::read(root.join(attributes)).is_ok_and(|found| found != text.as_bytes());
+    if !is_theirs {
         writer.write(Path::new(attributes), text.as_bytes())?;
     }
     for (path, text) in &dump.files {

@@ -264,3 +264,35 @@ fn a_manifest_is_read_for_what_it_is() {
     tool.fails(&["-d", &name, "restore"], 1, &["schema public has no ledger"]);
     assert!(!tool.has_database(&name));
 }
+
+#[test]
+fn what_a_hook_refused_is_committed_whole_by_the_next_dump() {
+    let tool = Tool::new(&server(15));
+    let name = with_database(&tool, "CREATE TABLE t (a int)");
+    std::fs::create_dir(tool.tree("")).unwrap();
+    tool.git(&["init", "-q"]);
+    let hook = tool.tree(".git/hooks/pre-commit");
+    tool.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 1\n");
+    let mut mode = std::fs::metadata(&hook).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
+    std::fs::set_permissions(&hook, mode).unwrap();
+    tool.fails(&["-d", &name, "dump"], 1, &["hook"]);
+    std::fs::remove_file(hook).unwrap();
+    tool.ok(&["-d", &name, "dump"]);
+    assert_eq!(tool.git(&["status", "--porcelain"]), "");
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn ledgers_that_may_not_be_read_are_named_as_what_is_missing() {
+    let tool = Tool::new(&server(15));
+    let role = unique("reader");
+    tool.psql("postgres", &format!("CREATE ROLE {role} LOGIN"));
+    let name = with_database(&tool, "CREATE SCHEMA closed; CREATE TABLE closed.t (a int)");
+    let uri = tool.server.uri(&name).replace("postgres@", &format!("{role}@"));
+    tool.ok(&["--uri", &uri, "dump"]);
+    tool.ok(&["-d", &name, "setup"]);
+    tool.fails(&["--uri", &uri, "dump"], 1, &["cannot read the ledgers", "USAGE", "SELECT"]);
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+}
