@@ -176,7 +176,7 @@ pub struct Common {
     #[arg(long, short)]
     pub verbose: bool,
 
-    /// Say everything, each statement too
+    /// Say everything, each connection too
     #[arg(long, short = 'D', action = ArgAction::SetTrue)]
     pub debug: bool,
 }

@@ -1,13 +1,13 @@
 //! The cluster that the settings point to, and what of it a command acts on.
 
-use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use psqlcm_core::ledger::Origin as LedgerOrigin;
 use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
-use psqlcm_core::source::{Source, char_to_byte, excerpt};
 use psqlcm_core::targets::{
     Databases, SchemaRequest, Selection, Target, choose_schemas, databases_of_cluster,
 };
@@ -30,7 +30,9 @@ pub struct Cluster<'a> {
     /// Connections to its databases.
     pub access: Access,
     /// A signal cancels what any of the connections is doing.
-    guards: RefCell<Vec<Guard>>,
+    guards: Mutex<Vec<Guard>>,
+    /// Held by whoever writes to the tree: databases are read side by side and written one after the other.
+    pub tree: Mutex<()>,
 }
 
 impl<'a> Cluster<'a> {
@@ -50,7 +52,12 @@ impl<'a> Cluster<'a> {
             context.ui.verbose(&format!("{name} = {value} from {origin}"));
         }
         let role = settings.role.as_ref().map(|role| role.value.clone());
-        Ok(Self { context, access: Access::new(info, role), guards: RefCell::default() })
+        Ok(Self {
+            context,
+            access: Access::new(info, role),
+            guards: Mutex::default(),
+            tree: Mutex::default(),
+        })
     }
 
     /// The databases to act on.
@@ -68,26 +75,34 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Does the work on each database in turn, and reports what came of it. One that fails ends it.
+    /// Does the work on each database, on as many at once as `--jobs` says, and reports what came of each. One that
+    /// fails keeps no other from being done.
     pub fn each_database(
         &self,
         command: &'static str,
         databases: &[String],
-        work: impl Fn(&str) -> Result<Vec<TargetReport>, Failure>,
+        work: impl Fn(&str) -> Result<Vec<TargetReport>, Failure> + Sync,
     ) -> Result<Report, Failure> {
-        let mut report = Report::new(command);
         let progress = (databases.len() > 1).then(|| self.context.ui.progress(command, databases.len()));
-        for database in databases {
-            let done = self.context.interrupt.check().map_err(Failure::from).and_then(|()| work(database));
-            match done {
-                Ok(targets) => report.targets.extend(targets),
-                Err(failure) => return Err(partly(failure, report.targets)),
+        let next = AtomicUsize::new(0);
+        let done: Vec<OnceLock<_>> = databases.iter().map(|_| OnceLock::new()).collect();
+        let worker = || {
+            while let Some((database, slot)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                databases.get(at).zip(done.get(at))
+            } {
+                let result =
+                    self.context.interrupt.check().map_err(Failure::from).and_then(|()| work(database));
+                let _ = slot.set(result);
+                if let Some(progress) = &progress {
+                    progress.step(database);
+                }
             }
-            if let Some(progress) = &progress {
-                progress.step(database);
-            }
-        }
-        Ok(report)
+        };
+        let jobs = usize::from(self.context.settings.jobs.value.get()).min(databases.len());
+        std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(worker))));
+        drop(progress);
+        collect(command, done.into_iter().filter_map(OnceLock::into_inner))
     }
 
     /// The databases to restore: a cluster cannot say what the tree has, so that they must be named.
@@ -120,7 +135,11 @@ impl<'a> Cluster<'a> {
                 // Whether it arrives is seen by whether the statement ends.
                 let _ = cancel.cancel();
             }));
-            self.guards.borrow_mut().push(guard);
+            let shown = self.access.info().with_database(database).describe();
+            self.context
+                .ui
+                .debug(&format!("connected to {shown}, server version {}", session.server_version()));
+            self.guards.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
         }
         session.map_err(|error| {
             let failure = db_failure(
@@ -254,16 +273,25 @@ pub fn db_failure(message: &str, error: &DbError) -> Failure {
     }
 }
 
-/// Where in a statement the server found the error, as an excerpt with a caret; `None` when it did not say.
-pub fn caret(file: &str, script: &str, statement: &str, offset: usize, error: &DbError) -> Option<String> {
-    let position = error.position()?;
-    let offset = offset + char_to_byte(statement, position);
-    Some(excerpt(Source { name: file, text: script }, offset))
-}
-
-/// A failure after other databases were done.
-fn partly(failure: Failure, done: Vec<TargetReport>) -> Failure {
-    let did_something = done.iter().any(|report| report.outcome == Outcome::Done);
+/// One report of all databases: a failure if one failed, and a partial one if another was done.
+fn collect(
+    command: &'static str,
+    results: impl Iterator<Item = Result<Vec<TargetReport>, Failure>>,
+) -> Result<Report, Failure> {
+    let mut report = Report::new(command);
+    let mut failed: Option<Failure> = None;
+    for result in results {
+        match (result, failed.take()) {
+            (Ok(targets), before) => {
+                report.targets.extend(targets);
+                failed = before;
+            }
+            (Err(failure), None) => failed = Some(failure),
+            (Err(failure), Some(before)) => failed = Some(before.and(failure)),
+        }
+    }
+    let Some(failure) = failed else { return Ok(report) };
+    let did_something = report.targets.iter().any(|target| target.outcome == Outcome::Done);
     let exit = if did_something { Exit::Partly } else { failure.exit };
-    Failure { exit, ..failure }.with_targets(done)
+    Err(Failure { exit, ..failure }.with_targets(report.targets))
 }

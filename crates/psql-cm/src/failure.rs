@@ -203,12 +203,6 @@ fn exit_by(interrupted: Interrupted) -> Exit {
     if interrupted.signal == SIGTERM { Exit::Terminated } else { Exit::Interrupted }
 }
 
-/// NOT BUILT YET: what the frame of a command answers until the command is there. The last command to
-/// arrive removes this function.
-pub fn not_built_yet(command: &str) -> Failure {
-    Failure::new(Exit::Failed, format!("{command} is not built yet"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

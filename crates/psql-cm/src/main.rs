@@ -1,8 +1,6 @@
 //! psql-cm: the binary that talks to people. It reads the command line, calls the engine and shows what came
 //! of it; what is computed and what is done stands in the two other crates.
 
-#![expect(dead_code, reason = "NOT BUILT YET: most commands are frames; remove this with the last of them")]
-
 mod args;
 mod cluster;
 mod commands;

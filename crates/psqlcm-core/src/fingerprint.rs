@@ -62,10 +62,12 @@ pub fn is_comparable(print: &str) -> bool {
     print.split_once(':').is_some_and(|(version, _)| version == VERSION)
 }
 
-/// Whether the fact is a part of what is compared: one that says only what is local is not.
+/// Whether the fact is a part of what is compared: a state is not, nor what says only what is local.
 fn is_compared(id: &FactId) -> bool {
-    let attributes = id.kind().kind().attributes;
-    attributes.is_empty() || attributes.iter().any(|attribute| attribute.nature != Nature::Local)
+    let kind = id.kind().kind();
+    let is_said =
+        |nature| kind.attributes.is_empty() || kind.attributes.iter().any(|known| known.nature != nature);
+    !kind.state && is_said(Nature::Local)
 }
 
 /// The hash of one fact: its identity, then each compared attribute with its length before it.

@@ -10,6 +10,8 @@
 //! - [`snapshot`]: all facts of a database, what needs what, what was left out
 //! - [`plan`]: the steps that make a snapshot from nothing, in order
 //! - [`fingerprint`]: hashes of facts, rolled up per object, schema and database
+//! - [`delta`]: the difference of two snapshots, fact by fact
+//! - [`change`]: a change made ready to run, or refused
 //! - [`tree`]: the files of a database: paths, texts, manifest, `restore.sql`
 //! - [`ledger`]: entries, their chain, its judge, and the SQL of the table
 //! - [`script`]: scripts split into statements, and which of these may run in a transaction

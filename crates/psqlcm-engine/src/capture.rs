@@ -11,7 +11,11 @@ const PINNED: &str = "SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL quote_all_identifiers = off; \
     SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0";
 
-/// How often a capture is tried again when objects vanish while it reads them.
+/// Begins a transaction that sees one moment. The functions that print definitions wait for whoever changes an
+/// object just now; they are not to wait for ever.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '3s'";
+
+/// How often a capture is tried again when objects vanish, or are locked, while it reads them.
 const TRIES: u32 = 5;
 
 /// Why a database could not be read.
@@ -41,7 +45,7 @@ impl CaptureError {
     /// Whether it can come from objects that other sessions changed meanwhile: the functions that print
     /// definitions see the newest catalog and not the transaction's snapshot.
     pub(crate) fn is_passing(&self) -> bool {
-        const PASSING: [&str; 6] = ["XX000", "42P01", "42704", "42883", "42703", "55006"];
+        const PASSING: [&str; 7] = ["XX000", "42P01", "42704", "42883", "42703", "55006", "55P03"];
         match self {
             Self::Query { error, .. } => error.sqlstate().is_some_and(|state| PASSING.contains(&state)),
             Self::Row { .. } => false,
@@ -69,7 +73,7 @@ pub fn captured_with<T>(
     let mut tries = 0;
     loop {
         tries += 1;
-        session.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").map_err(transaction)?;
+        session.run(BEGIN).map_err(transaction)?;
         let captured = within(session).map(|snapshot| (snapshot, also(session)));
         session.run("ROLLBACK").map_err(transaction)?;
         match captured {

@@ -6,11 +6,13 @@
 //! - [`capture`], [`observe`]: a database read into facts, with its ledgers
 //! - [`setup`]: schemas taken under control, and let go
 //! - [`dump`], [`restore`]: a database to a tree, and back
+//! - [`submit`]: changes run and recorded
+//! - [`status`], [`mod@log`], [`verify`]: how schemas stand, what happened, whether the ledgers are whole
 //! - [`ledger`]: the ledger in a database: its state, its entries, its lock
 //! - [`session`], [`access`]: one connection; the databases of one cluster
 //! - [`conninfo`], `tls`: where to connect and how, by libpq's rules
 //! - [`files`], [`git`]: trees written all at once; commits of them
-//! - [`config`][]: `psql-cm.toml`
+//! - [`config`] reads `psql-cm.toml`
 //! - [`server`]: scratch clusters
 //! - [`interrupt`], [`run`]: being told to stop; what tells runs apart
 

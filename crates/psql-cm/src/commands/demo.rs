@@ -145,7 +145,14 @@ impl Demo<'_> {
         let own =
             std::env::current_exe().map_err(|error| Failure::because("cannot find this program", &error))?;
         let mut command = Command::new(own);
-        command.args(words).current_dir(&self.folder).env("PSQLCM_URI", &self.uri).stdin(Stdio::null());
+        command.args(words).current_dir(&self.folder).stdin(Stdio::null());
+        // Nothing that is set for real work may reach the demo, and nothing of the demo real work.
+        for (name, _) in std::env::vars_os() {
+            if ["PG", "PSQLCM_", "GIT_"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
+                command.env_remove(name);
+            }
+        }
+        command.env("PSQLCM_URI", &self.uri);
         // Data is talk here: standard output is the demo's own.
         command.stdout(std::io::stderr());
         if git::identity(&self.folder).is_none() {

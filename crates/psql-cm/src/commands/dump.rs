@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::snapshot::LeftOut;
@@ -120,6 +121,7 @@ pub fn dump_database(
     tell_left_out(context, database, &observed.facts.mentions, "not in the tree");
     let root = cluster.sql_path();
     let environment = &context.settings.environment.value;
+    let _turn = cluster.tree.lock().unwrap_or_else(PoisonError::into_inner);
     let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
     let manifests = manifests(root, database)?;
     let request = dump::Request { database, scope, environment, ledger: &ledger, manifests: &manifests };

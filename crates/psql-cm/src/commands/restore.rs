@@ -101,12 +101,15 @@ fn restore_database(
     for path in &restored.foreign {
         context.ui.warn(&format!("{path} is no SQL file and was not loaded"));
     }
+    for (statement, error) in &restored.unpopulated {
+        context.ui.warn(&format!("without rows, as it cannot be populated now: {statement}: {error}"));
+    }
     for name in &restored.abandoned {
         let drop = format!("DROP DATABASE {}", quote_ident(name));
         context.ui.warn(&format!("an earlier restore was killed and left a database; to remove it: {drop}"));
     }
-    for role in &restored.roles {
-        context.ui.say(&format!("the role {role} was missing and was made, without a password"));
+    for (role, create) in &restored.roles {
+        context.ui.say(&format!("the role {role} was missing and was made, without a password: {create}"));
     }
     let comparison = told(&restored.comparison);
     let outcome = TargetReport::new(&target, Outcome::Done);

@@ -118,6 +118,8 @@ impl Work<'_> {
         let written = |schema: &str| manifest.ledgers.get(schema).map(|head| head.hash.clone());
         let removed = setup::remove(&mut session, &ledger, &schemas, &written);
         let removed = removed.map_err(|error| self.failure(&error))?;
+        // So that the tree does not bring them back; their files stay.
+        dump::dump_database(self.context, self.cluster, self.database, Some(&schemas), &options)?;
         let report = |(schema, removal): &(String, Removal)| {
             let target = self.target(schema);
             match removal {

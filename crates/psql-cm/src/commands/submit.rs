@@ -191,6 +191,9 @@ fn tell(context: &Context, event: &Event<'_>) {
             ui.say(&format!("{database}: waiting for another run to end: {holder}"));
         }
         Event::Begin { change, database } => ui.verbose(&format!("{database}: {change}")),
+        Event::Statement { database, line, label } => {
+            ui.debug(&format!("{database}: line {line}: {label}"));
+        }
         Event::Notice { database, notice } if notice.severity == "WARNING" => {
             ui.warn(&format!("{database}: {}", notice.message));
         }

@@ -120,8 +120,8 @@ fn what_is_refused_changes_nothing() {
         );
         check(
             "CREATE SCHEMA made; CREATE TABLE made.pg_psql_cm AS TABLE pg_psql_cm",
-            4,
-            &["touches a ledger"],
+            1,
+            &["is taken by something that is not a ledger"],
         );
         let ran = run(database, &["submit", "-s", "nowhere", "-c", "SELECT 1"]).exits(1);
         ran.says("nowhere");
@@ -180,8 +180,8 @@ fn settings_of_a_change_do_not_outlive_it() {
         let role = psqlcm_testkit::unique("submit_role");
         database.psql(&format!("CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role}")).unwrap();
         let change = format!(
-            "SET ROLE {role}; SET search_path = schema_two; SET statement_timeout = '1ms'; SET session_replication_role = origin;
-             SET DateStyle = 'German'; CREATE TEMPORARY TABLE x (a int); PREPARE p AS SELECT 1; SET lock_timeout = 1;
+            "SET ROLE {role}; SET search_path = schema_two; SET statement_timeout = '10min'; SET session_replication_role = origin;
+             SET DateStyle = 'German'; CREATE TEMPORARY TABLE x (a int); PREPARE p AS SELECT 1; SET lock_timeout = '10min';
              CREATE TABLE public.by_role (a int)"
         );
         let folder = folder("submit_settings");
@@ -558,5 +558,76 @@ fn what_another_session_did_meanwhile_is_not_taken_for_the_change() {
         ran.says("another session altered what the change altered, while it ran: table public.t");
         assert_eq!(database.psql("SELECT to_regclass('mine')").unwrap(), "");
         submit(database, change).exits(0).says("+ table public.mine");
+    });
+}
+
+#[test]
+fn a_file_is_recorded_byte_for_byte() {
+    everywhere("bytes", SEED, &BOTH, |database| {
+        let file = folder("submit_bytes").join("ünï 1.sql");
+        let text = "\u{feff}-- ünï\r\nALTER TABLE t\r\n\tADD \"ü\" text DEFAULT '$$\\x';\r\n\u{1}-- end";
+        std::fs::write(&file, text.replace('\u{1}', "")).unwrap();
+        run(database, &["submit", "-c", file.to_str().unwrap()]).exits(0).says("+ column public.t.\"ü\"");
+        let sql = "SELECT content, digest = encode(sha256(convert_to(content, 'UTF8')), 'hex'), evidence->>'source' FROM pg_psql_cm WHERE id = 2";
+        let expected = format!("{}|t|{}", text.replace('\u{1}', ""), file.display());
+        assert_eq!(database.psql(sql).unwrap(), expected);
+    });
+}
+
+#[test]
+fn an_ordinary_role_that_owns_a_schema_can_do_all_of_it() {
+    for server in servers() {
+        let database = server.database("ordinary");
+        let role = psqlcm_testkit::unique("ordinary_role");
+        database
+            .psql(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA \"My Schema\" AUTHORIZATION {role}; CREATE SCHEMA closed"))
+            .unwrap();
+        // Once as a role taken on, once as the login.
+        let as_role = |login: bool, arguments: &[&str]| {
+            let mut command = command(&server, &[&database], &std::env::temp_dir());
+            if login {
+                command = std::process::Command::new(env!("CARGO_BIN_EXE_psql-cm"));
+                let uri = server.uri("postgres").replace("postgres@", &format!("{role}@"));
+                command.args(["--uri", &uri, "--database", database.name()]);
+            } else {
+                command.args(["--role", &role]);
+            }
+            Ran::of(&command.args(["-s", "My Schema"]).args(arguments).output().unwrap())
+        };
+        for login in [false, true] {
+            let change = format!(
+                "CREATE TABLE t{login} (a int); CREATE INDEX CONCURRENTLY i{login} ON t{login} (a); ALTER TABLE t{login} ADD b int"
+            );
+            as_role(login, &["setup"]).exits(0);
+            as_role(login, &["submit", "-c", &change])
+                .exits(0)
+                .says(&format!("+ column \"My Schema\".t{login}.b"));
+            as_role(login, &["submit", "-c", "CREATE TABLE closed.x (a int)"]).exits(1).says("42501");
+            as_role(login, &["submit", "--dry-run", "-c", "CREATE TABLE x (a int)"]).exits(0);
+            as_role(login, &["status"]).exits(0);
+            as_role(login, &["verify"]).exits(0);
+            as_role(login, &["log"]).exits(0).says("after by");
+        }
+        let acting =
+            database.psql("SELECT DISTINCT login_role, acting_role FROM \"My Schema\".pg_psql_cm ORDER BY 1");
+        let dropped = database.psql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
+        assert_eq!(acting.unwrap(), format!("{role}|{role}\npostgres|{role}"));
+        dropped.unwrap();
+    }
+}
+
+#[test]
+fn event_triggers_of_the_user_fire_as_ever() {
+    everywhere("events", SEED, &BOTH, |database| {
+        database
+            .psql(
+                "CREATE TABLE seen (tag text);
+                 CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (tg_tag); END';
+                 CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION see()",
+            )
+            .unwrap();
+        submit(database, "ALTER TABLE t ADD b int").exits(0);
+        let seen = database.psql("SELECT string_agg(tag, ',') FROM seen").unwrap();
+        assert_eq!(seen, "ALTER TABLE");
     });
 }

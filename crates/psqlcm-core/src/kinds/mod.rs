@@ -84,6 +84,8 @@ pub struct Kind {
     pub folder: Option<&'static str>,
     /// Whether it is said of any object (a comment, a grant) rather than being a part of one.
     pub satellite: bool,
+    /// Whether it is a state rather than a definition: it is restored where it can be, and is no difference.
+    pub state: bool,
     /// Whether making it would change or need what is made after it, so that it comes last of all.
     pub late: bool,
     /// Whether it has columns, on which other kinds hang: it is read before them.

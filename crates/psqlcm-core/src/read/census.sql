@@ -120,8 +120,14 @@ select l.classoid::text, l.objoid::text, 'security label', 'database (' || l.pro
   from pg_catalog.pg_shseclabel as l
   join pg_catalog.pg_database as d on l.classoid = 1262 and d.oid = l.objoid and d.datname = pg_catalog.current_database()
 union all
--- Its OID is not for everyone to read before version 14.
-select '6100', '0', 'subscription', subname, null
+select '2606', k.oid::text, 'disabled constraint', i.identity, 'its triggers are disabled'
+  from pg_catalog.pg_constraint as k
+ cross join lateral pg_catalog.pg_identify_object(2606, k.oid, 0) as i
+ where k.contype <> 't'
+   and exists (select from pg_catalog.pg_trigger as t where t.tgconstraint = k.oid and t.tgenabled <> 'O')
+union all
+-- Before 14 its OID is not for everybody to see.
+select '6100', '0', 'subscription', pg_catalog.quote_ident(subname), null
   from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 union all

@@ -35,6 +35,11 @@ pub fn concern(statement: &str) -> Concern {
     }
 }
 
+/// Whether the statement brings back a state, which may depend on data: the rows of a materialized view.
+pub fn brings_state(statement: &str) -> bool {
+    Words::of(statement).begins(&["REFRESH", "MATERIALIZED", "VIEW"])
+}
+
 /// The roles a statement of the tool's forms names, in order.
 pub fn roles(statement: &str) -> Vec<String> {
     let each = each(statement).flat_map(|range| {

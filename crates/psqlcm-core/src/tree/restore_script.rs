@@ -65,7 +65,18 @@ pub fn text(parts: &Parts<'_>) -> String {
         text += "\n";
         text += ledger;
     }
-    for step in late.into_iter().chain(last) {
+    let (states, late): (Vec<_>, Vec<_>) = late.into_iter().partition(|step| step.id.kind().kind().state);
+    for step in late {
+        step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));
+    }
+    if !states.is_empty() {
+        text += "\n-- A state that cannot be had again, as it depends on data, is no reason to stop.\n\\set ON_ERROR_STOP off\n";
+        for step in states {
+            step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));
+        }
+        text += "\\set ON_ERROR_STOP on\n";
+    }
+    for step in last {
         step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));
     }
     text

@@ -125,6 +125,7 @@ pub fn must_be_empty(session: &mut Session, name: &str) -> Result<(), RestoreErr
     let objects = snapshot.facts().map(|(id, _)| id.object()).filter(|id| !is_of_new(id.kind(), id.name()));
     let mut found: Vec<String> = objects.map(ToString::to_string).collect();
     found.extend(snapshot.left_out.iter().map(|left_out| format!("{} {}", left_out.kind, left_out.identity)));
+    found.sort();
     found.dedup();
     if found.is_empty() {
         return Ok(());

@@ -52,6 +52,21 @@ pub fn load(
     interrupt: &Interrupt,
     progress: &dyn Fn(usize),
 ) -> Result<(), LoadError> {
+    let failed = attempt(session, statements, atomicity, interrupt, progress)?;
+    if failed.is_empty() { Ok(()) } else { Err(first_real(failed)) }
+}
+
+/// Runs what of the statements runs in any order; those that do not are given back with the server's answers.
+///
+/// # Errors
+/// A lost connection; a signal.
+pub fn attempt(
+    session: &mut Session,
+    statements: &[Statement],
+    atomicity: Atomicity,
+    interrupt: &Interrupt,
+    progress: &dyn Fn(usize),
+) -> Result<Vec<(usize, DbError)>, LoadError> {
     let mut waiting: Vec<usize> = (0..statements.len()).collect();
     loop {
         let mut failed = Vec::new();
@@ -69,11 +84,8 @@ pub fn load(
                 session.run("COMMIT").map_err(LoadError::Db)?;
             }
         }
-        if failed.is_empty() {
-            return Ok(());
-        }
-        if failed.len() == waiting.len() {
-            return Err(first_real(failed));
+        if failed.is_empty() || failed.len() == waiting.len() {
+            return Ok(failed);
         }
         waiting = failed.into_iter().map(|(index, _)| index).collect();
     }

@@ -58,14 +58,16 @@ pub struct Request<'a> {
 /// A database that was restored.
 #[derive(Debug)]
 pub struct Restored {
-    /// The roles that were missing and were made.
-    pub roles: Vec<String>,
+    /// The roles that were missing and were made, each with the statement that made it.
+    pub roles: Vec<(String, String)>,
     /// How many statements were run.
     pub statements: usize,
     /// How the result compares with the dump.
     pub comparison: Comparison,
     /// Files of the tree that were not loaded, as they are no SQL.
     pub foreign: Vec<String>,
+    /// Materialized views without rows, as they could not be refreshed: the statement and the server's answer.
+    pub unpopulated: Vec<(String, DbError)>,
     /// Databases that restores of this one were building when they were killed.
     pub abandoned: Vec<String>,
 }
@@ -260,11 +262,12 @@ pub fn restore(
             }
         });
     match result {
-        Ok(comparison) => Ok(Restored {
+        Ok((unpopulated, comparison)) => Ok(Restored {
             roles: made.roles,
             statements: work.count(),
             comparison,
             foreign: tree.foreign,
+            unpopulated,
             abandoned,
         }),
         Err(error) => match made.undo(access, request) {
@@ -279,6 +282,8 @@ struct Work {
     create: Option<Statement>,
     inside: Vec<Statement>,
     ledgers: Vec<Statement>,
+    /// What brings a state back, which may depend on data that is not there.
+    states: Vec<Statement>,
     /// Settings, grants, owner and comment of the database itself.
     last: Vec<Statement>,
 }
@@ -289,6 +294,7 @@ impl Work {
             create: None,
             inside: Vec::new(),
             ledgers: request.adapted(&tree.ledgers),
+            states: Vec::new(),
             last: Vec::new(),
         };
         for statement in request.adapted(&std::mem::take(&mut tree.statements)) {
@@ -298,6 +304,7 @@ impl Work {
                     work.create = Some(statement);
                 }
                 true => work.last.push(statement),
+                false if adapt::brings_state(&statement.sql) => work.states.push(statement),
                 false => work.inside.push(statement),
             }
         }
@@ -305,7 +312,7 @@ impl Work {
     }
 
     fn count(&self) -> usize {
-        self.inside.len() + self.ledgers.len() + self.last.len()
+        self.inside.len() + self.ledgers.len() + self.states.len() + self.last.len()
     }
 }
 
@@ -339,14 +346,14 @@ impl Request<'_> {
 #[derive(Default)]
 struct Made {
     database: Option<String>,
-    roles: Vec<String>,
+    roles: Vec<(String, String)>,
 }
 
 impl Made {
     /// Removes it on a connection of its own; gives what could not be removed, and why.
     fn undo(&self, access: &Access, request: &Request<'_>) -> Vec<String> {
         let database = self.database.iter().map(|name| (format!("the database {}", quote_ident(name)), name));
-        let roles = self.roles.iter().map(|name| (format!("the role {}", quote_ident(name)), name));
+        let roles = self.roles.iter().map(|(name, _)| (format!("the role {}", quote_ident(name)), name));
         if self.database.is_none() && self.roles.is_empty() {
             return Vec::new();
         }
@@ -369,6 +376,11 @@ impl Made {
     }
 }
 
+/// What could not be populated, and why.
+type Unpopulated = Vec<(String, DbError)>;
+
+/// What a finished restore tells.
+type Outcome = (Unpopulated, Comparison);
 /// Drops a database, if it is there; a template must first be none.
 fn drop_database(session: &mut Session, name: &str) -> Result<(), DbError> {
     if !database_exists(session, name)? {
@@ -391,7 +403,7 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Builds the database under a name of its own and renames it.
-    fn build(&self, maintenance: &mut Session, made: &mut Made) -> Result<Comparison, RestoreError> {
+    fn build(&self, maintenance: &mut Session, made: &mut Made) -> Result<Outcome, RestoreError> {
         let building = building_name(self.request.name, self.request.run_id);
         let create = match &self.work.create {
             Some(create) => renamed(&create.sql, self.request.database, &building),
@@ -406,7 +418,7 @@ impl Target<'_> {
         let mut session =
             self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
         let _guard = self.cancel_on_interrupt(&session);
-        self.load_all(&mut session, Atomicity::Parts, &building)?;
+        let unpopulated = self.load_all(&mut session, Atomicity::Parts, &building)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
         let comparison = self.compare(&mut session)?;
         drop(session);
@@ -415,20 +427,20 @@ impl Target<'_> {
         wait_for_backends(maintenance, &building)?;
         maintenance.run(&rename).map_err(doing("cannot rename the new database"))?;
         made.database = None;
-        Ok(comparison)
+        Ok((unpopulated, comparison))
     }
 
     /// Loads into a database that is there and empty, in one transaction.
-    fn fill(&self) -> Result<Comparison, RestoreError> {
+    fn fill(&self) -> Result<Outcome, RestoreError> {
         let name = self.request.name;
         let mut session = self.access.connect(name).map_err(doing("cannot connect to the database"))?;
         let _guard = self.cancel_on_interrupt(&session);
         compare::must_be_empty(&mut session, name)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
-        self.load_all(&mut session, Atomicity::Whole, name)?;
+        let unpopulated = self.load_all(&mut session, Atomicity::Whole, name)?;
         let comparison = self.compare(&mut session)?;
         session.run("COMMIT").map_err(doing("cannot commit"))?;
-        Ok(comparison)
+        Ok((unpopulated, comparison))
     }
 
     fn cancel_on_interrupt(&self, session: &Session) -> crate::interrupt::Guard {
@@ -438,7 +450,12 @@ impl Target<'_> {
         }))
     }
 
-    fn load_all(&self, session: &mut Session, atomicity: Atomicity, name: &str) -> Result<(), RestoreError> {
+    fn load_all(
+        &self,
+        session: &mut Session,
+        atomicity: Atomicity,
+        name: &str,
+    ) -> Result<Unpopulated, RestoreError> {
         session.run(restore_script::SETTINGS).map_err(doing("cannot set what loading needs"))?;
         if atomicity == Atomicity::Parts {
             // What is lost in a crash is not renamed yet; renaming makes all before it durable.
@@ -457,7 +474,12 @@ impl Target<'_> {
         self.run_all(session, &self.work.ledgers, atomicity)?;
         self.set_sequences(session)?;
         self.run_all(session, &late, atomicity)?;
-        self.run_all(session, &last, atomicity)
+        let progress = |done| (self.progress)(done, self.work.count());
+        let unpopulated = load::attempt(session, &self.work.states, atomicity, self.interrupt, &progress);
+        let unpopulated = unpopulated.map_err(|error| self.load_error(&self.work.states, error))?;
+        self.run_all(session, &last, atomicity)?;
+        let named = |(index, error): (usize, DbError)| (self.work.states[index].sql.clone(), error);
+        Ok(unpopulated.into_iter().map(named).collect())
     }
 
     fn run_all(
@@ -467,14 +489,19 @@ impl Target<'_> {
         atomicity: Atomicity,
     ) -> Result<(), RestoreError> {
         let progress = |done| (self.progress)(done, self.work.count());
-        load::load(session, statements, atomicity, self.interrupt, &progress).map_err(|error| match error {
+        load::load(session, statements, atomicity, self.interrupt, &progress)
+            .map_err(|error| self.load_error(statements, error))
+    }
+
+    fn load_error(&self, statements: &[Statement], error: LoadError) -> RestoreError {
+        match error {
             LoadError::Db(error) => RestoreError::Db { doing: "the connection was lost", error },
             LoadError::Interrupted(interrupted) => RestoreError::Interrupted(interrupted),
             LoadError::Statement { index, error, others } => {
                 let place = Box::new(self.place(&statements[index], &error));
                 RestoreError::Statement { place, error, others }
             }
-        })
+        }
     }
 
     /// Where the server found the error; the statement's start where it does not say, or where the statement was

@@ -108,7 +108,8 @@ fn locale(name: &str) -> String {
     }
 }
 
-/// The roles made for this restore, so that they can be taken away again.
+/// Makes the missing roles. `made` gets the name of each and the statement that made it, so that it can be taken
+/// away again.
 ///
 /// # Errors
 /// The server's; roles made before are left to the caller to remove.
@@ -116,7 +117,7 @@ pub fn make_roles(
     session: &mut Session,
     roles: &[Statement],
     missing: &BTreeSet<String>,
-    made: &mut Vec<String>,
+    made: &mut Vec<(String, String)>,
 ) -> Result<(), RestoreError> {
     for name in missing {
         let known = roles.iter().find(|statement| adapt::roles(&statement.sql).first() == Some(name));
@@ -125,7 +126,7 @@ pub fn make_roles(
             |statement| statement.sql.clone(),
         );
         session.run(&create).map_err(|error| RestoreError::Role { role: name.clone(), error })?;
-        made.push(name.clone());
+        made.push((name.clone(), create));
     }
     Ok(())
 }

@@ -344,6 +344,7 @@ impl Alone<'_, '_> {
 
     fn execute(&self, work: &mut Work<'_>, schema: &str, tell: &mut Tell<'_>) -> Result<(), DbError> {
         work.session.run(&work.settings_of_body(schema, "SESSION", !self.waits()))?;
+        work.tell_statement(self.statement, tell);
         let outcome = work.session.run(self.statement.text);
         work.tell_notices(tell);
         match outcome {

@@ -279,8 +279,10 @@ struct Changes {
     /// Schemas that are new, and not an old one renamed.
     new_schemas: BTreeSet<String>,
     has_outside: bool,
-    before: [Fingerprints; 2],
-    after: [Fingerprints; 2],
+    before: Fingerprints,
+    after: Fingerprints,
+    /// What other server versions can compare.
+    structure_after: Fingerprints,
     managed: BTreeSet<String>,
 }
 
@@ -301,14 +303,14 @@ impl Changes {
                 && moves.renamed.values().all(|new| new != schema)
                 && !excluded.iter().any(|glob| glob.matches(schema))
         });
-        let prints = |facts: &Snapshot| [Fingerprints::of(facts), Fingerprints::structure_of(facts)];
         let managed = before.managed.keys().chain(after.managed.keys()).cloned().collect();
         Self {
             by_schema,
             new_schemas: new_schemas.map(str::to_owned).collect(),
             has_outside: false,
-            before: prints(&before.facts),
-            after: prints(&after.facts),
+            before: Fingerprints::of(&before.facts),
+            after: Fingerprints::of(&after.facts),
+            structure_after: Fingerprints::structure_of(&after.facts),
             managed,
         }
     }
@@ -502,8 +504,8 @@ impl Sheet<'_> {
         entry.revert_sql.clone_from(&options.revert);
         entry.started_at = Some(writing.start.at.clone());
         entry.duration_us = i64::try_from(writing.duration.as_micros()).ok();
-        entry.fingerprint_before = self.changes.before[0].schemas.get(target).cloned();
-        entry.fingerprint_after = now.and_then(|now| self.changes.after[0].schemas.get(now).cloned());
+        entry.fingerprint_before = self.changes.before.schemas.get(target).cloned();
+        entry.fingerprint_after = now.and_then(|now| self.changes.after.schemas.get(now).cloned());
         let mut proof = writing.evidence.clone();
         proof.insert("source".to_owned(), writing.name.into());
         proof.insert("facts".to_owned(), count(&self.changes.facts(Some(target))));
@@ -523,8 +525,8 @@ impl Sheet<'_> {
 
     fn linked_entry(&self, main: &NewEntry, main_ledger: &str, ledger: &str) -> NewEntry {
         let mut entry = main.linked(main_ledger);
-        entry.fingerprint_before = self.changes.before[0].schemas.get(ledger).cloned();
-        entry.fingerprint_after = self.changes.after[0].schemas.get(ledger).cloned();
+        entry.fingerprint_before = self.changes.before.schemas.get(ledger).cloned();
+        entry.fingerprint_after = self.changes.after.schemas.get(ledger).cloned();
         let mut proof = Map::new();
         proof.insert("linked_to".to_owned(), main_ledger.into());
         proof.insert("digest".to_owned(), digest(main.content.as_bytes()).into());
@@ -543,7 +545,7 @@ impl Sheet<'_> {
         let content = "-- this schema was made by a change in another schema's ledger, see evidence\n";
         let mut entry = NewEntry::new(EntryKind::Base, content, work.origin.clone());
         entry.change_id = Some(self.writing.change_id.clone());
-        entry.fingerprint_after = self.changes.after[0].schemas.get(schema).cloned();
+        entry.fingerprint_after = self.changes.after.schemas.get(schema).cloned();
         let mut proof = Map::new();
         proof.insert("made_by".to_owned(), main_ledger.into());
         proof.insert("digest".to_owned(), digest(main.content.as_bytes()).into());
@@ -554,7 +556,7 @@ impl Sheet<'_> {
 
     /// The fingerprint that other server versions can compare.
     fn put_structure(&self, proof: &mut Map<String, Value>, schema: Option<&str>) {
-        if let Some(print) = schema.and_then(|schema| self.changes.after[1].schemas.get(schema)) {
+        if let Some(print) = schema.and_then(|schema| self.changes.structure_after.schemas.get(schema)) {
             proof.insert("structure_after".to_owned(), print.as_str().into());
         }
     }

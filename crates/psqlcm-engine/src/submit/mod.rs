@@ -117,6 +117,15 @@ pub enum Event<'a> {
         /// The database.
         database: &'a str,
     },
+    /// A statement is about to run.
+    Statement {
+        /// The database.
+        database: &'a str,
+        /// Its line in the change.
+        line: u32,
+        /// The statement in one line, without what may be secret.
+        label: String,
+    },
     /// The server said something while a change ran.
     Notice {
         /// The database.

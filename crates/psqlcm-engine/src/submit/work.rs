@@ -217,6 +217,7 @@ impl<'a> Work<'a> {
         self.run("prepare the session", &self.settings_of_body(schema, "LOCAL", true))?;
         for statement in statements {
             self.request.interrupt.check().map_err(|_| SubmitError::Interrupted)?;
+            self.tell_statement(statement, tell);
             let outcome = self.session.run(statement.text);
             self.tell_notices(tell);
             outcome.map_err(|source| self.statement_error(change, schema, statement, source))?;
@@ -256,6 +257,11 @@ impl<'a> Work<'a> {
              SET {scope} row_security = on",
             quote_ident(schema)
         )
+    }
+
+    pub fn tell_statement(&self, statement: &Statement<'_>, tell: &mut Tell<'_>) {
+        let (line, label) = in_one_line(statement);
+        tell(Event::Statement { database: self.database, line, label });
     }
 
     pub fn tell_notices(&mut self, tell: &mut Tell<'_>) {

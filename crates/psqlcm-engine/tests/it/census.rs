@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use psqlcm_engine::conninfo::{ConnInfo, Environment, Given};
+use psqlcm_engine::session::Session;
 use psqlcm_testkit::{TestServer, servers};
 
 use crate::trip::snapshot;
@@ -100,6 +102,11 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
         "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION public.f() DEPENDS ON EXTENSION plpgsql",
         0,
         &["dependency on an extension public.f() on plpgsql"],
+    ),
+    (
+        "CREATE TABLE public.t (id int PRIMARY KEY, p int CONSTRAINT mine REFERENCES public.t); ALTER TABLE public.t DISABLE TRIGGER ALL",
+        0,
+        &["disabled constraint mine on public.t"],
     ),
     // What is where no kind looks.
     (
@@ -224,5 +231,38 @@ fn temporary_objects_disturb_nobody() {
             snapshot.facts().map(|(id, _)| id.to_string()).collect()
         };
         assert_eq!(names(&captured), names(&empty), "PostgreSQL {}", server.major());
+    }
+}
+
+/// Whoever may connect sees the same schema, whatever he may read of its rows.
+#[test]
+fn an_ordinary_role_captures_the_same() {
+    for server in servers() {
+        let database = server.database("census");
+        let role = psqlcm_testkit::unique("cm_ordinary");
+        database.psql(&format!("CREATE ROLE {role} LOGIN; CREATE EXTENSION citext;
+            CREATE SCHEMA hidden; REVOKE ALL ON SCHEMA hidden FROM PUBLIC;
+            CREATE TYPE hidden.mood AS ENUM ('sad');
+            CREATE TABLE hidden.t (id serial PRIMARY KEY, m hidden.mood DEFAULT 'sad', n public.citext CHECK (n <> ''), i int GENERATED ALWAYS AS IDENTITY);
+            ALTER TABLE hidden.t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY p ON hidden.t USING (id > 0);
+            CREATE INDEX ON hidden.t (lower(n)); CREATE VIEW hidden.v AS SELECT id, m FROM hidden.t;
+            CREATE MATERIALIZED VIEW hidden.m AS SELECT id FROM hidden.t;
+            CREATE RULE r AS ON DELETE TO hidden.t DO INSTEAD NOTHING;
+            CREATE FUNCTION hidden.f() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END';
+            REVOKE ALL ON FUNCTION hidden.f() FROM PUBLIC;
+            CREATE TRIGGER g AFTER INSERT ON hidden.t EXECUTE FUNCTION hidden.f();
+            COMMENT ON TABLE hidden.t IS 'x'; ALTER DEFAULT PRIVILEGES IN SCHEMA hidden GRANT SELECT ON TABLES TO PUBLIC;
+            ALTER DATABASE {name} SET work_mem = '7MB'", name = database.name())).unwrap();
+        let uri = database.uri().replace("//postgres@", &format!("//{role}@"));
+        let info = ConnInfo::resolve(&Given::new().text("test", &uri), &Environment::empty()).unwrap();
+        let ordinary = psqlcm_engine::capture::capture(&mut Session::connect(&info).unwrap());
+        let expected = snapshot(&database);
+        database.psql(&format!("DROP ROLE {role}")).unwrap();
+        let ordinary = ordinary.unwrap();
+        assert_eq!(ordinary.left_out, []);
+        let facts = |snapshot: &psqlcm_core::snapshot::Snapshot| -> Vec<String> {
+            snapshot.facts().map(|(id, fact)| format!("{id}: {fact:?}")).collect()
+        };
+        assert_eq!(facts(&ordinary), facts(&expected), "PostgreSQL {}", server.major());
     }
 }

@@ -107,7 +107,7 @@ fn different_facts(before: &Snapshot, after: &Snapshot, unlike: Option<Unlike>) 
         match after.get(id) {
             None => differences.push(format!("{id} is missing")),
             Some(other) if compared(other, unlike) != compared(fact, unlike) => {
-                differences.push(format!("{id} was\n  {fact:?}\nand is\n  {other:?}"))
+                differences.push(format!("{id} was\n  {fact:?}\nand is\n  {other:?}"));
             }
             Some(_) if before.needs(id) != after.needs(id) => {
                 differences.push(format!(

@@ -11,6 +11,7 @@ use crate::snapshot::Snapshot;
 pub(super) static KIND: Kind = Kind {
     name: "population",
     satellite: true,
+    state: true,
     late: true,
     display: |id| format!("population of materialized view {}", shared::parent_path(id)),
     create,
