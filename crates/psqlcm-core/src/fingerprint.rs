@@ -57,6 +57,11 @@ impl Fingerprints {
     }
 }
 
+/// Whether a fingerprint that was kept is of the form of this version's.
+pub fn is_comparable(print: &str) -> bool {
+    print.split_once(':').is_some_and(|(version, _)| version == VERSION)
+}
+
 /// Whether the fact is a part of what is compared: a state is not, nor what says only what is local.
 fn is_compared(id: &FactId) -> bool {
     let kind = id.kind().kind();

@@ -22,7 +22,7 @@ const TRIES: u32 = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// A statement failed.
-    #[error("cannot read {what} from the catalog: {error}")]
+    #[error("cannot read {what} from the catalog")]
     Query {
         /// What was being read.
         what: &'static str,

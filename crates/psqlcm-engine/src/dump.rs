@@ -20,14 +20,23 @@ use crate::verify::anchors;
 pub struct Request<'a> {
     /// The database's name.
     pub database: &'a str,
-    /// The schemas that were named; `None` for the whole database.
-    pub schemas: Option<&'a [String]>,
+    /// How much of it.
+    pub scope: Scope<'a>,
     /// The environment's name.
     pub environment: &'a str,
     /// The ledgers.
     pub ledger: &'a Ledger,
     /// The manifests of this database that the tree has, by environment.
     pub manifests: &'a BTreeMap<String, Manifest>,
+}
+
+/// How much of a database a dump is about. What is outside stays in the tree as it was.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// These schemas, and nothing that belongs to none.
+    Only(&'a [String]),
+    /// Everything but these schemas.
+    AllBut(&'a [String]),
 }
 
 /// A dump: what the files of the targets are to hold.
@@ -89,14 +98,23 @@ pub fn left_out(observed: &Observed) -> Vec<LeftOut> {
 }
 
 impl Request<'_> {
+    /// Whether a schema is in the scope; the empty name stands for what belongs to none.
     fn covers_schema(&self, schema: &str) -> bool {
-        self.schemas.is_none_or(|schemas| schemas.iter().any(|name| name == schema))
+        match self.scope {
+            Scope::Only(schemas) => schemas.iter().any(|name| name == schema),
+            Scope::AllBut(schemas) => schemas.iter().all(|name| name != schema),
+        }
     }
 
     fn covers(&self, path: &str) -> bool {
-        let Some(schemas) = self.schemas else { return true };
-        tree::schema_folder(self.database, path)
-            .is_some_and(|folder| schemas.iter().any(|schema| tree::folder_name(schema) == folder))
+        let is_of = |schema: &String| {
+            tree::schema_folder(self.database, path) == Some(&tree::folder_name(schema))
+                || path == tree::ledger_path(self.environment, self.database, schema)
+        };
+        match self.scope {
+            Scope::Only(schemas) => schemas.iter().any(is_of),
+            Scope::AllBut(schemas) => !schemas.iter().any(is_of),
+        }
     }
 
     /// What is wrong with the ledgers that this dump writes, by themselves and by what the environment knew.
@@ -118,10 +136,7 @@ impl Request<'_> {
 
     /// The manifest: for what is no target as it was.
     fn manifest(&self, observed: &Observed, entries: BTreeMap<String, FileEntry>) -> Manifest {
-        let mut previous = match self.schemas {
-            Some(_) => self.manifests.get(self.environment).cloned().unwrap_or_default(),
-            None => Manifest::default(),
-        };
+        let mut previous = self.manifests.get(self.environment).cloned().unwrap_or_default();
         // Texts of another server version cannot be compared with this one's; structures can.
         if previous.server_version != observed.facts.server_version {
             previous.fingerprints.clear();

@@ -37,7 +37,7 @@ pub enum ObserveError {
     #[error(transparent)]
     Capture(#[from] CaptureError),
     /// Its ledgers could not be read.
-    #[error("cannot read the ledgers: {0}")]
+    #[error("cannot read the ledgers")]
     Ledger(#[from] LedgerError),
     /// The server refused, or was lost.
     #[error(transparent)]
@@ -73,7 +73,10 @@ fn read_ledgers(session: &mut Session, ledger: &Ledger) -> Result<(Ledgers, Stri
     let managed: Vec<(&str, State)> =
         managed.iter().map(|(schema, state)| (schema.as_str(), state.clone())).collect();
     let selects: Vec<_> = managed.iter().map(|(schema, _)| ledger.at(schema).select_sequence()).collect();
-    let sequences = if selects.is_empty() { Vec::new() } else { session.rows(&selects.join(";\n"))? };
+    let sequences = match selects.is_empty() {
+        true => Vec::new(),
+        false => session.rows(&selects.join(";\n")).map_err(LedgerError::from)?,
+    };
     let mut ledgers: Ledgers = managed
         .iter()
         .zip(sequences)

@@ -8,11 +8,11 @@ use psqlcm_core::snapshot::LeftOut;
 use psqlcm_core::targets::Target;
 use psqlcm_core::tree;
 use psqlcm_core::tree::manifest::Manifest;
-use psqlcm_engine::dump::{self, Dump};
+use psqlcm_engine::dump::{self, Dump, Scope};
 use psqlcm_engine::files::{Changes, FilesError, Writer};
 use psqlcm_engine::git::{self, Committed, GitError};
 use psqlcm_engine::manifests::{self, ManifestsError};
-use psqlcm_engine::observe::observe;
+use psqlcm_engine::observe::{ObserveError, observe};
 
 use crate::cluster::Cluster;
 use crate::commands::Done;
@@ -28,7 +28,8 @@ use crate::failure::Failure;
 ///
 /// Rows of tables are not dumped. A database with objects that psql-cm does not know is refused before a file is
 /// written (exit code 4), and they are named. Only the tool's own files are committed; what was staged stays
-/// staged. Reading the schemas needs no privilege but CONNECT; what could not be read is named.
+/// staged. Reading the schemas needs no privilege but CONNECT; reading the ledgers needs USAGE on their
+/// schemas and SELECT on the ledgers and their sequences.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -95,10 +96,23 @@ pub fn dump_database(
     let mut session = cluster.connect(database)?;
     let selected = cluster.readable_schemas(&mut session, database)?;
     let selection = &context.settings.schemas.value;
-    let is_whole = selection.named.is_empty() && selection.excluded.is_empty();
-    let schemas = schemas.or(if is_whole { None } else { Some(&selected) });
-    let observed = observe(&mut session, &ledger)
-        .map_err(|error| Failure::because("cannot read the database", &error).on(&target))?;
+    let observed = observe(&mut session, &ledger).map_err(|error| {
+        let failure = Failure::because("cannot read the database", &error).on(&target);
+        match error {
+            ObserveError::Ledger(_) => failure.hint(
+                "a dump holds the ledgers of all schemas: it needs USAGE on the schemas, SELECT on the ledgers and their sequences",
+            ),
+            _ => failure,
+        }
+    })?;
+    let is_excluded = |name: &&str| selection.excluded.iter().any(|glob| glob.matches(name));
+    let excluded: Vec<String> =
+        observed.facts.schemas().into_iter().filter(is_excluded).map(str::to_owned).collect();
+    let scope = match schemas {
+        Some(schemas) => Scope::Only(schemas),
+        None if selection.named.is_empty() => Scope::AllBut(&excluded),
+        None => Scope::Only(&selected),
+    };
     let left_out = dump::left_out(&observed);
     if !left_out.is_empty() && !options.allow_unsupported {
         return Err(refused(&target, &left_out));
@@ -110,7 +124,7 @@ pub fn dump_database(
     let _turn = cluster.turn();
     let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
     let manifests = manifests(root, database)?;
-    let request = dump::Request { database, schemas, environment, ledger: &ledger, manifests: &manifests };
+    let request = dump::Request { database, scope, environment, ledger: &ledger, manifests: &manifests };
     let dumped = dump::dump(&observed, &request)
         .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
     for finding in &dumped.broken {
@@ -143,7 +157,8 @@ pub fn dump_database(
 fn write(writer: &mut Writer, root: &Path, dump: &Dump) -> Result<Changes, FilesError> {
     let (attributes, text) = tree::ATTRIBUTES;
     // What somebody wrote there themselves is theirs.
-    if !root.join(attributes).exists() {
+    let is_theirs = std::fs::read(root.join(attributes)).is_ok_and(|found| found != text.as_bytes());
+    if !is_theirs {
         writer.write(Path::new(attributes), text.as_bytes())?;
     }
     for (path, text) in &dump.files {

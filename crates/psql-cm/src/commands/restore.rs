@@ -165,6 +165,10 @@ fn failure_of(message: &str, error: &RestoreError) -> Failure {
         RestoreError::LackingRoles(_) => {
             base.hint("create them, map them with --role-map, or leave --no-roles out to have them created")
         }
+        RestoreError::Different(_) => base.hint(
+            "what belongs to no schema stands in database.sql: with --into-empty the database must have been made \
+             with the same encoding and locale",
+        ),
         RestoreError::NotEmpty { .. } => base.hint("--into-empty takes a database with nothing in it"),
         RestoreError::Unreadable { place, .. } => at(base, place),
         RestoreError::Statement { place, error, .. } => server(at(base, place), error),

@@ -209,3 +209,90 @@ fn an_edited_tree_is_no_excuse_for_a_ledger_that_lacks_entries() {
     tool.ok(&["-d", &name, "restore"]);
     tool.server.drop_database(&name);
 }
+
+#[test]
+fn a_dump_that_leaves_schemas_out_can_be_restored() {
+    let tool = Tool::new(&server(15));
+    let role = unique("settings");
+    tool.psql("postgres", &format!("CREATE ROLE {role} LOGIN"));
+    let name = with_database(
+        &tool,
+        &format!(
+            "CREATE EXTENSION citext; CREATE SCHEMA a AUTHORIZATION {role}; CREATE TABLE a.t (a citext);
+            CREATE SCHEMA old; CREATE SCHEMA scratch; CREATE TABLE scratch.s ()"
+        ),
+    );
+    tool.psql("postgres", &format!("ALTER DATABASE {name} SET work_mem TO '5MB'"));
+    let dump = ["-d", &name, "--exclude-schema", "scr*", "dump"];
+    tool.ok(&["-d", &name, "--exclude-schema", "scr*", "setup"]);
+    tool.ok(&dump);
+    tool.psql(&name, "DROP SCHEMA old CASCADE");
+    tool.ok(&dump);
+    assert!(!tool.tree(&format!("{name}/scratch")).exists());
+    assert!(!tool.tree(&format!("{name}/old")).exists(), "a schema that is gone leaves the tree");
+    tool.psql(&name, "DROP TABLE scratch.s; DROP SCHEMA scratch");
+    let before = tool.server.pg_dump_schema(&name);
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+    let said = tool.ok(&["-d", &name, "restore"]);
+    assert!(said.contains("equal to what was dumped"), "{said}");
+    assert_same_text(&before, &tool.server.pg_dump_schema(&name));
+    let login = format!("SELECT rolcanlogin FROM pg_roles WHERE rolname = '{role}'");
+    assert_eq!(tool.psql("postgres", &login).trim(), "t");
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+}
+
+#[test]
+fn a_manifest_is_read_for_what_it_is() {
+    let tool = Tool::new(&server(15));
+    let name = with_database(&tool, "CREATE TABLE t (a int)");
+    tool.ok(&["-d", &name, "setup"]);
+    tool.ok(&["-d", &name, "dump"]);
+    tool.server.drop_database(&name);
+    let path = format!(".facts/default/{name}/manifest.json");
+    let manifest = tool.read(&path);
+    tool.write(&path, &manifest.replace("\"f1:", "\"f0:"));
+    let said = tool.ok(&["-d", &name, "restore"]);
+    assert!(said.contains("not compared: another version of psql-cm"), "{said}");
+    tool.server.drop_database(&name);
+    tool.write(&path, &manifest[..100]);
+    let ran = tool.fails(&["-d", &name, "restore"], 1, &[&path, "it is not a manifest"]);
+    assert_eq!(ran.stderr.matches("it is not a manifest").count(), 1, "{}", ran.stderr);
+    tool.write(&path, &manifest);
+    std::fs::remove_file(tool.tree(&format!(".facts/default/{name}/public.ledger.sql"))).unwrap();
+    tool.fails(&["-d", &name, "restore"], 1, &["schema public has no ledger"]);
+    assert!(!tool.has_database(&name));
+}
+
+#[test]
+fn what_a_hook_refused_is_committed_whole_by_the_next_dump() {
+    let tool = Tool::new(&server(15));
+    let name = with_database(&tool, "CREATE TABLE t (a int)");
+    std::fs::create_dir(tool.tree("")).unwrap();
+    tool.git(&["init", "-q"]);
+    let hook = tool.tree(".git/hooks/pre-commit");
+    tool.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 1\n");
+    let mut mode = std::fs::metadata(&hook).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
+    std::fs::set_permissions(&hook, mode).unwrap();
+    tool.fails(&["-d", &name, "dump"], 1, &["hook"]);
+    std::fs::remove_file(hook).unwrap();
+    tool.ok(&["-d", &name, "dump"]);
+    assert_eq!(tool.git(&["status", "--porcelain"]), "");
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn ledgers_that_may_not_be_read_are_named_as_what_is_missing() {
+    let tool = Tool::new(&server(15));
+    let role = unique("reader");
+    tool.psql("postgres", &format!("CREATE ROLE {role} LOGIN"));
+    let name = with_database(&tool, "CREATE SCHEMA closed; CREATE TABLE closed.t (a int)");
+    let uri = tool.server.uri(&name).replace("postgres@", &format!("{role}@"));
+    tool.ok(&["--uri", &uri, "dump"]);
+    tool.ok(&["-d", &name, "setup"]);
+    tool.fails(&["--uri", &uri, "dump"], 1, &["cannot read the ledgers", "USAGE", "SELECT"]);
+    tool.server.drop_database(&name);
+    tool.psql("postgres", &format!("DROP ROLE {role}"));
+}

@@ -75,7 +75,7 @@ pub struct FileEntry {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// It is no manifest, or was damaged.
-    #[error("it is not a manifest: {0}")]
+    #[error("it is not a manifest")]
     Malformed(#[from] serde_json::Error),
     /// Another version of the program wrote it.
     #[error("it has format {found}; this version of psql-cm reads format {FORMAT}")]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use psqlcm_core::fingerprint::Fingerprints;
+use psqlcm_core::fingerprint::{self, Fingerprints};
 use psqlcm_core::kinds::KindId;
 use psqlcm_core::tree::manifest::{LedgerHead, Manifest};
 
@@ -50,7 +50,7 @@ pub fn compare(
     let observed = observe::observe_within(session, ledger)?;
     // Whoever edits a tree edits objects: a ledger is what it was, or it is damaged.
     let mut problems = ledger_problems(manifest, &observed);
-    let why_not = why_not_comparable(tree, alteration);
+    let why_not = why_not_comparable(tree, manifest, alteration);
     let restored = observed.facts.server_version;
     let is_same_version = manifest.server_version == restored;
     let structure = different(&manifest.structure, &Fingerprints::structure_of(&observed.facts).schemas);
@@ -73,9 +73,12 @@ pub fn compare(
 }
 
 /// Why the objects cannot be expected to be those of the dump.
-fn why_not_comparable(tree: &Tree, alteration: Option<&str>) -> Option<String> {
+fn why_not_comparable(tree: &Tree, manifest: &Manifest, alteration: Option<&str>) -> Option<String> {
     if tree.changed.is_empty() {
-        return alteration.map(str::to_owned);
+        let mut prints = manifest.fingerprints.values().chain(manifest.structure.values());
+        let is_other_form = !prints.all(|print| fingerprint::is_comparable(print));
+        let other_form = is_other_form.then_some("another version of psql-cm took the fingerprints");
+        return alteration.or(other_form).map(str::to_owned);
     }
     let shown: Vec<_> = tree.changed.iter().take(SHOWN).map(String::as_str).collect();
     let more = if tree.changed.len() > SHOWN { ", ..." } else { "" };

@@ -14,7 +14,7 @@ use psqlcm_core::name::quote_ident;
 use psqlcm_core::source::{Source, char_to_byte};
 use psqlcm_core::tree::adapt::{self, Concern};
 use psqlcm_core::tree::manifest::ManifestError;
-use psqlcm_core::tree::{renamed, restore_script};
+use psqlcm_core::tree::{ledger_path, renamed, restore_script};
 
 pub use compare::Comparison;
 use load::{Atomicity, LoadError};
@@ -101,7 +101,7 @@ pub enum RestoreError {
         place: Place,
     },
     /// The manifest cannot be used.
-    #[error("{path}: {source}")]
+    #[error("cannot use {path}")]
     Manifest {
         /// The file.
         path: String,
@@ -516,7 +516,12 @@ impl Target<'_> {
     fn set_sequences(&self, session: &mut Session) -> Result<(), RestoreError> {
         let Some(manifest) = &self.tree.manifest else { return Ok(()) };
         let ledger = Ledger::new(&manifest.cm_table)?;
-        let sequences = manifest.ledgers.iter().filter_map(|(schema, head)| Some((schema, head.sequence?)));
+        let has_file = |schema: &str| {
+            let path = ledger_path(self.request.environment, self.request.database, schema);
+            self.tree.files.iter().any(|file| file.path == path)
+        };
+        let ledgers = manifest.ledgers.iter().filter(|(schema, _)| has_file(schema));
+        let sequences = ledgers.filter_map(|(schema, head)| Some((schema, head.sequence?)));
         let sql: String = sequences.map(|(schema, last)| ledger.at(schema).set_sequence(last)).collect();
         session.run(&sql).map_err(doing("cannot set the sequences of the ledgers"))
     }
