@@ -43,14 +43,29 @@ kinds! {
     Role => role,
     Schema => schema,
     Extension => extension,
+    Language => language,
+    AccessMethod => access_method,
+    Collation => collation,
     ShellType => shell_type,
     Enum => enum_type,
     Composite => composite,
     Domain => domain,
     Range => range,
+    BaseType => base_type,
+    TextSearchParser => text_search_parser,
+    TextSearchTemplate => text_search_template,
+    TextSearchDictionary => text_search_dictionary,
+    TextSearchConfiguration => text_search_configuration,
+    Cast => cast,
     Function => function,
     Procedure => procedure,
     Aggregate => aggregate,
+    Operator => operator,
+    OperatorFamily => operator_family,
+    OperatorFamilyMember => operator_family_member,
+    OperatorClass => operator_class,
+    Transform => transform,
+    Conversion => conversion,
     Table => table,
     Column => column,
     Sequence => sequence,
@@ -64,6 +79,7 @@ kinds! {
     Index => index,
     IndexAttachment => index_attachment,
     ForeignKey => foreign_key,
+    Statistics => statistics,
     Rule => rule,
     Trigger => trigger,
     Policy => policy,
@@ -189,6 +205,38 @@ pub enum Catalog {
     Policy = 3256,
     /// Default privileges.
     DefaultAcl = 826,
+    /// Access methods.
+    AccessMethod = 2601,
+    /// Casts.
+    Cast = 2605,
+    /// Operators of operator families (`pg_amop`).
+    AccessOperator = 2602,
+    /// Functions of operator families (`pg_amproc`).
+    AccessFunction = 2603,
+    /// Conversions.
+    Conversion = 2607,
+    /// Languages.
+    Language = 2612,
+    /// Operator classes.
+    OperatorClass = 2616,
+    /// Operators.
+    Operator = 2617,
+    /// Operator families.
+    OperatorFamily = 2753,
+    /// Extended statistics.
+    StatisticExt = 3381,
+    /// Collations.
+    Collation = 3456,
+    /// Transforms.
+    Transform = 3576,
+    /// Text search dictionaries.
+    TsDict = 3600,
+    /// Text search parsers.
+    TsParser = 3601,
+    /// Text search configurations.
+    TsConfig = 3602,
+    /// Text search templates.
+    TsTemplate = 3764,
 }
 
 impl Kind {

@@ -1,9 +1,10 @@
 //! What several kinds share: how they are named and the usual way of being told from each other.
 
 use crate::fact::{Fact, FactId};
-use crate::kinds::{Fold, Kind, KindId, never};
+use crate::kinds::{Catalog, Fold, Kind, KindId, never};
 use crate::name::quote_ident;
 use crate::plan::Group;
+use crate::read::{ReadError, Reader, oid, text};
 
 /// What most kinds have in common, for `..PART`.
 pub(super) const PART: Kind = Kind {
@@ -33,6 +34,7 @@ pub(super) fn path(id: &FactId) -> String {
     let own = quote_ident(id.name());
     let own = match id.kind() {
         KindId::Aggregate if id.qualifier().is_empty() => format!("{own}(*)"),
+        KindId::Operator => format!("{}({})", id.name(), id.qualifier()),
         KindId::Function | KindId::Procedure | KindId::Aggregate => format!("{own}({})", id.qualifier()),
         _ => own.into_owned(),
     };
@@ -67,6 +69,35 @@ pub(super) fn schema_path(id: &FactId) -> String {
 /// For kinds that PostgreSQL makes along with their parent.
 pub(super) fn nothing(_: &Group<'_>) -> Vec<String> {
     Vec::new()
+}
+
+/// Adds an object of a schema, with its owner where the kind has one; `None` for one of a schema that is not read.
+///
+/// The cells are its OID, its schema's, its name and its owner.
+pub(super) fn add_in_schema(
+    reader: &mut Reader,
+    catalog: Catalog,
+    kind: KindId,
+    cells: &[Option<&str>; 4],
+    fact: Fact,
+) -> Result<Option<FactId>, ReadError> {
+    let &[own, namespace, name, owner] = cells;
+    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(None) };
+    let id = schema.child(kind, text(name)?);
+    reader.add(catalog, oid(own)?, &id, fact);
+    if owner.is_some() {
+        reader.owner(&id, oid(owner)?);
+    }
+    Ok(Some(id))
+}
+
+/// `CREATE kind name (WORD = value, ...)` for attributes that are SQL which PostgreSQL has quoted.
+pub(super) fn create_with(group: &Group<'_>, options: &[(&str, &str)]) -> String {
+    let option = |(attribute, word): &(&str, &str)| {
+        group.fact.get_text(attribute).map(|value| format!("\n    {word} = {value}"))
+    };
+    let options: Vec<_> = options.iter().filter_map(option).collect();
+    format!("CREATE {} ({}\n)", (group.id.kind().kind().reference)(group.id), options.join(","))
 }
 
 /// For kinds that are folded where they can be.
