@@ -322,7 +322,8 @@ impl Reader {
     /// The statement that names what stands in a catalog and was not read, where there is such a thing: its rows
     /// go to [`Self::unread_row`].
     pub fn unread_sql(&self) -> Option<String> {
-        let objects: Vec<_> = self.unread.iter().map(|(catalog, object)| format!("{catalog}.{object}")).collect();
+        let objects: Vec<_> =
+            self.unread.iter().map(|(catalog, object)| format!("{catalog}.{object}")).collect();
         let list = quote_literal(&objects.join(" "));
         (!objects.is_empty()).then(|| include_str!("read/unread.sql").replace(":'objects'", &list))
     }
@@ -337,7 +338,11 @@ impl Reader {
         // An object that another session dropped meanwhile has no identity.
         let (Some(kind), Some(identity)) = (kind, identity) else { return Ok(()) };
         self.unread.retain(|unread| *unread != address);
-        self.leave_out(kind, identity, "it is in a schema of the system, or belongs to something that was left out");
+        self.leave_out(
+            kind,
+            identity,
+            "it is in a schema of the system, or belongs to something that was left out",
+        );
         Ok(())
     }
 
@@ -444,7 +449,7 @@ pub fn flag(cell: Option<&str>) -> Result<bool, ReadError> {
 ///
 /// # Errors
 /// When it is.
-pub fn text<'a>(cell: Option<&'a str>) -> Result<&'a str, ReadError> {
+pub fn text(cell: Option<&str>) -> Result<&str, ReadError> {
     cell.ok_or(ReadError::Cell { what: "a text", cell: None })
 }
 
@@ -458,7 +463,7 @@ pub fn list(cell: Option<&str>) -> Result<Vec<String>, ReadError> {
 }
 
 /// A text that is there and not empty.
-pub fn filled<'a>(cell: Option<&'a str>) -> Option<&'a str> {
+pub fn filled(cell: Option<&str>) -> Option<&str> {
     cell.filter(|text| !text.is_empty())
 }
 

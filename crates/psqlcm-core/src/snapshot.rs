@@ -114,11 +114,8 @@ impl Snapshot {
     /// Splits off the facts for which `apart` holds, with their edges.
     #[must_use]
     pub fn split(self, apart: impl Fn(&FactId) -> bool) -> (Self, Self) {
-        let mut kept = Self {
-            left_out: self.left_out,
-            mentions: self.mentions,
-            ..Self::new(self.server_version)
-        };
+        let mut kept =
+            Self { left_out: self.left_out, mentions: self.mentions, ..Self::new(self.server_version) };
         let mut split = Self::new(self.server_version);
         for (id, fact) in self.facts {
             if apart(&id) { &mut split } else { &mut kept }.facts.insert(id, fact);

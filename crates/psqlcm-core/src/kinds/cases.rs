@@ -111,7 +111,8 @@ fn section_of(kind: KindId, section: &'static str) -> Result<Case, CaseError> {
     let no_script = || CaseError::NoScript { title: title.to_owned() };
     let (head, rest) = rest.split_once("```sql\n").ok_or_else(no_script)?;
     let (sql, _) = rest.split_once("```").ok_or_else(no_script)?;
-    let mut case = Case { kind, versions: (0, u32::MAX), needs: Vec::new(), alone: false, unlike: None, title, sql };
+    let mut case =
+        Case { kind, versions: (0, u32::MAX), needs: Vec::new(), alone: false, unlike: None, title, sql };
     for line in head.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let unknown = || CaseError::UnknownLine { title: title.to_owned(), line: line.to_owned() };
         match line.split_once(':').map(|(word, rest)| (word, rest.trim())) {
@@ -150,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_section_says_where_it_can_be_run() {
-        let text = "# Cases\n\n## a title\nversions: 14..16\nneeds: citext, hstore\nalone\n```sql\nSELECT 1;\n```\n";
+        let text =
+            "# Cases\n\n## a title\nversions: 14..16\nneeds: citext, hstore\nalone\n```sql\nSELECT 1;\n```\n";
         let [case] = &parse(KindId::Table, text).unwrap()[..] else { panic!("one case") };
         assert_eq!((case.title, case.sql, case.alone), ("a title", "SELECT 1;\n", true));
         assert_eq!(case.needs, ["citext", "hstore"]);

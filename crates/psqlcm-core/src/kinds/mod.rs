@@ -46,6 +46,7 @@ kinds! {
     Language => language,
     AccessMethod => access_method,
     Collation => collation,
+    Member => member,
     ShellType => shell_type,
     Enum => enum_type,
     Composite => composite,

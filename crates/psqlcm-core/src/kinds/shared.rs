@@ -31,6 +31,9 @@ pub(super) fn display(id: &FactId) -> String {
 
 /// The quoted names from the schema down, with the argument types of a routine.
 pub(super) fn path(id: &FactId) -> String {
+    if id.kind() == KindId::Member {
+        return id.name().to_owned();
+    }
     let own = quote_ident(id.name());
     let own = match id.kind() {
         KindId::Aggregate if id.qualifier().is_empty() => format!("{own}(*)"),
@@ -115,14 +118,14 @@ pub(super) fn with_options(options: &[Box<str>]) -> String {
 
 /// `a='1', b='2'`: names as they are (PostgreSQL accepts only plain ones), values as literals.
 pub(super) fn options_list(options: &[Box<str>]) -> String {
-    let option = |option: &Box<str>| match option.split_once('=') {
+    let option = |option: &str| match option.split_once('=') {
         Some((name, value)) => {
             let name: Vec<_> = name.split('.').map(quote_ident).collect();
             format!("{}={}", name.join("."), crate::name::quote_literal(value))
         }
         None => quote_ident(option).into_owned(),
     };
-    options.iter().map(option).collect::<Vec<_>>().join(", ")
+    options.iter().map(|text| option(text)).collect::<Vec<_>>().join(", ")
 }
 
 /// A query in the one form that PostgreSQL prints it in however often it is made again from what was printed: a list

@@ -88,25 +88,6 @@ with member as materialized (
     ) as o
    where o.oid >= 16384 and o.namespace not in (select oid from temporary)
      and not exists (select from member where member.classid = o.catalog and member.objid = o.oid)
-), privileges (classid, objid, objsubid, acl, usual) as (
-  select 1255, oid, 0, proacl, pg_catalog.acldefault('f', proowner) from pg_catalog.pg_proc where proacl is not null
-  union all
-  select 1259, oid, 0, relacl,
-         pg_catalog.acldefault(case relkind when 'S' then 's'::"char" else 'r'::"char" end, relowner)
-    from pg_catalog.pg_class where relacl is not null
-  union all
-  select 1259, attrelid, attnum, attacl, '{}'::pg_catalog.aclitem[] from pg_catalog.pg_attribute where attacl is not null
-  union all
-  select 2615, oid, 0, nspacl, pg_catalog.acldefault('n', nspowner) from pg_catalog.pg_namespace
-   where nspacl is not null and oid <> 2200
-  union all
-  select 1247, oid, 0, typacl, pg_catalog.acldefault('T', typowner) from pg_catalog.pg_type where typacl is not null
-  union all
-  select 2612, oid, 0, lanacl, pg_catalog.acldefault('l', lanowner) from pg_catalog.pg_language where lanacl is not null
-  union all
-  select 2328, oid, 0, fdwacl, pg_catalog.acldefault('F', fdwowner) from pg_catalog.pg_foreign_data_wrapper where fdwacl is not null
-  union all
-  select 1417, oid, 0, srvacl, pg_catalog.acldefault('S', srvowner) from pg_catalog.pg_foreign_server where srvacl is not null
 ), added (classid, objid, objsubid, extension, kind) as (
   select distinct d.classid, d.objid, 0, m.extension, null
     from member as m
@@ -151,7 +132,14 @@ select l.classoid::text, l.objoid::text, 'security label', 'database (' || l.pro
   from pg_catalog.pg_shseclabel as l
   join pg_catalog.pg_database as d on l.classoid = 1262 and d.oid = l.objoid and d.datname = pg_catalog.current_database()
 union all
-select '6100', oid::text, 'subscription', subname, null
+select '2606', k.oid::text, 'disabled constraint', i.identity, 'its triggers are disabled'
+  from pg_catalog.pg_constraint as k
+ cross join lateral pg_catalog.pg_identify_object(2606, k.oid, 0) as i
+ where k.contype <> 't'
+   and exists (select from pg_catalog.pg_trigger as t where t.tgconstraint = k.oid and t.tgenabled <> 'O')
+union all
+-- Before 14 its OID is not for everybody to see.
+select '6100', '0', 'subscription', pg_catalog.quote_ident(subname), null
   from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 union all
@@ -167,15 +155,3 @@ select a.classid::text, a.objid::text, coalesce(a.kind, i.type),
   from added as a
   join pg_catalog.pg_extension as e on e.oid = a.extension
  cross join lateral pg_catalog.pg_identify_object(a.classid, a.objid, a.objsubid) as i
-union all
-select p.classid::text, p.objid::text, 'changed privileges', o.type || ' ' || o.identity,
-       'it belongs to PostgreSQL or to an extension'
-  from privileges as p
-  left join pg_catalog.pg_init_privs as i
-    on i.classoid = p.classid and i.objoid = p.objid and i.objsubid = p.objsubid
- cross join lateral pg_catalog.pg_identify_object(p.classid, p.objid, p.objsubid) as o
- -- Initdb makes the information schema without a record of its privileges.
- where not (p.objid < 16384 and 'information_schema' in (coalesce(o.schema, ''), o.identity))
-   and (p.objid < 16384 or exists (select from member where member.classid = p.classid and member.objid = p.objid))
-   and array(select acl::text from pg_catalog.unnest(p.acl) as acl order by 1)
-       <> array(select acl::text from pg_catalog.unnest(coalesce(i.initprivs, p.usual)) as acl order by 1)

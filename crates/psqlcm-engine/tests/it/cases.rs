@@ -52,8 +52,10 @@ fn cases_make_the_trip() {
 
 /// All together where they can be; where that fails, one by one to tell which it is.
 fn run(server: &TestServer, cases: &[&Case], seen: &mut Seen) -> Vec<String> {
-    let (alone, together): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.alone || case.unlike.is_some());
-    let mut failures: Vec<String> = alone.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
+    let (alone, together): (Vec<&Case>, Vec<&Case>) =
+        cases.iter().partition(|case| case.alone || case.unlike.is_some());
+    let mut failures: Vec<String> =
+        alone.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
     if let Err(whole) = check(server, &together, seen) {
         let single: Vec<_> = together.iter().filter_map(|case| check(server, &[case], seen).err()).collect();
         match single.is_empty() {
@@ -104,7 +106,8 @@ fn create_roles(server: &TestServer) {
 
 fn can_run(server: &TestServer, case: &Case) -> bool {
     let offered = |name: &&str| {
-        let sql = format!("SELECT count(*) FROM pg_available_extensions WHERE name = {}", quote_literal(name));
+        let sql =
+            format!("SELECT count(*) FROM pg_available_extensions WHERE name = {}", quote_literal(name));
         server.psql("postgres", &sql).unwrap() == "1"
     };
     case.runs_on(server.major()) && case.needs.iter().all(offered)

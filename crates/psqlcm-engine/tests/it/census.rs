@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use psqlcm_engine::conninfo::{ConnInfo, Environment, Given};
+use psqlcm_engine::session::Session;
 use psqlcm_testkit::{TestServer, servers};
 
 use crate::trip::snapshot;
@@ -34,8 +36,17 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
         0,
         &["dependency on an extension public.f() on plpgsql"],
     ),
+    (
+        "CREATE TABLE public.t (id int PRIMARY KEY, p int CONSTRAINT mine REFERENCES public.t); ALTER TABLE public.t DISABLE TRIGGER ALL",
+        0,
+        &["disabled constraint mine on public.t"],
+    ),
     // What is where no kind looks.
-    ("CREATE FUNCTION pg_catalog.cm_mine() RETURNS int LANGUAGE sql AS 'SELECT 1'", 0, &["function pg_catalog.cm_mine()"]),
+    (
+        "CREATE FUNCTION pg_catalog.cm_mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        0,
+        &["function pg_catalog.cm_mine()"],
+    ),
     (
         "CREATE TABLE information_schema.cm_mine (id int UNIQUE)",
         0,
@@ -45,7 +56,11 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
             "table constraint cm_mine_id_key on information_schema.cm_mine",
         ],
     ),
-    ("CREATE VIEW information_schema.cm_mine AS SELECT 1 AS a", 0, &["view information_schema.cm_mine", "rule \"_RETURN\" on information_schema.cm_mine"]),
+    (
+        "CREATE VIEW information_schema.cm_mine AS SELECT 1 AS a",
+        0,
+        &["view information_schema.cm_mine", "rule \"_RETURN\" on information_schema.cm_mine"],
+    ),
     ("CREATE TYPE information_schema.cm_mine AS ENUM ('a')", 0, &["type information_schema.cm_mine"]),
     ("CREATE DOMAIN information_schema.cm_mine AS int", 0, &["type information_schema.cm_mine"]),
     ("CREATE COLLATION pg_catalog.cm_mine (LOCALE = 'C')", 0, &["collation pg_catalog.cm_mine"]),
@@ -87,8 +102,14 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
 const ADDED: &[(&str, &[&str])] = &[
     ("CREATE INDEX mine ON public.member (id)", &["index public.mine"]),
     ("CREATE INDEX mine ON public.member ((id + 1))", &["index public.mine"]),
-    ("ALTER TABLE public.member ADD CONSTRAINT mine UNIQUE (id)", &["table constraint mine on public.member"]),
-    ("ALTER TABLE public.member ADD CONSTRAINT mine CHECK (id > 0)", &["table constraint mine on public.member"]),
+    (
+        "ALTER TABLE public.member ADD CONSTRAINT mine UNIQUE (id)",
+        &["table constraint mine on public.member"],
+    ),
+    (
+        "ALTER TABLE public.member ADD CONSTRAINT mine CHECK (id > 0)",
+        &["table constraint mine on public.member"],
+    ),
     (
         "CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'; \
          CREATE TRIGGER mine AFTER INSERT ON public.member EXECUTE FUNCTION public.f()",
@@ -96,8 +117,6 @@ const ADDED: &[(&str, &[&str])] = &[
     ),
     ("CREATE RULE mine AS ON DELETE TO public.member DO INSTEAD NOTHING", &["rule mine on public.member"]),
     ("CREATE POLICY mine ON public.member USING (true)", &["policy mine on public.member"]),
-    ("GRANT SELECT ON public.member TO PUBLIC", &["changed privileges table public.member"]),
-    ("GRANT SELECT (id) ON public.member TO PUBLIC", &["changed privileges table column public.member.id"]),
     ("COMMENT ON TABLE public.member IS 'mine'", &["changed comment table public.member"]),
     ("COMMENT ON COLUMN public.member.id IS 'mine'", &["changed comment table column public.member.id"]),
 ];
@@ -106,11 +125,17 @@ const ADDED: &[(&str, &[&str])] = &[
 fn left_out(server: &TestServer, scripts: &[&str]) -> BTreeSet<String> {
     let database = server.database("census");
     for script in scripts {
-        database.psql(script).unwrap_or_else(|error| panic!("PostgreSQL {}: {script}: {error}", server.major()));
+        database
+            .psql(script)
+            .unwrap_or_else(|error| panic!("PostgreSQL {}: {script}: {error}", server.major()));
     }
     // Before 16 a transform was called in another way.
     let name = |identity: &str| identity.replace(" on language ", " language ");
-    snapshot(&database).left_out.iter().map(|left| format!("{} {}", left.kind, name(&left.identity))).collect()
+    snapshot(&database)
+        .left_out
+        .iter()
+        .map(|left| format!("{} {}", left.kind, name(&left.identity)))
+        .collect()
 }
 
 #[test]
@@ -169,5 +194,38 @@ fn temporary_objects_disturb_nobody() {
             snapshot.facts().map(|(id, _)| id.to_string()).collect()
         };
         assert_eq!(names(&captured), names(&empty), "PostgreSQL {}", server.major());
+    }
+}
+
+/// Whoever may connect sees the same schema, whatever he may read of its rows.
+#[test]
+fn an_ordinary_role_captures_the_same() {
+    for server in servers() {
+        let database = server.database("census");
+        let role = psqlcm_testkit::unique("cm_ordinary");
+        database.psql(&format!("CREATE ROLE {role} LOGIN; CREATE EXTENSION citext;
+            CREATE SCHEMA hidden; REVOKE ALL ON SCHEMA hidden FROM PUBLIC;
+            CREATE TYPE hidden.mood AS ENUM ('sad');
+            CREATE TABLE hidden.t (id serial PRIMARY KEY, m hidden.mood DEFAULT 'sad', n public.citext CHECK (n <> ''), i int GENERATED ALWAYS AS IDENTITY);
+            ALTER TABLE hidden.t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY p ON hidden.t USING (id > 0);
+            CREATE INDEX ON hidden.t (lower(n)); CREATE VIEW hidden.v AS SELECT id, m FROM hidden.t;
+            CREATE MATERIALIZED VIEW hidden.m AS SELECT id FROM hidden.t;
+            CREATE RULE r AS ON DELETE TO hidden.t DO INSTEAD NOTHING;
+            CREATE FUNCTION hidden.f() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END';
+            REVOKE ALL ON FUNCTION hidden.f() FROM PUBLIC;
+            CREATE TRIGGER g AFTER INSERT ON hidden.t EXECUTE FUNCTION hidden.f();
+            COMMENT ON TABLE hidden.t IS 'x'; ALTER DEFAULT PRIVILEGES IN SCHEMA hidden GRANT SELECT ON TABLES TO PUBLIC;
+            ALTER DATABASE {name} SET work_mem = '7MB'", name = database.name())).unwrap();
+        let uri = database.uri().replace("//postgres@", &format!("//{role}@"));
+        let info = ConnInfo::resolve(&Given::new().text("test", &uri), &Environment::empty()).unwrap();
+        let ordinary = psqlcm_engine::capture::capture(&mut Session::connect(&info).unwrap());
+        let expected = snapshot(&database);
+        database.psql(&format!("DROP ROLE {role}")).unwrap();
+        let ordinary = ordinary.unwrap();
+        assert_eq!(ordinary.left_out, []);
+        let facts = |snapshot: &psqlcm_core::snapshot::Snapshot| -> Vec<String> {
+            snapshot.facts().map(|(id, fact)| format!("{id}: {fact:?}")).collect()
+        };
+        assert_eq!(facts(&ordinary), facts(&expected), "PostgreSQL {}", server.major());
     }
 }

@@ -70,7 +70,9 @@ pub fn make_again(
     }
     if differences.is_empty() {
         let again = plan::from_empty(&after).map_err(|error| error.to_string())?;
-        let texts = |plan: &[plan::Step]| plan.iter().flat_map(|step| step.statements.clone()).collect::<Vec<_>>().join(";\n");
+        let texts = |plan: &[plan::Step]| {
+            plan.iter().flat_map(|step| step.statements.clone()).collect::<Vec<_>>().join(";\n")
+        };
         let difference = text_difference(&texts(&plan), &texts(&again));
         differences.extend(difference.map(|difference| format!("the second plan: {difference}")));
     }
@@ -83,7 +85,9 @@ pub fn make_again(
 /// Runs a plan in a database that is there, as roles and the database itself are.
 fn load(copy: &TestDatabase, plan: &[plan::Step]) -> Result<(), String> {
     let mut session = session(copy);
-    session.run("SET check_function_bodies = off; SET search_path = ''").map_err(|error| error.to_string())?;
+    session
+        .run("SET check_function_bodies = off; SET search_path = ''")
+        .map_err(|error| error.to_string())?;
     let statements = plan.iter().flat_map(|step| step.statements.iter().map(move |text| (&step.id, text)));
     for (id, statement) in statements {
         let makes_database = id.kind() == KindId::Database && statement.starts_with("CREATE DATABASE");
@@ -102,9 +106,15 @@ fn different_facts(before: &Snapshot, after: &Snapshot, unlike: Option<Unlike>) 
     for (id, fact) in before.facts() {
         match after.get(id) {
             None => differences.push(format!("{id} is missing")),
-            Some(other) if compared(other, unlike) != compared(fact, unlike) => differences.push(format!("{id} was\n  {fact:?}\nand is\n  {other:?}")),
+            Some(other) if compared(other, unlike) != compared(fact, unlike) => {
+                differences.push(format!("{id} was\n  {fact:?}\nand is\n  {other:?}"));
+            }
             Some(_) if before.needs(id) != after.needs(id) => {
-                differences.push(format!("{id} needed {:?} and needs {:?}", before.needs(id), after.needs(id)));
+                differences.push(format!(
+                    "{id} needed {:?} and needs {:?}",
+                    before.needs(id),
+                    after.needs(id)
+                ));
             }
             Some(_) => {}
         }
@@ -136,7 +146,9 @@ fn dump(database: &TestDatabase, arguments: &[&str]) -> String {
         .expect("pg_dump can be run");
     assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("pg_dump writes UTF-8");
-    let is_constant = |line: &&str| !["\\restrict ", "\\unrestrict ", "-- Dumped"].iter().any(|start| line.starts_with(start));
+    let is_constant = |line: &&str| {
+        !["\\restrict ", "\\unrestrict ", "-- Dumped"].iter().any(|start| line.starts_with(start))
+    };
     let mut lines: Vec<&str> = text.split_inclusive('\n').filter(is_constant).collect();
     // It asks for the settings of roles without an order.
     let of_roles = |line: &&str| line.starts_with("ALTER ROLE ") && line.contains(" IN DATABASE ");
