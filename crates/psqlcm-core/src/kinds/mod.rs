@@ -67,6 +67,10 @@ kinds! {
     OperatorClass => operator_class,
     Transform => transform,
     Conversion => conversion,
+    ForeignDataWrapper => foreign_data_wrapper,
+    ForeignServer => foreign_server,
+    UserMapping => user_mapping,
+    ForeignTable => foreign_table,
     Table => table,
     Column => column,
     Sequence => sequence,
@@ -84,12 +88,17 @@ kinds! {
     Rule => rule,
     Trigger => trigger,
     Policy => policy,
+    Publication => publication,
+    PublicationTable => publication_table,
+    PublicationSchema => publication_schema,
+    ExtensionDependency => extension_dependency,
     Owner => owner,
     Comment => comment,
     Setting => setting,
     Grant => grant,
     Population => population,
     DefaultPrivilege => default_privilege,
+    EventTrigger => event_trigger,
 }
 
 /// What is known of one kind of fact.
@@ -208,6 +217,20 @@ pub enum Catalog {
     DefaultAcl = 826,
     /// Access methods.
     AccessMethod = 2601,
+    /// Servers of foreign-data wrappers.
+    ForeignServer = 1417,
+    /// User mappings.
+    UserMapping = 1418,
+    /// Foreign-data wrappers.
+    ForeignDataWrapper = 2328,
+    /// Event triggers.
+    EventTrigger = 3466,
+    /// Publications.
+    Publication = 6104,
+    /// Tables of publications.
+    PublicationTable = 6106,
+    /// Schemas of publications.
+    PublicationSchema = 6237,
     /// Casts.
     Cast = 2605,
     /// Operators of operator families (`pg_amop`).

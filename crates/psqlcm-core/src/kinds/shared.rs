@@ -128,6 +128,39 @@ pub(super) fn options_list(options: &[Box<str>]) -> String {
     options.iter().map(|text| option(text)).collect::<Vec<_>>().join(", ")
 }
 
+/// ` OPTIONS (a 'b')` for a list of `name=value` as foreign objects keep them; empty for none.
+pub(super) fn foreign_options(options: &[Box<str>]) -> String {
+    let option = |option: &Box<str>| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        format!("{} {}", quote_ident(name), crate::name::quote_literal(value))
+    };
+    match options {
+        [] => String::new(),
+        _ => format!(" OPTIONS ({})", options.iter().map(option).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The options of a foreign object, sorted; those that are secrets are only mentioned.
+pub(super) fn without_secrets(reader: &mut Reader, id: &FactId, mut options: Vec<String>) -> Vec<String> {
+    options.sort_unstable();
+    let name = |option: &str| option.split_once('=').map_or(option, |(name, _)| name).to_owned();
+    options.retain(|option| {
+        let is_secret = is_secret(&name(option));
+        if is_secret {
+            reader.mention("secret option", &format!("{} of {id}", name(option)), "left out: set it by hand");
+        }
+        !is_secret
+    });
+    options
+}
+
+/// Whether an option of that name holds what only some may know. Every wrapper has its own names.
+fn is_secret(option: &str) -> bool {
+    const PARTS: [&str; 8] = ["passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "private"];
+    let option = option.to_lowercase();
+    PARTS.iter().any(|part| option.contains(part)) || ["api_key", "apikey", "access_key"].contains(&option.as_str())
+}
+
 /// A query in the one form that PostgreSQL prints it in however often it is made again from what was printed: a list
 /// of VALUES that was written alone is printed without a space before it, and with one ever after.
 pub(super) fn settled(query: &str) -> String {

@@ -30,7 +30,7 @@ with member as materialized (
      and not exists (select from member where classid = 2615 and objid = o.oid)
   union all
   select 1259, o.oid from relation as o
-   where o.relkind in ('r', 'p', 'v', 'm', 'S', 'c')
+   where o.relkind in ('r', 'p', 'v', 'm', 'S', 'c', 'f')
       or (o.relkind in ('i', 'I') and exists (select from pg_catalog.pg_index as i join relation as t on t.oid = i.indrelid
                                                where i.indexrelid = o.oid))
   union all
@@ -46,14 +46,14 @@ with member as materialized (
    where not exists (select from member where classid = 2618 and objid = o.oid)
   union all
   select 2620, o.oid from pg_catalog.pg_trigger as o join relation as r on r.oid = o.tgrelid
-   where not o.tgisinternal and o.tgparentid = 0 and r.relkind <> 'f'
+   where not o.tgisinternal and o.tgparentid = 0
   union all
   select 2606, o.oid from pg_catalog.pg_constraint as o
    where (o.contype <> 'f' or o.conparentid = 0)
-     and (exists (select from relation as r where r.oid = o.conrelid and r.relkind <> 'f')
+     and (exists (select from relation as r where r.oid = o.conrelid)
           or exists (select from type where oid = o.contypid))
   union all
-  select 2604, o.oid from pg_catalog.pg_attrdef as o join relation as r on r.oid = o.adrelid and r.relkind <> 'f'
+  select 2604, o.oid from pg_catalog.pg_attrdef as o join relation as r on r.oid = o.adrelid
   union all
   select 3256, o.oid from pg_catalog.pg_policy as o join relation as r on r.oid = o.polrelid
   union all
@@ -72,6 +72,14 @@ with member as materialized (
        where not exists (select from member where classid = 2753 and objid = f.oid)
       union all select 2603, o.oid, f.opfnamespace from pg_catalog.pg_amproc as o join pg_catalog.pg_opfamily as f on f.oid = o.amprocfamily
        where not exists (select from member where classid = 2753 and objid = f.oid)
+      union all select 1417, oid, 0 from pg_catalog.pg_foreign_server
+      union all select 1418, umid, 0 from pg_catalog.pg_user_mappings
+      union all select 2328, oid, 0 from pg_catalog.pg_foreign_data_wrapper
+      union all select 3466, oid, 0 from pg_catalog.pg_event_trigger
+      union all select 6104, oid, 0 from pg_catalog.pg_publication
+      union all select 6106, oid, 0 from pg_catalog.pg_publication_rel
+      -- Before 15 there is no such catalog.
+      union all select distinct 6237, objid, 0 from pg_catalog.pg_depend where classid = 6237
       union all select 2616, oid, opcnamespace from pg_catalog.pg_opclass
       union all select 2617, oid, oprnamespace from pg_catalog.pg_operator
       union all select 2753, oid, opfnamespace from pg_catalog.pg_opfamily
@@ -110,13 +118,8 @@ union all
 select o.classid::text, o.objid::text, i.type, i.identity, null
   from (
     select 1259 as classid, oid as objid from pg_catalog.pg_class
-     where relkind not in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I', 't') and relpersistence <> 't'
-    union all select 3466, oid from pg_catalog.pg_event_trigger
-    union all select 2328, oid from pg_catalog.pg_foreign_data_wrapper
-    union all select 1417, oid from pg_catalog.pg_foreign_server
-    union all select 1418, umid from pg_catalog.pg_user_mappings
+     where relkind not in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I', 't', 'f') and relpersistence <> 't'
     union all select 2613, oid from pg_catalog.pg_largeobject_metadata
-    union all select 6104, oid from pg_catalog.pg_publication
   ) as o
  cross join lateral pg_catalog.pg_identify_object(o.classid, o.objid, 0) as i
  -- Users may choose the OID of a large object.
@@ -142,12 +145,6 @@ union all
 select '6100', '0', 'subscription', pg_catalog.quote_ident(subname), null
   from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-union all
-select d.classid::text, d.objid::text, 'dependency on an extension', i.identity || ' on ' || e.extname, null
-  from pg_catalog.pg_depend as d
-  join pg_catalog.pg_extension as e on e.oid = d.refobjid
- cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) as i
- where d.deptype = 'x' and d.refclassid = 3079
 union all
 select a.classid::text, a.objid::text, coalesce(a.kind, i.type),
        case when a.kind is null then '' else i.type || ' ' end || i.identity,

@@ -179,7 +179,7 @@ fn edges(snapshot: &mut Snapshot) {
         .filter(|(_, child, _)| snapshot.get(child).is_some_and(|table| !table::is_partition(table)))
         .collect();
     for (id, child, not_valid) in children {
-        let parents = snapshot.needs(&child).iter().filter(|needed| needed.kind() == KindId::Table);
+        let parents = snapshot.needs(&child).iter().filter(|needed| table::is_table(needed.kind()));
         let parents: Vec<_> = parents.map(|parent| parent.child(KindId::Constraint, id.name())).collect();
         for of_parent in parents {
             match snapshot.get(&of_parent).is_some_and(|fact| fact.is("not_valid")) {
