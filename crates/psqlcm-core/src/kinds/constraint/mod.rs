@@ -121,6 +121,12 @@ pub(super) fn is_said_by_table(fact: &Fact) -> bool {
     fact.get_text("type").is_some() && !fact.is("not_valid") && !(by_index && fact.is("on_partitioned"))
 }
 
+/// What a primary key or unique constraint is made of, whichever of both it is.
+pub(super) fn key(fact: &Fact) -> Option<&str> {
+    let definition = fact.get_text("definition")?;
+    ["PRIMARY KEY ", "UNIQUE "].iter().find_map(|word| definition.strip_prefix(word))
+}
+
 /// Whether it is a not-null constraint.
 pub(super) fn is_not_null(fact: &Fact) -> bool {
     fact.get_text("type") == Some("not null")

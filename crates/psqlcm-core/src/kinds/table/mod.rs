@@ -198,6 +198,7 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
     let mut parts = Vec::new();
     let mut after = Vec::new();
     let mut inline = BTreeSet::new();
+    let mut keys = BTreeSet::new();
     for (id, column) in group.children(group.id, KindId::Column) {
         let inherited = column::is_inherited(group, column);
         match inherited {
@@ -211,8 +212,13 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
     }
     for (id, part) in group.members_of(group.id, KindId::Constraint) {
         let with_column = inline.contains(part.get_text("column").unwrap_or_default());
-        if !with_column && !constraint::comes_from_parent(fact, part) {
-            parts.push(constraint::clause(id, part));
+        match () {
+            () if with_column || constraint::comes_from_parent(fact, part) => {}
+            // Of two keys of the same columns CREATE TABLE makes one.
+            () if constraint::key(part).is_some_and(|key| !keys.insert(key)) => {
+                after.push(format!("ALTER TABLE ONLY {path} ADD {}", constraint::clause(id, part)));
+            }
+            () => parts.push(constraint::clause(id, part)),
         }
         after.extend(constraint::settings(id, part));
     }
