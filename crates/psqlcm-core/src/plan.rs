@@ -69,12 +69,11 @@ impl Place {
     /// What comes last.
     const LATE: u32 = Self::PASSES * Self::PASS;
 
-    /// Late kinds come one after the other, each with all its passes.
+    /// Late kinds come one after the other, each with all its passes and with what is said of it.
     fn new(id: &FactId, pass: u32) -> Self {
-        let kind = id.kind() as u32;
-        match id.kind().kind().late {
-            true => Self(Self::LATE + kind * Self::PASSES + pass),
-            false => Self(pass * Self::PASS + kind),
+        match id.path().map(FactId::kind).find(|kind| kind.kind().late) {
+            Some(kind) => Self(Self::LATE + kind as u32 * Self::PASSES + pass),
+            None => Self(pass * Self::PASS + id.kind() as u32),
         }
     }
 

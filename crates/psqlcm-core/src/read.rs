@@ -213,6 +213,11 @@ impl Reader {
         self.addresses.get(&(catalog as u32, oid, column))?.as_ref()
     }
 
+    /// The fact that stands for an object of whatever catalog, if one was read.
+    pub fn fact_of(&self, catalog: u32, oid: u32) -> Option<&FactId> {
+        self.addresses.get(&(catalog, oid, 0))?.as_ref()
+    }
+
     /// The schema of that OID; `None` for those of the system and for temporary ones.
     pub fn schema(&self, oid: u32) -> Option<FactId> {
         self.fact_at(Catalog::Namespace, oid, 0).cloned()

@@ -43,15 +43,34 @@ kinds! {
     Role => role,
     Schema => schema,
     Extension => extension,
+    Language => language,
+    AccessMethod => access_method,
+    Collation => collation,
     Member => member,
     ShellType => shell_type,
     Enum => enum_type,
     Composite => composite,
     Domain => domain,
     Range => range,
+    BaseType => base_type,
+    TextSearchParser => text_search_parser,
+    TextSearchTemplate => text_search_template,
+    TextSearchDictionary => text_search_dictionary,
+    TextSearchConfiguration => text_search_configuration,
+    Cast => cast,
     Function => function,
     Procedure => procedure,
     Aggregate => aggregate,
+    Operator => operator,
+    OperatorFamily => operator_family,
+    OperatorFamilyMember => operator_family_member,
+    OperatorClass => operator_class,
+    Transform => transform,
+    Conversion => conversion,
+    ForeignDataWrapper => foreign_data_wrapper,
+    ForeignServer => foreign_server,
+    UserMapping => user_mapping,
+    ForeignTable => foreign_table,
     Table => table,
     Column => column,
     Sequence => sequence,
@@ -65,15 +84,21 @@ kinds! {
     Index => index,
     IndexAttachment => index_attachment,
     ForeignKey => foreign_key,
+    Statistics => statistics,
     Rule => rule,
     Trigger => trigger,
     Policy => policy,
+    Publication => publication,
+    PublicationTable => publication_table,
+    PublicationSchema => publication_schema,
+    ExtensionDependency => extension_dependency,
     Owner => owner,
     Comment => comment,
     Setting => setting,
     Grant => grant,
     Population => population,
     DefaultPrivilege => default_privilege,
+    EventTrigger => event_trigger,
 }
 
 /// What is known of one kind of fact.
@@ -192,6 +217,52 @@ pub enum Catalog {
     Policy = 3256,
     /// Default privileges.
     DefaultAcl = 826,
+    /// Access methods.
+    AccessMethod = 2601,
+    /// Servers of foreign-data wrappers.
+    ForeignServer = 1417,
+    /// User mappings.
+    UserMapping = 1418,
+    /// Foreign-data wrappers.
+    ForeignDataWrapper = 2328,
+    /// Event triggers.
+    EventTrigger = 3466,
+    /// Publications.
+    Publication = 6104,
+    /// Tables of publications.
+    PublicationTable = 6106,
+    /// Schemas of publications.
+    PublicationSchema = 6237,
+    /// Casts.
+    Cast = 2605,
+    /// Operators of operator families (`pg_amop`).
+    AccessOperator = 2602,
+    /// Functions of operator families (`pg_amproc`).
+    AccessFunction = 2603,
+    /// Conversions.
+    Conversion = 2607,
+    /// Languages.
+    Language = 2612,
+    /// Operator classes.
+    OperatorClass = 2616,
+    /// Operators.
+    Operator = 2617,
+    /// Operator families.
+    OperatorFamily = 2753,
+    /// Extended statistics.
+    StatisticExt = 3381,
+    /// Collations.
+    Collation = 3456,
+    /// Transforms.
+    Transform = 3576,
+    /// Text search dictionaries.
+    TsDict = 3600,
+    /// Text search parsers.
+    TsParser = 3601,
+    /// Text search configurations.
+    TsConfig = 3602,
+    /// Text search templates.
+    TsTemplate = 3764,
 }
 
 impl Kind {

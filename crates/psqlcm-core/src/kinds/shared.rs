@@ -1,9 +1,10 @@
 //! What several kinds share: how they are named and the usual way of being told from each other.
 
 use crate::fact::{Fact, FactId};
-use crate::kinds::{Fold, Kind, KindId, never};
+use crate::kinds::{Catalog, Fold, Kind, KindId, never};
 use crate::name::quote_ident;
 use crate::plan::Group;
+use crate::read::{ReadError, Reader, oid, text};
 
 /// What most kinds have in common, for `..PART`.
 pub(super) const PART: Kind = Kind {
@@ -37,6 +38,7 @@ pub(super) fn path(id: &FactId) -> String {
     let own = quote_ident(id.name());
     let own = match id.kind() {
         KindId::Aggregate if id.qualifier().is_empty() => format!("{own}(*)"),
+        KindId::Operator => format!("{}({})", id.name(), id.qualifier()),
         KindId::Function | KindId::Procedure | KindId::Aggregate => format!("{own}({})", id.qualifier()),
         _ => own.into_owned(),
     };
@@ -73,6 +75,35 @@ pub(super) fn nothing(_: &Group<'_>) -> Vec<String> {
     Vec::new()
 }
 
+/// Adds an object of a schema, with its owner where the kind has one; `None` for one of a schema that is not read.
+///
+/// The cells are its OID, its schema's, its name and its owner.
+pub(super) fn add_in_schema(
+    reader: &mut Reader,
+    catalog: Catalog,
+    kind: KindId,
+    cells: &[Option<&str>; 4],
+    fact: Fact,
+) -> Result<Option<FactId>, ReadError> {
+    let &[own, namespace, name, owner] = cells;
+    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(None) };
+    let id = schema.child(kind, text(name)?);
+    reader.add(catalog, oid(own)?, &id, fact);
+    if owner.is_some() {
+        reader.owner(&id, oid(owner)?);
+    }
+    Ok(Some(id))
+}
+
+/// `CREATE kind name (WORD = value, ...)` for attributes that are SQL which PostgreSQL has quoted.
+pub(super) fn create_with(group: &Group<'_>, options: &[(&str, &str)]) -> String {
+    let option = |(attribute, word): &(&str, &str)| {
+        group.fact.get_text(attribute).map(|value| format!("\n    {word} = {value}"))
+    };
+    let options: Vec<_> = options.iter().filter_map(option).collect();
+    format!("CREATE {} ({}\n)", (group.id.kind().kind().reference)(group.id), options.join(","))
+}
+
 /// For kinds that are folded where they can be.
 pub(super) fn may(_: &FactId, _: &Fact) -> Fold {
     Fold::May
@@ -96,6 +127,39 @@ pub(super) fn options_list(options: &[Box<str>]) -> String {
         None => quote_ident(option).into_owned(),
     };
     options.iter().map(|text| option(text)).collect::<Vec<_>>().join(", ")
+}
+
+/// ` OPTIONS (a 'b')` for a list of `name=value` as foreign objects keep them; empty for none.
+pub(super) fn foreign_options(options: &[Box<str>]) -> String {
+    let option = |option: &Box<str>| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        format!("{} {}", quote_ident(name), crate::name::quote_literal(value))
+    };
+    match options {
+        [] => String::new(),
+        _ => format!(" OPTIONS ({})", options.iter().map(option).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The options of a foreign object, sorted; those that are secrets are only mentioned.
+pub(super) fn without_secrets(reader: &mut Reader, id: &FactId, mut options: Vec<String>) -> Vec<String> {
+    options.sort_unstable();
+    let name = |option: &str| option.split_once('=').map_or(option, |(name, _)| name).to_owned();
+    options.retain(|option| {
+        let is_secret = is_secret(&name(option));
+        if is_secret {
+            reader.mention("secret option", &format!("{} of {id}", name(option)), "left out: set it by hand");
+        }
+        !is_secret
+    });
+    options
+}
+
+/// Whether an option of that name holds what only some may know. Every wrapper has its own names.
+fn is_secret(option: &str) -> bool {
+    const PARTS: [&str; 8] = ["passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "private"];
+    let option = option.to_lowercase();
+    PARTS.iter().any(|part| option.contains(part)) || ["api_key", "apikey", "access_key"].contains(&option.as_str())
 }
 
 /// A query in the one form that PostgreSQL prints it in however often it is made again from what was printed: a list

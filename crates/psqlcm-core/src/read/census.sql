@@ -21,7 +21,8 @@ with member as materialized (
 ), type as materialized (
   select t.oid from pg_catalog.pg_type as t
    where t.oid >= 16384 and t.typnamespace not in (select oid from temporary)
-     and (t.typtype in ('d', 'e', 'r') or exists (select from relation where oid = t.typrelid and relkind = 'c'))
+     and (t.typtype in ('d', 'e', 'r', 'p') or exists (select from relation where oid = t.typrelid and relkind = 'c')
+          or (t.typtype = 'b' and not exists (select from pg_catalog.pg_type as e where e.typarray = t.oid)))
      and not exists (select from member where classid = 1247 and objid = t.oid)
 ), present (catalog, oid) as (
   select 2615, o.oid from pg_catalog.pg_namespace as o
@@ -29,7 +30,7 @@ with member as materialized (
      and not exists (select from member where classid = 2615 and objid = o.oid)
   union all
   select 1259, o.oid from relation as o
-   where o.relkind in ('r', 'p', 'v', 'm', 'S', 'c')
+   where o.relkind in ('r', 'p', 'v', 'm', 'S', 'c', 'f')
       or (o.relkind in ('i', 'I') and exists (select from pg_catalog.pg_index as i join relation as t on t.oid = i.indrelid
                                                where i.indexrelid = o.oid))
   union all
@@ -45,18 +46,56 @@ with member as materialized (
    where not exists (select from member where classid = 2618 and objid = o.oid)
   union all
   select 2620, o.oid from pg_catalog.pg_trigger as o join relation as r on r.oid = o.tgrelid
-   where not o.tgisinternal and o.tgparentid = 0 and r.relkind <> 'f'
+   where not o.tgisinternal and o.tgparentid = 0
   union all
   select 2606, o.oid from pg_catalog.pg_constraint as o
    where (o.contype <> 'f' or o.conparentid = 0)
-     and (exists (select from relation as r where r.oid = o.conrelid and r.relkind <> 'f')
+     and (exists (select from relation as r where r.oid = o.conrelid)
           or exists (select from type where oid = o.contypid))
   union all
-  select 2604, o.oid from pg_catalog.pg_attrdef as o join relation as r on r.oid = o.adrelid and r.relkind <> 'f'
+  select 2604, o.oid from pg_catalog.pg_attrdef as o join relation as r on r.oid = o.adrelid
   union all
   select 3256, o.oid from pg_catalog.pg_policy as o join relation as r on r.oid = o.polrelid
   union all
   select 3079, oid from pg_catalog.pg_extension where oid >= 16384
+  union all
+  select o.catalog, o.oid
+    from (
+      select 2601 as catalog, oid, 0::pg_catalog.oid as namespace from pg_catalog.pg_am
+      union all
+      select 2605, c.oid, case when s.typnamespace in (select oid from temporary) then s.typnamespace else t.typnamespace end
+        from pg_catalog.pg_cast as c
+        join pg_catalog.pg_type as s on s.oid = c.castsource
+        join pg_catalog.pg_type as t on t.oid = c.casttarget
+       where not exists (select from pg_catalog.pg_depend as d where d.classid = 2605 and d.objid = c.oid and d.deptype = 'i')
+      union all select 2602, o.oid, f.opfnamespace from pg_catalog.pg_amop as o join pg_catalog.pg_opfamily as f on f.oid = o.amopfamily
+       where not exists (select from member where classid = 2753 and objid = f.oid)
+      union all select 2603, o.oid, f.opfnamespace from pg_catalog.pg_amproc as o join pg_catalog.pg_opfamily as f on f.oid = o.amprocfamily
+       where not exists (select from member where classid = 2753 and objid = f.oid)
+      union all select 1417, oid, 0 from pg_catalog.pg_foreign_server
+      union all select 1418, umid, 0 from pg_catalog.pg_user_mappings
+      union all select 2328, oid, 0 from pg_catalog.pg_foreign_data_wrapper
+      union all select 3466, oid, 0 from pg_catalog.pg_event_trigger
+      union all select 6104, oid, 0 from pg_catalog.pg_publication
+      union all select 6106, oid, 0 from pg_catalog.pg_publication_rel
+      -- Before 15 there is no such catalog.
+      union all select distinct 6237, objid, 0 from pg_catalog.pg_depend where classid = 6237
+      union all select 2616, oid, opcnamespace from pg_catalog.pg_opclass
+      union all select 2617, oid, oprnamespace from pg_catalog.pg_operator
+      union all select 2753, oid, opfnamespace from pg_catalog.pg_opfamily
+      union all select 2607, oid, connamespace from pg_catalog.pg_conversion
+      union all select 2612, oid, 0 from pg_catalog.pg_language
+      union all select 3381, oid, stxnamespace from pg_catalog.pg_statistic_ext
+      union all select 3456, oid, collnamespace from pg_catalog.pg_collation
+      union all
+      select 3576, o.oid, t.typnamespace from pg_catalog.pg_transform as o join pg_catalog.pg_type as t on t.oid = o.trftype
+      union all select 3600, oid, dictnamespace from pg_catalog.pg_ts_dict
+      union all select 3601, oid, prsnamespace from pg_catalog.pg_ts_parser
+      union all select 3602, oid, cfgnamespace from pg_catalog.pg_ts_config
+      union all select 3764, oid, tmplnamespace from pg_catalog.pg_ts_template
+    ) as o
+   where o.oid >= 16384 and o.namespace not in (select oid from temporary)
+     and not exists (select from member where member.classid = o.catalog and member.objid = o.oid)
 ), added (classid, objid, objsubid, extension, kind) as (
   select distinct d.classid, d.objid, 0, m.extension, null
     from member as m
@@ -79,32 +118,8 @@ union all
 select o.classid::text, o.objid::text, i.type, i.identity, null
   from (
     select 1259 as classid, oid as objid from pg_catalog.pg_class
-     where relkind not in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I', 't') and relpersistence <> 't'
-    union all
-    select 1247, t.oid from pg_catalog.pg_type as t
-     where t.typtype = 'p' or (t.typtype = 'b' and not exists (select from pg_catalog.pg_type as e where e.typarray = t.oid))
-    union all
-    select 2605, c.oid from pg_catalog.pg_cast as c
-     where not exists (select from pg_catalog.pg_depend as d where d.classid = 2605 and d.objid = c.oid and d.deptype = 'i')
-    union all select 3456, oid from pg_catalog.pg_collation
-    union all select 2607, oid from pg_catalog.pg_conversion
-    union all select 3466, oid from pg_catalog.pg_event_trigger
-    union all select 2328, oid from pg_catalog.pg_foreign_data_wrapper
-    union all select 1417, oid from pg_catalog.pg_foreign_server
-    union all select 1418, umid from pg_catalog.pg_user_mappings
-    union all select 2612, oid from pg_catalog.pg_language
+     where relkind not in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I', 't', 'f') and relpersistence <> 't'
     union all select 2613, oid from pg_catalog.pg_largeobject_metadata
-    union all select 2616, oid from pg_catalog.pg_opclass
-    union all select 2753, oid from pg_catalog.pg_opfamily
-    union all select 2617, oid from pg_catalog.pg_operator
-    union all select 6104, oid from pg_catalog.pg_publication
-    union all select 3381, oid from pg_catalog.pg_statistic_ext
-    union all select 3576, oid from pg_catalog.pg_transform
-    union all select 3602, oid from pg_catalog.pg_ts_config
-    union all select 3600, oid from pg_catalog.pg_ts_dict
-    union all select 3601, oid from pg_catalog.pg_ts_parser
-    union all select 3764, oid from pg_catalog.pg_ts_template
-    union all select 2601, oid from pg_catalog.pg_am
   ) as o
  cross join lateral pg_catalog.pg_identify_object(o.classid, o.objid, 0) as i
  -- Users may choose the OID of a large object.
@@ -130,12 +145,6 @@ union all
 select '6100', '0', 'subscription', pg_catalog.quote_ident(subname), null
   from pg_catalog.pg_subscription
  where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-union all
-select d.classid::text, d.objid::text, 'dependency on an extension', i.identity || ' on ' || e.extname, null
-  from pg_catalog.pg_depend as d
-  join pg_catalog.pg_extension as e on e.oid = d.refobjid
- cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) as i
- where d.deptype = 'x' and d.refclassid = 3079
 union all
 select a.classid::text, a.objid::text, coalesce(a.kind, i.type),
        case when a.kind is null then '' else i.type || ' ' end || i.identity,

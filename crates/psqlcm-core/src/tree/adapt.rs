@@ -150,6 +150,9 @@ impl<'a> Words<'a> {
             }
             Concern::Privilege => after(&["ROLE"]),
             Concern::Other if self.begins(&["CREATE", "POLICY"]) => self.policy_roles(),
+            Concern::Other if self.begins(&["CREATE", "USER", "MAPPING", "FOR"]) => {
+                after(&["FOR"]).into_iter().take(1).collect()
+            }
             Concern::Other if self.begins(&["ALTER", "ROLE"]) => vec![2],
             Concern::Other => Vec::new(),
         }
@@ -183,6 +186,8 @@ mod tests {
         check("REVOKE ALL ON SCHEMA public FROM PUBLIC", &[]);
         check("ALTER DEFAULT PRIVILEGES FOR ROLE a IN SCHEMA s GRANT SELECT ON TABLES TO b", &["a", "b"]);
         check("CREATE POLICY p ON a.b FOR SELECT TO x, y USING ((z = 1))", &["x", "y"]);
+        check("CREATE USER MAPPING FOR app SERVER s OPTIONS (a 'for b')", &["app"]);
+        check("CREATE USER MAPPING FOR PUBLIC SERVER \"for\"", &[]);
         check("ALTER ROLE r IN DATABASE d SET a TO 'b'", &["r"]);
         check("COMMENT ON TABLE a.b IS 'OWNER TO app'", &[]);
         check("SET ROLE a\n;\nGRANT SELECT ON TABLE s.t TO \"b c\"\n;\nRESET ROLE", &["a", "b c"]);

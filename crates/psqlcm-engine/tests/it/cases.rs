@@ -12,7 +12,7 @@ use psqlcm_testkit::{TestDatabase, TestServer, servers};
 use crate::trip::{snapshot, trip};
 
 /// Attributes that no case can set, with the reason.
-const EXCUSED: [(KindId, &str, &str); 13] = [
+const EXCUSED: [(KindId, &str, &str); 11] = [
     (KindId::Database, "provider", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "locale", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "icu_rules", "CREATE DATABASE says it: the tests of restore"),
@@ -20,12 +20,6 @@ const EXCUSED: [(KindId, &str, &str); 13] = [
     (KindId::Database, "is_template", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "closed", "nobody could connect to capture it"),
     (KindId::Database, "tablespace", "a tablespace needs a folder on the server's machine"),
-    (KindId::Table, "access_method", "PostgreSQL comes with one, and to make another is not supported yet"),
-    (
-        KindId::MaterializedView,
-        "access_method",
-        "PostgreSQL comes with one, and to make another is not supported yet",
-    ),
     (KindId::Table, "tablespace", "a tablespace needs a folder on the server's machine"),
     (KindId::Index, "tablespace", "a tablespace needs a folder on the server's machine"),
     (KindId::Constraint, "tablespace", "a tablespace needs a folder on the server's machine"),

@@ -34,6 +34,7 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("compression"),
     plain("statistics"),
     plain("options"),
+    plain("foreign_options"),
     plain("inherited"),
     order("position"),
 ];
@@ -53,6 +54,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         statistics,
         options,
         is_local,
+        foreign_options,
         owner,
         acl,
     ] = columns(KIND.name, cells)?;
@@ -64,6 +66,8 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         Some("") => None,
         other => return Err(ReadError::Unknown { what: "kind of identity", value: other.unwrap_or_default().into() }),
     };
+    let id = parent.child(KindId::Column, text(name)?);
+    let foreign_options = shared::without_secrets(reader, &id, list(foreign_options)?);
     let fact = Fact::new()
         .int("position", read::number(position)?)
         .text("type", data_type)
@@ -74,8 +78,8 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .text("compression", filled(compression).map(compression_name).transpose()?)
         .int("statistics", read::number(statistics)?.filter(|&target| target >= 0))
         .list("options", &list(options)?)
+        .list("foreign_options", &foreign_options)
         .yes("inherited", !flag(is_local)?);
-    let id = parent.child(KindId::Column, text(name)?);
     reader.locate(Catalog::Class, relation, oid(number)?, &id);
     reader.add_part(id.clone(), fact);
     reader.grants(&id, Some(oid(owner)?), acl, None)
@@ -103,18 +107,28 @@ fn compression_name(letter: &str) -> Result<&'static str, ReadError> {
 /// `name type COLLATE collation`, as composite types and tables both take it.
 pub(super) fn named_type(id: &FactId, fact: &Fact) -> String {
     let mut text = format!("{} {}", quote_ident(id.name()), fact.get_text("type").unwrap_or_default());
+    text += &shared::foreign_options(fact.get_list("foreign_options"));
     if let Some(collation) = fact.get_text("collation") {
         text += &format!(" COLLATE {collation}");
     }
     text
 }
 
-/// The column as CREATE TABLE takes it, with what is folded into it.
-pub(super) fn definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
-    let mut text = named_type(id, fact);
-    if let Some(compression) = fact.get_text("compression") {
-        text += &format!(" COMPRESSION {compression}");
+/// The column as CREATE TABLE takes it, with what is folded into it. Of a column that comes from the table's type
+/// only what the table adds is said, if anything.
+pub(super) fn definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> Option<String> {
+    let constraints = constraints(group, id, fact);
+    if group.fact.get("of_type").is_some() {
+        let of_type = || format!("{} WITH OPTIONS{constraints}", quote_ident(id.name()));
+        return (!constraints.is_empty()).then(of_type);
     }
+    let compression = fact.get_text("compression").map(|name| format!(" COMPRESSION {name}")).unwrap_or_default();
+    Some(named_type(id, fact) + &compression + &constraints)
+}
+
+/// What follows the column's type.
+fn constraints(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
+    let mut text = String::new();
     match group.members_of(id, KindId::Default).next() {
         Some((_, default)) => text += &format!(" DEFAULT {}", default.get_text("expression").unwrap_or_default()),
         // Else it would have its parent's.
@@ -181,6 +195,11 @@ pub(super) fn settings(id: &FactId, fact: &Fact, said: bool) -> Vec<String> {
     }
     if let Some(target) = fact.get_int("statistics") {
         statements.push(format!("{alter} SET STATISTICS {target}"));
+    }
+    let foreign = shared::foreign_options(fact.get_list("foreign_options"));
+    if !foreign.is_empty() && !said {
+        let table = shared::parent_path(id);
+        statements.push(format!("ALTER FOREIGN TABLE ONLY {table} ALTER COLUMN {}{foreign}", quote_ident(id.name())));
     }
     if !fact.get_list("options").is_empty() {
         statements.push(format!("{alter} SET ({})", shared::options_list(fact.get_list("options"))));

@@ -8,7 +8,7 @@ select a.attrelid, a.attnum, pg_catalog.row_number() over (partition by a.attrel
                    where o.oid = a.attcollation) end,
        a.attnotnull, a.attidentity, case when a.attstorage <> t.typstorage or p.storage <> a.attstorage then a.attstorage end, 
        case when a.attcompression = '' and p.compression <> '' then 'd' else a.attcompression end,
-       a.attstattarget, a.attoptions::text, a.attislocal, c.relowner, a.attacl::text
+       a.attstattarget, a.attoptions::text, a.attislocal, a.attfdwoptions::text, c.relowner, a.attacl::text
   from pg_catalog.pg_attribute as a
   join pg_catalog.pg_class as c on c.oid = a.attrelid
   join pg_catalog.pg_type as t on t.oid = a.atttypid
@@ -18,5 +18,5 @@ select a.attrelid, a.attnum, pg_catalog.row_number() over (partition by a.attrel
                       where i.inhrelid = a.attrelid
                       order by i.inhseqno
                       limit 1) as p on not a.attislocal and not c.relispartition
- where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'c') and c.relpersistence <> 't'
+ where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f') and c.relpersistence <> 't'
    and c.oid >= 16384

@@ -121,6 +121,12 @@ pub(super) fn is_said_by_table(fact: &Fact) -> bool {
     fact.get_text("type").is_some() && !fact.is("not_valid") && !(by_index && fact.is("on_partitioned"))
 }
 
+/// What a primary key or unique constraint is made of, whichever of both it is.
+pub(super) fn key(fact: &Fact) -> Option<&str> {
+    let definition = fact.get_text("definition")?;
+    ["PRIMARY KEY ", "UNIQUE "].iter().find_map(|word| definition.strip_prefix(word))
+}
+
 /// Whether it is a not-null constraint.
 pub(super) fn is_not_null(fact: &Fact) -> bool {
     fact.get_text("type") == Some("not null")
@@ -179,7 +185,7 @@ fn edges(snapshot: &mut Snapshot) {
         .filter(|(_, child, _)| snapshot.get(child).is_some_and(|table| !table::is_partition(table)))
         .collect();
     for (id, child, not_valid) in children {
-        let parents = snapshot.needs(&child).iter().filter(|needed| needed.kind() == KindId::Table);
+        let parents = snapshot.needs(&child).iter().filter(|needed| table::is_table(needed.kind()));
         let parents: Vec<_> = parents.map(|parent| parent.child(KindId::Constraint, id.name())).collect();
         for of_parent in parents {
             match snapshot.get(&of_parent).is_some_and(|fact| fact.is("not_valid")) {

@@ -67,12 +67,13 @@ fn target(object: &FactId) -> (String, String) {
         (KindId::Column, Some(table)) => {
             (format!(" ({})", quote_ident(object.name())), format!("TABLE {}", shared::path(table)))
         }
-        (KindId::View | KindId::MaterializedView, _) => (String::new(), format!("TABLE {}", shared::path(object))),
+        (KindId::View | KindId::MaterializedView | KindId::ForeignTable, _) => (String::new(), format!("TABLE {}", shared::path(object))),
         // GRANT knows functions and aggregates by one word and in one form.
         (KindId::Aggregate, Some(schema)) => {
             let name = format!("{}.{}", shared::path(schema), quote_ident(object.name()));
             (String::new(), format!("FUNCTION {name}({})", object.qualifier()))
         }
+        (KindId::ForeignServer, _) => (String::new(), format!("FOREIGN SERVER {}", shared::path(object))),
         (KindId::Domain, _) => (String::new(), format!("TYPE {}", shared::path(object))),
         _ => (String::new(), (object.kind().kind().reference)(object)),
     }

@@ -1,6 +1,6 @@
 //! A range type and its multirange.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, enum_type, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, enum_type, plain, shared, shell_type};
 use crate::fact::{Fact, FactId};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, oid};
@@ -82,23 +82,11 @@ fn create(group: &Group<'_>) -> Vec<String> {
     vec![format!("CREATE TYPE {} AS RANGE ({}\n)", shared::path(group.id), options.join(","))]
 }
 
-/// A canonical function takes and gives the range: it needs the range's shell, and the range both.
+/// A canonical function takes and gives the range.
 fn edges(snapshot: &mut Snapshot) {
     let canonical = snapshot.facts().filter(|(id, fact)| id.kind() == KindId::Range && fact.get("canonical").is_some());
     let ranges: Vec<FactId> = canonical.map(|(id, _)| id.clone()).collect();
     for range in ranges {
-        let Some(schema) = range.parent() else { continue };
-        let shell = schema.child(KindId::ShellType, range.name());
-        let functions: Vec<FactId> = snapshot
-            .needs(&range)
-            .iter()
-            .filter(|needed| needed.kind() == KindId::Function && snapshot.needs(needed).contains(&range))
-            .cloned()
-            .collect();
-        for function in functions {
-            snapshot.insert(shell.clone(), Fact::new());
-            snapshot.replace_need(&function, &range, &shell);
-            snapshot.add_need(&range, &shell);
-        }
+        shell_type::come_before(snapshot, &range);
     }
 }

@@ -32,6 +32,7 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("partition_key"),
     plain("partition_bound"),
     plain("parents"),
+    plain("of_type"),
     plain("access_method"),
     plain("tablespace"),
     plain("replica_identity"),
@@ -79,12 +80,10 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .text("partition_bound", filled(bound))
         .text("access_method", access_method.filter(|&name| name != "heap"))
         .text("tablespace", tablespace)
+        .text("of_type", of_type)
         .text("replica_identity", replica_identity)
         .yes("row_security", flag(row_security)?)
         .yes("force_row_security", flag(force_row_security)?);
-    if let Some(of_type) = of_type {
-        reader.leave_out("typed table", &id.to_string(), &format!("tables OF a type ({of_type}) are not supported yet"));
-    }
     reader.add(Catalog::Class, own, &id, fact);
     for row_type in [row_type, row_array].into_iter().flatten() {
         reader.locate(Catalog::Type, oid(Some(row_type))?, 0, &id);
@@ -117,6 +116,11 @@ fn inherits_row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> 
         }
     }
     Ok(())
+}
+
+/// Whether the kind has rows, and can have parents.
+pub(super) fn is_table(kind: KindId) -> bool {
+    matches!(kind, KindId::Table | KindId::ForeignTable)
 }
 
 /// Whether the table is made on its own and later attached to its parent.
@@ -183,40 +187,57 @@ pub(super) fn inherited_from<'a>(group: &Group<'a>, table: &FactId) -> Vec<(&'a 
     let snapshot = group.snapshot;
     let made_alone =
         snapshot.get(table).is_none_or(|fact| is_partition(fact) || joins_later(snapshot, table, fact));
-    let parents = group.snapshot.needs(table).iter().filter(|id| !made_alone && id.kind() == KindId::Table);
+    let parents = group.snapshot.needs(table).iter().filter(|id| !made_alone && is_table(id.kind()));
     parents.filter_map(|id| group.snapshot.get(id).map(|fact| (id, fact))).collect()
 }
 
-fn create(group: &Group<'_>) -> Vec<String> {
+/// Makes foreign tables too.
+pub(super) fn create(group: &Group<'_>) -> Vec<String> {
     let fact = group.fact;
     let path = shared::path(group.id);
     let mut parts = Vec::new();
     let mut after = Vec::new();
     let mut inline = BTreeSet::new();
+    let mut keys = BTreeSet::new();
     for (id, column) in group.children(group.id, KindId::Column) {
         let inherited = column::is_inherited(group, column);
         match inherited {
             true => after.extend(column::differences_from_parents(group, id, column)),
             false => {
-                parts.push(column::definition(group, id, column));
+                parts.extend(column::definition(group, id, column));
                 inline.insert(id.name());
             }
         }
-        after.extend(column::settings(id, column, !inherited));
+        after.extend(column::settings(id, column, !inherited && fact.get("of_type").is_none()));
     }
     for (id, part) in group.members_of(group.id, KindId::Constraint) {
         let with_column = inline.contains(part.get_text("column").unwrap_or_default());
-        if !with_column && !constraint::comes_from_parent(fact, part) {
-            parts.push(constraint::clause(id, part));
+        match () {
+            () if with_column || constraint::comes_from_parent(fact, part) => {}
+            // Of two keys of the same columns CREATE TABLE makes one.
+            () if constraint::key(part).is_some_and(|key| !keys.insert(key)) => {
+                after.push(format!("ALTER TABLE ONLY {path} ADD {}", constraint::clause(id, part)));
+            }
+            () => parts.push(constraint::clause(id, part)),
         }
         after.extend(constraint::settings(id, part));
     }
     let parts: Vec<_> = parts.iter().map(|part| format!("\n    {part}")).collect();
     let unlogged = if fact.is("unlogged") { " UNLOGGED" } else { "" };
-    let mut create = format!("CREATE{unlogged} TABLE {path} ({}\n)", parts.join(","));
+    let foreign = if group.id.kind() == KindId::ForeignTable { " FOREIGN" } else { "" };
+    let of_type = fact.get_text("of_type").map(|of_type| format!(" OF {of_type}")).unwrap_or_default();
+    let mut create = format!("CREATE{unlogged}{foreign} TABLE {path}{of_type}");
+    // A typed table has its columns from its type, and may have nothing to add.
+    if of_type.is_empty() || !parts.is_empty() {
+        create += &format!(" ({}\n)", parts.join(","));
+    }
     let joins = joins_later(group.snapshot, group.id, fact);
     if !is_partition(fact) && !joins && !fact.get_list("parents").is_empty() {
         create += &format!("\nINHERITS ({})", fact.get_list("parents").join(", "));
+    }
+    if let Some(server) = fact.get_text("server") {
+        let options = shared::foreign_options(fact.get_list("foreign_options"));
+        create += &format!("\nSERVER {}{options}", quote_ident(server));
     }
     if let Some(key) = fact.get_text("partition_key") {
         create += &format!("\nPARTITION BY {key}");

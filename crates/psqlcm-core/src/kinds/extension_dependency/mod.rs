@@ -1,0 +1,47 @@
+//! That an object is to go with an extension that it needs, and yet is none of its members.
+
+use super::{Kind, KindId, OLDEST, Read, shared};
+use crate::fact::Fact;
+use crate::kinds::Catalog;
+use crate::name::quote_ident;
+use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, oid, text};
+
+pub(super) static KIND: Kind = Kind {
+    name: "dependency on an extension",
+    satellite: true,
+    reads: &[Read { catalog: Catalog::Extension, sql: &[(OLDEST, include_str!("read.sql"))], row }],
+    display: |id| {
+        let object = id.parent().map(ToString::to_string).unwrap_or_default();
+        format!("dependency of {object} on extension {}", quote_ident(id.name()))
+    },
+    create,
+    cases: include_str!("cases.md"),
+    ..shared::PART
+};
+
+fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[extension, catalog, object, name, identity] = columns(KIND.name, cells)?;
+    let (catalog, name) = (oid(catalog)?, text(name)?);
+    let Some(object) = reader.fact_of(catalog, oid(object)?).cloned() else {
+        let what = identity.unwrap_or("an object");
+        reader.leave_out(KIND.name, &format!("{what} on {name}"), "the object is not among those that are read");
+        return Ok(());
+    };
+    let id = object.child(KindId::ExtensionDependency, name);
+    reader.add_part(id.clone(), Fact::new());
+    if let Some(extension) = reader.fact_at(Catalog::Extension, oid(extension)?, 0).cloned() {
+        reader.need(&id, &extension);
+    }
+    Ok(())
+}
+
+/// A constraint's index is altered by its own name.
+fn create(group: &Group<'_>) -> Vec<String> {
+    let Some(object) = group.id.parent() else { return Vec::new() };
+    let reference = match object.kind() {
+        KindId::Constraint => format!("INDEX {}", shared::schema_path(object)),
+        _ => (object.kind().kind().reference)(object),
+    };
+    vec![format!("ALTER {reference} DEPENDS ON EXTENSION {}", quote_ident(group.id.name()))]
+}

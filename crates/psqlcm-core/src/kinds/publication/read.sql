@@ -1,0 +1,4 @@
+select p.oid, p.pubname, p.pubowner, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot,
+       null
+  from pg_catalog.pg_publication as p
+ where p.oid >= 16384
