@@ -157,9 +157,11 @@ pub(super) fn without_secrets(reader: &mut Reader, id: &FactId, mut options: Vec
 
 /// Whether an option of that name holds what only some may know. Every wrapper has its own names.
 fn is_secret(option: &str) -> bool {
-    const PARTS: [&str; 8] = ["passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "private"];
+    const PARTS: [&str; 8] =
+        ["passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "private"];
     let option = option.to_lowercase();
-    PARTS.iter().any(|part| option.contains(part)) || ["api_key", "apikey", "access_key"].contains(&option.as_str())
+    PARTS.iter().any(|part| option.contains(part))
+        || ["api_key", "apikey", "access_key"].contains(&option.as_str())
 }
 
 /// A query in the one form that PostgreSQL prints it in however often it is made again from what was printed: a list
