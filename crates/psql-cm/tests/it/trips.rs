@@ -147,7 +147,6 @@ const REAL: [&str; 12] = [
 ];
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a checkout without the corpus says so")]
 fn real_schemas() {
     let server = server(15);
     for name in REAL {
