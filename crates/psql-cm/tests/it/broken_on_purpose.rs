@@ -17,29 +17,36 @@ fn tool_with_database(sql: &str) -> (Tool, String) {
 fn what_is_not_captured_is_named_and_no_file_is_written() {
     let (tool, name) = tool_with_database(
         "CREATE TABLE t (a int, b int);
+         CREATE SUBSCRIPTION far CONNECTION 'dbname=far password=secret' PUBLICATION p WITH (connect = false);
+         CREATE FUNCTION pg_catalog.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    );
+    let says = ["subscription far", "function pg_catalog.mine()", "--allow-unsupported"];
+    let ran = tool.fails(&["-d", &name, "dump"], 4, &says);
+    assert!(!ran.stderr.contains("secret"));
+    assert!(!tool.tree(".facts").exists() && !tool.tree(&name).exists());
+    let ran = tool.run(&["-d", &name, "dump", "--allow-unsupported"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("subscription far"), "{}", ran.stderr);
+    let manifest = tool.read(&format!(".facts/default/{name}/manifest.json"));
+    assert!(manifest.contains("\"subscription: far ") && !manifest.contains("secret"), "{manifest}");
+    tool.psql(&name, "ALTER SUBSCRIPTION far SET (slot_name = NONE); DROP SUBSCRIPTION far");
+    tool.server.drop_database(&name);
+}
+
+#[test]
+fn what_belongs_to_no_schema_makes_the_trip() {
+    let (tool, name) = tool_with_database(
+        "CREATE TABLE t (a int, b int);
          CREATE PUBLICATION pub FOR TABLE t;
-         CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
-         CREATE EVENT TRIGGER watch ON ddl_command_start EXECUTE FUNCTION tell();
+         CREATE FUNCTION tell() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no more changes''; END';
          CREATE CAST (text AS box) WITH INOUT;
          CREATE STATISTICS st ON a, b FROM t;
          CREATE COLLATION german (provider = icu, locale = 'de');
          CREATE TEXT SEARCH CONFIGURATION words (COPY = simple)",
     );
-    let says = [
-        "publication pub",
-        "event trigger watch",
-        "cast (pg_catalog.text AS pg_catalog.box)",
-        "statistics object public.st",
-        "collation public.german",
-        "text search configuration public.words",
-        "--allow-unsupported",
-    ];
-    tool.fails(&["-d", &name, "dump"], 4, &says);
-    assert!(!tool.tree(".facts").exists() && !tool.tree(&name).exists());
-    let ran = tool.run(&["-d", &name, "dump", "--allow-unsupported"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("event trigger watch"), "{}", ran.stderr);
-    assert!(tool.read(&format!(".facts/default/{name}/manifest.json")).contains("\"event trigger: watch "));
+    tool.ok(&["-d", &name, "setup"]);
+    tool.psql(&name, "CREATE EVENT TRIGGER watch ON ddl_command_start EXECUTE FUNCTION tell()");
+    tool.check_trip(&name);
     tool.server.drop_database(&name);
 }
 
