@@ -18,6 +18,9 @@ pub type Cells<'a> = &'a [Option<&'a str>];
 /// `access/transam.h`).
 pub const FIRST_USER_OID: u32 = 16_384;
 
+/// The OID of `pg_largeobject_metadata`, as the census gives it: what it holds is data.
+const LARGE_OBJECTS: &str = "2613";
+
 /// Why a row cannot be taken in. Each is a defect of this program or a server it does not know.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -396,7 +399,10 @@ impl Reader {
             }
             return Ok(());
         };
-        self.leave_out(kind, identity, reason.unwrap_or("this kind of object is not supported yet"));
+        match catalog {
+            Some(LARGE_OBJECTS) => self.mention(kind, identity, reason.unwrap_or_default()),
+            _ => self.leave_out(kind, identity, reason.unwrap_or("this kind of object is not supported yet")),
+        }
         Ok(())
     }
 

@@ -119,13 +119,16 @@ select o.classid::text, o.objid::text, i.type, i.identity, null
   from (
     select 1259 as classid, oid as objid from pg_catalog.pg_class
      where relkind not in ('r', 'p', 'v', 'm', 'S', 'c', 'i', 'I', 't', 'f') and relpersistence <> 't'
-    union all select 2613, oid from pg_catalog.pg_largeobject_metadata
   ) as o
  cross join lateral pg_catalog.pg_identify_object(o.classid, o.objid, 0) as i
- -- Users may choose the OID of a large object.
- where (o.objid >= 16384 or o.classid = 2613)
+ where o.objid >= 16384
    and i.schema !~ '^pg_(toast_)?temp' is not false
    and not exists (select from member where member.classid = o.classid and member.objid = o.objid)
+union all
+-- Data, like rows.
+select '2613', null, 'large objects', pg_catalog.count(*)::text, 'they are data, and are not captured'
+  from pg_catalog.pg_largeobject_metadata
+having pg_catalog.count(*) > 0
 union all
 select l.classoid::text, l.objoid::text, 'security label', i.identity || ' (' || l.provider || ')', null
   from pg_catalog.pg_seclabel as l

@@ -10,7 +10,6 @@ use crate::trip::snapshot;
 
 /// What is created, the oldest version that has it, and how the census names it.
 const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
-    ("SELECT lo_create(4711)", 0, &["large object 4711"]),
     (
         "CREATE SUBSCRIPTION mine CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)",
         0,
@@ -238,5 +237,18 @@ fn an_ordinary_role_captures_the_same() {
             snapshot.facts().map(|(id, fact)| format!("{id}: {fact:?}")).collect()
         };
         assert_eq!(facts(&ordinary), facts(&expected), "PostgreSQL {}", server.major());
+    }
+}
+
+#[test]
+fn large_objects_are_data_and_are_mentioned() {
+    for server in servers() {
+        let database = server.database("census");
+        database.psql("SELECT lo_create(4711), lo_create(4712)").unwrap();
+        let found = snapshot(&database);
+        assert_eq!(found.left_out, []);
+        let mentions: Vec<_> =
+            found.mentions.iter().map(|said| format!("{} {}", said.kind, said.identity)).collect();
+        assert_eq!(mentions, ["large objects 2"]);
     }
 }
