@@ -130,13 +130,13 @@ pub(super) fn options_list(options: &[Box<str>]) -> String {
 
 /// ` OPTIONS (a 'b')` for a list of `name=value` as foreign objects keep them; empty for none.
 pub(super) fn foreign_options(options: &[Box<str>]) -> String {
-    let option = |option: &Box<str>| {
+    let option = |option: &str| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         format!("{} {}", quote_ident(name), crate::name::quote_literal(value))
     };
     match options {
         [] => String::new(),
-        _ => format!(" OPTIONS ({})", options.iter().map(option).collect::<Vec<_>>().join(", ")),
+        _ => format!(" OPTIONS ({})", options.iter().map(|text| option(text)).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -156,9 +156,11 @@ pub(super) fn without_secrets(reader: &mut Reader, id: &FactId, mut options: Vec
 
 /// Whether an option of that name holds what only some may know. Every wrapper has its own names.
 fn is_secret(option: &str) -> bool {
-    const PARTS: [&str; 8] = ["passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "private"];
+    const PARTS: [&str; 8] =
+        ["passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "private"];
     let option = option.to_lowercase();
-    PARTS.iter().any(|part| option.contains(part)) || ["api_key", "apikey", "access_key"].contains(&option.as_str())
+    PARTS.iter().any(|part| option.contains(part))
+        || ["api_key", "apikey", "access_key"].contains(&option.as_str())
 }
 
 /// A query in the one form that PostgreSQL prints it in however often it is made again from what was printed: a list
