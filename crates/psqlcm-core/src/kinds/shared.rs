@@ -131,13 +131,13 @@ pub(super) fn options_list(options: &[Box<str>]) -> String {
 
 /// ` OPTIONS (a 'b')` for a list of `name=value` as foreign objects keep them; empty for none.
 pub(super) fn foreign_options(options: &[Box<str>]) -> String {
-    let option = |option: &Box<str>| {
+    let option = |option: &str| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         format!("{} {}", quote_ident(name), crate::name::quote_literal(value))
     };
     match options {
         [] => String::new(),
-        _ => format!(" OPTIONS ({})", options.iter().map(option).collect::<Vec<_>>().join(", ")),
+        _ => format!(" OPTIONS ({})", options.iter().map(|text| option(text)).collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -107,6 +107,13 @@ with member as materialized (
           or (d.classid = 1259 and exists (select from pg_catalog.pg_index where indexrelid = d.objid))
           or (d.classid = 2620 and exists (select from pg_catalog.pg_trigger where oid = d.objid and not tgisinternal)))
   union all
+  select d.classid, d.objid, 0, m.extension, null
+    from member as m
+    join extension as e on e.extension = m.extension and not e.is_moved
+    join pg_catalog.pg_depend as d on d.refclassid = m.classid and d.refobjid = m.objid and d.classid in (2602, 2603)
+     and d.deptype in ('a', 'i') and d.xmin::text <> all (e.made_by)
+   where m.classid in (2616, 2753)
+  union all
   select d.classoid, d.objoid, d.objsubid, m.extension, 'changed comment'
     from member as m
     join extension as e on e.extension = m.extension and not e.is_moved

@@ -102,6 +102,13 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
     ("CREATE TYPE pg_catalog.cm_mine", 0, &["type pg_catalog.cm_mine"]),
     // What is changed of extensions.
     (
+        "CREATE EXTENSION citext; \
+         CREATE FUNCTION public.f(public.citext, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'; \
+         ALTER OPERATOR FAMILY public.citext_ops USING btree ADD FUNCTION 1 public.f(public.citext, int)",
+        0,
+        &["function of access method function 1 (public.citext, integer) of public.citext_ops USING btree"],
+    ),
+    (
         "CREATE EXTENSION citext; COMMENT ON FUNCTION citext_eq IS 'mine'",
         0,
         &["changed comment function public.citext_eq(public.citext,public.citext)"],

@@ -159,7 +159,7 @@ fn dump(database: &TestDatabase, arguments: &[&str]) -> String {
     lines.concat()
 }
 
-const REAL: [&str; 20] = [
+const REAL: [&str; 19] = [
     "chinook",
     "pagila",
     "adventureworks",
@@ -179,7 +179,6 @@ const REAL: [&str; 20] = [
     "supabase_init",
     "postgraphile_kitchen_sink",
     "danbooru",
-    "powa",
 ];
 
 #[test]

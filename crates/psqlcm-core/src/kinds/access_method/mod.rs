@@ -21,7 +21,12 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let kind = match kind {
         Some("t") => "TABLE",
         Some("i") => "INDEX",
-        other => return Err(ReadError::Unknown { what: "type of access method", value: other.unwrap_or_default().into() }),
+        other => {
+            return Err(ReadError::Unknown {
+                what: "type of access method",
+                value: other.unwrap_or_default().into(),
+            });
+        }
     };
     let fact = Fact::new().text("type", Some(kind)).text("handler", handler);
     reader.add(Catalog::AccessMethod, oid(own)?, &FactId::root(KindId::AccessMethod, text(name)?), fact);

@@ -71,7 +71,9 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         Some("s") => "int2",
         Some("i") => "int4",
         Some("d") => "double",
-        other => return Err(ReadError::Unknown { what: "alignment", value: other.unwrap_or_default().into() }),
+        other => {
+            return Err(ReadError::Unknown { what: "alignment", value: other.unwrap_or_default().into() });
+        }
     };
     let storage = match storage {
         Some("p") => None,
@@ -107,7 +109,10 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let plain = |name: &str| fact.get_text(name).map(str::to_owned);
     let literal = |name: &str| fact.get_text(name).map(quote_literal);
     let yes = |name: &str| fact.is(name).then(|| "true".to_owned());
-    say("INTERNALLENGTH", Some(fact.get_int("length").map_or("variable".to_owned(), |length| length.to_string())));
+    say(
+        "INTERNALLENGTH",
+        Some(fact.get_int("length").map_or("variable".to_owned(), |length| length.to_string())),
+    );
     for (attribute, word) in FUNCTIONS {
         say(word, plain(attribute));
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::plan::Group;
-use crate::snapshot::Snapshot;
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "cast",
@@ -33,13 +33,23 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         (Some("f"), Some(function)) => format!("WITH FUNCTION {function}"),
         (Some("b"), _) => "WITHOUT FUNCTION".to_owned(),
         (Some("i"), _) => "WITH INOUT".to_owned(),
-        (other, _) => return Err(ReadError::Unknown { what: "method of a cast", value: other.unwrap_or_default().into() }),
+        (other, _) => {
+            return Err(ReadError::Unknown {
+                what: "method of a cast",
+                value: other.unwrap_or_default().into(),
+            });
+        }
     };
     let context = match context {
         Some("e") => None,
         Some("a") => Some("ASSIGNMENT"),
         Some("i") => Some("IMPLICIT"),
-        other => return Err(ReadError::Unknown { what: "context of a cast", value: other.unwrap_or_default().into() }),
+        other => {
+            return Err(ReadError::Unknown {
+                what: "context of a cast",
+                value: other.unwrap_or_default().into(),
+            });
+        }
     };
     let id = FactId::build(None, KindId::Cast, text(source)?, text(target)?);
     let fact = Fact::new().text("method", Some(&method)).text("context", context);

@@ -41,7 +41,12 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         Some("c") => "libc",
         Some("i") => "icu",
         Some("b") => "builtin",
-        other => return Err(ReadError::Unknown { what: "collation provider", value: other.unwrap_or_default().into() }),
+        other => {
+            return Err(ReadError::Unknown {
+                what: "collation provider",
+                value: other.unwrap_or_default().into(),
+            });
+        }
     };
     let mut fact = Fact::new()
         .text("provider", Some(provider))
@@ -52,7 +57,13 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         (None, true) => fact.text("locale", collate),
         (None, false) => fact.text("collate", collate).text("character_type", character_type),
     };
-    shared::add_in_schema(reader, Catalog::Collation, KindId::Collation, &[own, namespace, name, owner], fact)?;
+    shared::add_in_schema(
+        reader,
+        Catalog::Collation,
+        KindId::Collation,
+        &[own, namespace, name, owner],
+        fact,
+    )?;
     Ok(())
 }
 

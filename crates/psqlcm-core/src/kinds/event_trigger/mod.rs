@@ -36,8 +36,11 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let reference = shared::reference(group.id);
     let text = |name| group.fact.get_text(name).unwrap_or_default();
     let tags: Vec<_> = group.fact.get_list("tags").iter().map(|tag| quote_literal(tag)).collect();
-    let when = if tags.is_empty() { String::new() } else { format!("\n    WHEN TAG IN ({})", tags.join(", ")) };
-    let create = format!("CREATE {reference} ON {}{when}\n    EXECUTE FUNCTION {}()", text("event"), text("function"));
-    let firing = group.fact.get_text("firing").map(|firing| format!("ALTER {reference} {}", trigger::words(firing)));
+    let when =
+        if tags.is_empty() { String::new() } else { format!("\n    WHEN TAG IN ({})", tags.join(", ")) };
+    let create =
+        format!("CREATE {reference} ON {}{when}\n    EXECUTE FUNCTION {}()", text("event"), text("function"));
+    let firing =
+        group.fact.get_text("firing").map(|firing| format!("ALTER {reference} {}", trigger::words(firing)));
     std::iter::once(create).chain(firing).collect()
 }

@@ -25,7 +25,11 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let (catalog, name) = (oid(catalog)?, text(name)?);
     let Some(object) = reader.fact_of(catalog, oid(object)?).cloned() else {
         let what = identity.unwrap_or("an object");
-        reader.leave_out(KIND.name, &format!("{what} on {name}"), "the object is not among those that are read");
+        reader.leave_out(
+            KIND.name,
+            &format!("{what} on {name}"),
+            "the object is not among those that are read",
+        );
         return Ok(());
     };
     let id = object.child(KindId::ExtensionDependency, name);

@@ -33,8 +33,11 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {
-    let clause = |(attribute, word): (&str, &str)| group.fact.get_text(attribute).map(|name| format!(" {word} {name}"));
-    let functions: String = [("handler", "HANDLER"), ("validator", "VALIDATOR")].into_iter().filter_map(clause).collect();
+    let clause = |(attribute, word): (&str, &str)| {
+        group.fact.get_text(attribute).map(|name| format!(" {word} {name}"))
+    };
+    let functions: String =
+        [("handler", "HANDLER"), ("validator", "VALIDATOR")].into_iter().filter_map(clause).collect();
     let options = shared::foreign_options(group.fact.get_list("options"));
     vec![format!("CREATE {}{functions}{options}", reference(group.id))]
 }

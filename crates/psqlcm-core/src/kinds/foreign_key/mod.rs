@@ -23,7 +23,8 @@ const ATTRIBUTES: &[Attribute] = &[deparsed("definition"), plain("not_valid")];
 
 /// PostgreSQL refuses ONLY for a foreign key of a partitioned table.
 fn create(group: &Group<'_>) -> Vec<String> {
-    let partitioned = group.id.parent().and_then(|id| group.snapshot.get(id)).is_some_and(table::is_partitioned);
+    let partitioned =
+        group.id.parent().and_then(|id| group.snapshot.get(id)).is_some_and(table::is_partitioned);
     let only = if partitioned { "" } else { " ONLY" };
     let definition = group.fact.get_text("definition").unwrap_or_default();
     let name = quote_ident(group.id.name());

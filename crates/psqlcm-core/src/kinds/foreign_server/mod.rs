@@ -22,8 +22,11 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let owner = oid(owner)?;
     let id = FactId::root(KindId::ForeignServer, text(name)?);
     let options = shared::without_secrets(reader, &id, list(options)?);
-    let fact =
-        Fact::new().text("wrapper", wrapper).text("type", kind).text("version", version).list("options", &options);
+    let fact = Fact::new()
+        .text("wrapper", wrapper)
+        .text("type", kind)
+        .text("version", version)
+        .list("options", &options);
     reader.add(Catalog::ForeignServer, oid(own)?, &id, fact);
     reader.owner(&id, owner);
     reader.grants(&id, Some(owner), acl, usual)

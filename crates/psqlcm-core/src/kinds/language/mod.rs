@@ -32,7 +32,9 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 
 fn create(group: &Group<'_>) -> Vec<String> {
     let trusted = if group.fact.is("trusted") { "TRUSTED " } else { "" };
-    let option = |(attribute, word): (&str, &str)| group.fact.get_text(attribute).map(|name| format!(" {word} {name}"));
+    let option = |(attribute, word): (&str, &str)| {
+        group.fact.get_text(attribute).map(|name| format!(" {word} {name}"))
+    };
     let options = [("handler", "HANDLER"), ("inline", "INLINE"), ("validator", "VALIDATOR")];
     let options: String = options.into_iter().filter_map(option).collect();
     vec![format!("CREATE {trusted}LANGUAGE {}{options}", shared::path(group.id))]

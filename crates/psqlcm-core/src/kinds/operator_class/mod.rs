@@ -19,8 +19,14 @@ pub(super) static KIND: Kind = Kind {
     ..shared::PART
 };
 
-const ATTRIBUTES: &[Attribute] =
-    &[plain("type"), plain("default"), plain("family"), plain("storage"), plain("operators"), plain("functions")];
+const ATTRIBUTES: &[Attribute] = &[
+    plain("type"),
+    plain("default"),
+    plain("family"),
+    plain("storage"),
+    plain("operators"),
+    plain("functions"),
+];
 
 /// `app.ops`: the name without the method.
 pub(super) fn name(id: &FactId) -> String {
@@ -57,7 +63,9 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .list("operators", &list(operators)?)
         .list("functions", &list(functions)?);
     reader.add(Catalog::OperatorClass, oid(own)?, &id, fact);
-    for (catalog, oids) in [(Catalog::AccessOperator, operator_oids), (Catalog::AccessFunction, function_oids)] {
+    for (catalog, oids) in
+        [(Catalog::AccessOperator, operator_oids), (Catalog::AccessFunction, function_oids)]
+    {
         for part in list(oids)? {
             reader.locate(catalog, oid(Some(&part))?, 0, &id);
         }

@@ -10,7 +10,9 @@ pub(super) static KIND: Kind = Kind {
     name: "operator family",
     folder: Some("operator_families"),
     reads: &[Read { catalog: Catalog::OperatorFamily, sql: &[(OLDEST, include_str!("read.sql"))], row }],
-    display: |id| format!("operator family {} using {}", operator_class::name(id), quote_ident(id.qualifier())),
+    display: |id| {
+        format!("operator family {} using {}", operator_class::name(id), quote_ident(id.qualifier()))
+    },
     reference,
     create,
     cases: include_str!("cases.md"),

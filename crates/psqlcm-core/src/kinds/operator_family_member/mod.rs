@@ -9,8 +9,16 @@ pub(super) static KIND: Kind = Kind {
     name: "operator family member",
     attributes: ATTRIBUTES,
     reads: &[
-        Read { catalog: Catalog::AccessOperator, sql: &[(OLDEST, include_str!("read.operators.sql"))], row: operator_row },
-        Read { catalog: Catalog::AccessFunction, sql: &[(OLDEST, include_str!("read.functions.sql"))], row: function_row },
+        Read {
+            catalog: Catalog::AccessOperator,
+            sql: &[(OLDEST, include_str!("read.operators.sql"))],
+            row: operator_row,
+        },
+        Read {
+            catalog: Catalog::AccessFunction,
+            sql: &[(OLDEST, include_str!("read.functions.sql"))],
+            row: function_row,
+        },
     ],
     display: |id| {
         let family = id.parent().map(ToString::to_string).unwrap_or_default();

@@ -28,7 +28,9 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[own, name, owner, all_tables, inserts, updates, deletes, truncates, via_root, generated] =
         columns(KIND.name, cells)?;
     let mut published = Vec::new();
-    for (cell, word) in [(inserts, "insert"), (updates, "update"), (deletes, "delete"), (truncates, "truncate")] {
+    for (cell, word) in
+        [(inserts, "insert"), (updates, "update"), (deletes, "delete"), (truncates, "truncate")]
+    {
         published.extend(flag(cell)?.then_some(word));
     }
     let generated = match generated {
@@ -52,9 +54,11 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let fact = group.fact;
     let all = if fact.is("all_tables") { " FOR ALL TABLES" } else { "" };
     let mut options = Vec::new();
-    options.extend(fact.get_text("publish").map(|published| format!("publish = {}", quote_literal(published))));
+    options
+        .extend(fact.get_text("publish").map(|published| format!("publish = {}", quote_literal(published))));
     options.extend(fact.is("via_partition_root").then(|| "publish_via_partition_root = true".to_owned()));
-    options.extend(fact.get_text("generated_columns").map(|how| format!("publish_generated_columns = {how}")));
+    options
+        .extend(fact.get_text("generated_columns").map(|how| format!("publish_generated_columns = {how}")));
     let options = if options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) };
     vec![format!("CREATE {}{all}{options}", shared::reference(group.id))]
 }

@@ -31,12 +31,15 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 fn create(group: &Group<'_>) -> Vec<String> {
     let mut statements = vec![group.fact.get_text("definition").unwrap_or_default().to_owned()];
     let target = group.fact.get_int("target");
-    statements.extend(target.map(|target| format!("ALTER STATISTICS {} SET STATISTICS {target}", shared::path(group.id))));
+    statements.extend(
+        target.map(|target| format!("ALTER STATISTICS {} SET STATISTICS {target}", shared::path(group.id))),
+    );
     statements
 }
 
 /// With the relation whose columns they are about, where that is in the same schema.
 fn home(id: &FactId, snapshot: &Snapshot) -> FactId {
-    let relations = snapshot.needs(id).iter().map(FactId::object).filter(|object| object.kind().kind().has_columns);
+    let relations =
+        snapshot.needs(id).iter().map(FactId::object).filter(|object| object.kind().kind().has_columns);
     relations.into_iter().find(|object| object.schema() == id.schema()).unwrap_or(id).clone()
 }

@@ -27,6 +27,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 
 fn create(group: &Group<'_>) -> Vec<String> {
     let template = group.fact.get_text("template").unwrap_or_default();
-    let options = group.fact.get_text("options").map(|options| format!(",\n    {options}")).unwrap_or_default();
+    let options =
+        group.fact.get_text("options").map(|options| format!(",\n    {options}")).unwrap_or_default();
     vec![format!("CREATE {} (\n    TEMPLATE = {template}{options}\n)", shared::reference(group.id))]
 }

@@ -22,7 +22,9 @@ const ATTRIBUTES: &[Attribute] = &[plain("options")];
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[own, server, user, options, is_shown] = columns(KIND.name, cells)?;
-    let Some(server) = reader.fact_at(Catalog::ForeignServer, oid(server)?, 0).cloned() else { return Ok(()) };
+    let Some(server) = reader.fact_at(Catalog::ForeignServer, oid(server)?, 0).cloned() else {
+        return Ok(());
+    };
     let role = match oid(user)? {
         0 => None,
         user => match reader.role(user) {
