@@ -200,6 +200,7 @@ impl<'a> Work<'a> {
         Ok(Applied {
             change: change.index,
             database: self.database.to_owned(),
+            part: None,
             places,
             locks: Vec::new(),
             not_rehearsed: Vec::new(),
