@@ -87,7 +87,7 @@ fn value(value: &Value) -> String {
 fn style_of(outcome: Outcome) -> Style {
     match outcome {
         Outcome::Done | Outcome::Good => GOOD,
-        Outcome::Different | Outcome::Planned => CHANGED,
+        Outcome::Different | Outcome::Pending | Outcome::Planned => CHANGED,
         Outcome::Refused | Outcome::Failed | Outcome::Partly | Outcome::InDoubt => BAD,
         Outcome::Unchanged
         | Outcome::Unmanaged

@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::script::{
-    Class, CopyDirection, NonTransactional, SplitError, Statement, StatementKind, classify, split,
+    Class, CopyDirection, NonTransactional, SplitError, SplitErrorKind, Statement, StatementKind, classify,
+    split,
 };
 
 /// A change that can be run.
@@ -107,7 +108,7 @@ impl<'a> Script<'a> {
     /// # Errors
     /// The first thing in it that is refused.
     pub fn read(text: &'a str) -> Result<Self, Refusal> {
-        let statements = split(text).map_err(Refusal::Split)?;
+        let statements = split(text).map_err(unsplit)?;
         if statements.is_empty() {
             return Err(Refusal::Empty);
         }
@@ -148,6 +149,16 @@ impl<'a> Script<'a> {
             None => self.text.len(),
         };
         &self.text[start..end]
+    }
+}
+
+/// Rows for the client are refused also where they do not end.
+fn unsplit(error: SplitError) -> Refusal {
+    match error.kind {
+        SplitErrorKind::UnterminatedCopyData | SplitErrorKind::TextAfterCopy => {
+            Refusal::Copy { offset: error.offset, direction: CopyDirection::FromStdin }
+        }
+        _ => Refusal::Split(error),
     }
 }
 
@@ -235,6 +246,7 @@ mod tests {
         check("SELECT 1;\nCOMMIT;", "COMMIT is refused: psql-cm begins and ends the transaction", Some(10));
         check("SELECT 1;\n\\connect other\n", "\\connect is a command of psql, not SQL", Some(10));
         check("COPY t FROM stdin;\n1\n\\.\n", "COPY FROM stdin is refused: psql-cm carries no rows", Some(0));
+        check("SELECT 1; COPY t FROM stdin", "COPY FROM stdin is refused: psql-cm carries no rows", Some(10));
         check("COPY t TO STDOUT;", "COPY TO stdout is refused: psql-cm carries no rows", Some(0));
         check("SELECT 'a", "the string opened here is not closed", Some(7));
     }

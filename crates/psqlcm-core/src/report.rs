@@ -135,6 +135,8 @@ pub enum Outcome {
     Good,
     /// It differs from what it is compared with.
     Different,
+    /// A change was begun and not ended.
+    Pending,
     /// Not under control.
     Unmanaged,
     /// Not acted on, for the reason given.
@@ -162,6 +164,7 @@ impl Outcome {
             Self::Planned => "planned",
             Self::Good => "good",
             Self::Different => "different",
+            Self::Pending => "pending",
             Self::Unmanaged => "not under control",
             Self::LeftOut => "left out",
             Self::Skipped => "skipped",

@@ -7,7 +7,7 @@ use psqlcm_core::snapshot::{LeftOut, Snapshot};
 use psqlcm_core::tree;
 
 use crate::capture::{self, CaptureError};
-use crate::ledger::{Action, Ledger, LedgerError, Removal};
+use crate::ledger::{Action, Ledger, LedgerError, Removal, State, database_evidence};
 use crate::session::{DbError, Session};
 
 /// Why schemas were not taken under control; nothing was changed.
@@ -98,8 +98,10 @@ pub fn within(
     let (facts, _) = own::split(capture::within(session)?, ledger.table(), names.iter().copied());
     let actions = ledger.setup(session, &names, origin)?;
     let starts = |action: &Action| matches!(action, Action::Create | Action::Adopt);
-    let new = actions.iter().filter(|(_, action)| starts(action)).map(|(schema, _)| schema);
-    let bases = bases(&facts, new, origin)?;
+    let new: Vec<&String> =
+        actions.iter().filter(|(_, action)| starts(action)).map(|(schema, _)| schema).collect();
+    let recorder = recorder(session, ledger, &new)?;
+    let bases = bases(&facts, &new, recorder, origin)?;
     if !bases.is_empty() {
         let mut heads = ledger.heads(session)?;
         ledger.append(session, &mut heads, bases)?;
@@ -110,12 +112,14 @@ pub fn within(
 /// A base entry for each schema: what builds it, and its fingerprints.
 fn bases<'a>(
     facts: &Snapshot,
-    schemas: impl Iterator<Item = &'a String>,
+    schemas: &[&'a String],
+    recorder: Option<&'a String>,
     origin: &Origin,
 ) -> Result<Vec<(String, NewEntry)>, PlanError> {
     let steps = plan::from_empty(facts)?;
     let (prints, structure) = (Fingerprints::of(facts), Fingerprints::structure_of(facts));
-    let base = |schema: &String| {
+    let base = |schema: &&String| {
+        let schema = *schema;
         let of_schema = steps.iter().filter(|step| step.id.schema() == Some(schema));
         let content: String =
             of_schema.flat_map(|step| &step.statements).map(|text| tree::terminated(text)).collect();
@@ -123,10 +127,29 @@ fn bases<'a>(
         entry.fingerprint_after = prints.schemas.get(schema).cloned();
         let mut evidence = serde_json::Map::new();
         evidence.insert("structure_after".to_owned(), structure.schemas.get(schema).cloned().into());
+        if recorder == Some(schema) {
+            evidence.extend(database_evidence(&prints, &structure));
+        }
         entry.evidence = Evidence::new(&evidence).ok();
         (schema.clone(), entry)
     };
-    Ok(schemas.map(base).collect())
+    Ok(schemas.iter().map(base).collect())
+}
+
+/// The schema whose base records what belongs to no schema, where no ledger has recorded it yet: `public`, else the
+/// first. A later base does not, or what was done by hand since would pass for recorded.
+fn recorder<'a>(
+    session: &mut Session,
+    ledger: &Ledger,
+    new: &[&'a String],
+) -> Result<Option<&'a String>, LedgerError> {
+    let managed = ledger.managed(session)?;
+    let chained = managed.iter().filter(|(_, state)| *state != State::Original);
+    let chained: Vec<&str> = chained.map(|(schema, _)| schema.as_str()).collect();
+    if ledger.recorded_database(session, &chained)?.is_some() {
+        return Ok(None);
+    }
+    Ok(new.iter().find(|schema| **schema == "public").or(new.first()).copied())
 }
 
 /// Takes the ledgers of the schemas away, in one transaction, provided that the head of each is what `written` says:

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use psqlcm_core::fingerprint::{Fingerprints, VERSION};
 use psqlcm_core::ledger::{EntryKind, own};
+use psqlcm_core::name::quote_literal;
 
 use crate::capture::{self, CaptureError};
-use crate::ledger::{Ledger, LedgerError, State};
+use crate::ledger::{Ledger, LedgerError, RecordedDatabase, State};
 use crate::session::{DbError, Session};
 
 /// How one schema stands.
@@ -23,8 +24,26 @@ pub struct SchemaStatus {
     pub last: Option<LastEntry>,
     /// Whether the schema is as recorded.
     pub drift: Drift,
-    /// A change that was begun and not ended.
-    pub pending: Option<Pending>,
+    /// Changes that were begun and not ended.
+    pub pending: Vec<Pending>,
+}
+
+/// How a database stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseStatus {
+    /// What belongs to no schema; `None` where it was not asked for, and where no ledger can be read.
+    pub of_no_schema: Option<OfNoSchema>,
+    /// Each schema.
+    pub schemas: Vec<SchemaStatus>,
+}
+
+/// How what belongs to no schema stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfNoSchema {
+    /// The schema whose ledger has the entry that recorded it last.
+    pub ledger: Option<String>,
+    /// Whether it is as recorded.
+    pub drift: Drift,
 }
 
 /// The last entry of a ledger.
@@ -81,6 +100,8 @@ pub struct Pending {
     pub is_open: bool,
     /// The file it stands in.
     pub source: String,
+    /// The change's id.
+    pub change_id: String,
 }
 
 /// Why a database cannot be looked at.
@@ -97,7 +118,7 @@ pub enum StatusError {
     Db(#[from] DbError),
 }
 
-/// How these schemas stand.
+/// How these schemas stand, and with `whole` what belongs to no schema.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -105,12 +126,13 @@ pub fn status(
     session: &mut Session,
     ledger: &Ledger,
     schemas: &[String],
-) -> Result<Vec<SchemaStatus>, StatusError> {
+    whole: bool,
+) -> Result<DatabaseStatus, StatusError> {
     let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
-    let (captured, rest) = capture::captured_with(session, |session| read(session, ledger, &names))?;
+    let (captured, rest) = capture::captured_with(session, |session| read(session, ledger, &names, whole))?;
     let rest = rest?;
-    let managed = rest.states.iter().filter(|(_, state)| state.is_ledger());
-    let (facts, _) = own::split(captured, ledger.table(), managed.map(|(schema, _)| schema.as_str()));
+    let managed = rest.managed.iter().map(|(schema, _)| schema.as_str());
+    let (facts, _) = own::split(captured, ledger.table(), managed);
     let now = Now {
         server_version: rest.server_version,
         whole: Fingerprints::of(&facts),
@@ -119,15 +141,30 @@ pub fn status(
     let mut rows = rest.rows;
     let standing = |(schema, state): (String, State)| {
         let row = rows.remove(&schema).unwrap_or_default();
-        let drift = now.drift(&schema, &row);
+        let drift = now.drift(&schema, row.recorded.as_ref());
         SchemaStatus { state, last: row.last, drift, pending: row.pending, schema }
     };
-    Ok(rest.states.into_iter().map(standing).collect())
+    let schemas = rest.states.into_iter().map(standing).collect();
+    let of_no_schema = rest.database.map(|recorded| {
+        let ledger = recorded.as_ref().map(|recorded| recorded.schema.clone());
+        let recorded = recorded.map(|recorded| Recorded {
+            entry: recorded.id,
+            fingerprint: recorded.fingerprint,
+            structure: recorded.structure,
+            server_version: recorded.server_version,
+        });
+        OfNoSchema { ledger, drift: now.drift("", recorded.as_ref()) }
+    });
+    Ok(DatabaseStatus { of_no_schema, schemas })
 }
 
 /// What was read of the ledgers.
 struct Read {
+    /// All ledgers of the database: they are outside fingerprints, also where they are not looked at.
+    managed: Vec<(String, State)>,
     states: Vec<(String, State)>,
+    /// What belongs to no schema, where it was asked for and a ledger can be read: what was recorded last.
+    database: Option<Option<RecordedDatabase>>,
     rows: BTreeMap<String, LedgerRow>,
     server_version: String,
 }
@@ -137,7 +174,7 @@ struct Read {
 struct LedgerRow {
     last: Option<LastEntry>,
     recorded: Option<Recorded>,
-    pending: Option<Pending>,
+    pending: Vec<Pending>,
 }
 
 struct Recorded {
@@ -147,34 +184,66 @@ struct Recorded {
     server_version: Option<String>,
 }
 
-fn read(session: &mut Session, ledger: &Ledger, schemas: &[&str]) -> Result<Read, StatusError> {
+fn read(session: &mut Session, ledger: &Ledger, schemas: &[&str], whole: bool) -> Result<Read, StatusError> {
+    let managed = ledger.managed(session)?;
+    let database = if whole { database(session, ledger, &managed)? } else { None };
     let states = ledger.states(session, schemas)?;
     let chained: Vec<String> = states
         .iter()
         .filter(|(_, state)| matches!(state, State::Ours | State::Damaged(_)))
         .map(|(schema, _)| schema.clone())
         .collect();
-    let mut sql = "SELECT pg_catalog.current_setting('server_version')".to_owned();
+    let mut sql = "SELECT pg_catalog.current_setting('server_version');\n".to_owned();
     for schema in &chained {
-        sql.push_str(";\n");
-        sql.push_str(&include_str!("status.sql").replace(":table", &ledger.at(schema).qualified()));
+        for statement in [include_str!("status.sql"), include_str!("pending.sql")] {
+            sql.push_str(&statement.replace(":table", &ledger.at(schema).qualified()));
+            sql.push_str(";\n");
+        }
     }
     let mut server_version = String::new();
     let mut rows = BTreeMap::new();
     session.read(&sql, &mut |statement, cells| match statement.checked_sub(1) {
         None => server_version = cells.first().copied().flatten().unwrap_or_default().to_owned(),
         Some(index) => {
-            rows.insert(chained[index].clone(), LedgerRow::read(cells));
+            let row: &mut LedgerRow = rows.entry(chained[index / 2].clone()).or_default();
+            if index % 2 == 0 {
+                *row = LedgerRow::read(cells);
+            } else {
+                row.pending.extend(Pending::read(cells));
+            }
         }
     })?;
-    Ok(Read { states, rows, server_version })
+    Ok(Read { managed, database, states, rows, server_version })
+}
+
+/// What the ledgers that the role can read say of what belongs to no schema; `None` if there are none.
+fn database(
+    session: &mut Session,
+    ledger: &Ledger,
+    managed: &[(String, State)],
+) -> Result<Option<Option<RecordedDatabase>>, StatusError> {
+    let readable = session.rows(&format!(
+        "SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+         WHERE c.relname = {} AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+         AND pg_catalog.has_table_privilege(c.oid, 'SELECT')",
+        quote_literal(ledger.table())
+    ))?;
+    let is_readable = |schema: &str| readable.iter().flatten().flatten().any(|found| found == schema);
+    let chained: Vec<&str> = managed
+        .iter()
+        .filter(|(schema, state)| *state != State::Original && is_readable(schema))
+        .map(|(schema, _)| schema.as_str())
+        .collect();
+    if chained.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(ledger.recorded_database(session, &chained)?))
 }
 
 impl LedgerRow {
     fn read(cells: &[Option<&str>]) -> Self {
         let text = |index: usize| cells.get(index).copied().flatten().map(str::to_owned);
         let number = |index: usize| text(index).and_then(|text| text.parse::<i64>().ok());
-        let count = |index: usize| text(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         let last = number(0).map(|id| LastEntry {
             id,
             number: number(1),
@@ -192,19 +261,25 @@ impl LedgerRow {
             structure: text(8),
             server_version: text(9),
         });
-        let is_open = text(11).as_deref() == Some("before");
-        let has_failed = text(14).as_deref() == Some("failed");
-        let (part, parts) = (count(12), count(13));
+        Self { last, recorded, pending: Vec::new() }
+    }
+}
+
+impl Pending {
+    /// A row of `pending.sql`; `None` if the change is done, or was never begun.
+    fn read(cells: &[Option<&str>]) -> Option<Self> {
+        let [id, kind, part, parts, outcome, source, change_id] = cells.try_into().ok()?;
+        let count = |cell: Option<&str>| cell.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let (part, parts) = (count(part), count(parts));
+        let is_open = kind == Some("before");
+        let has_failed = outcome == Some("failed");
         // A statement that failed as the first part left nothing.
         let is_pending = is_open || (has_failed && part > 1) || (!has_failed && part < parts);
-        let pending = number(10).filter(|_| is_pending).map(|entry| Pending {
-            entry,
-            part,
-            parts,
-            is_open,
-            source: text(15).unwrap_or_default(),
-        });
-        Self { last, recorded, pending }
+        is_pending.then(|| {
+            let (source, change_id) = (source.unwrap_or_default(), change_id.unwrap_or_default());
+            let (source, change_id) = (source.to_owned(), change_id.to_owned());
+            Some(Self { entry: id?.parse().ok()?, part, parts, is_open, source, change_id })
+        })?
     }
 }
 
@@ -216,8 +291,9 @@ struct Now {
 }
 
 impl Now {
-    fn drift(&self, schema: &str, row: &LedgerRow) -> Drift {
-        let Some(recorded) = &row.recorded else {
+    /// Whether a schema, or under the empty name what belongs to none, is as recorded.
+    fn drift(&self, schema: &str, recorded: Option<&Recorded>) -> Drift {
+        let Some(recorded) = recorded else {
             return Drift::Unknown { reason: "no entry has a fingerprint".to_owned() };
         };
         if !recorded.fingerprint.starts_with(&format!("{VERSION}:")) {

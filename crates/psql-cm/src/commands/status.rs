@@ -3,19 +3,19 @@
 use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::State;
-use psqlcm_engine::status::{self, Drift, Pending, SchemaStatus};
-use serde_json::json;
+use psqlcm_engine::status::{self, Drift, OfNoSchema, Pending, SchemaStatus};
+use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::commands::{Done, Text};
+use crate::commands::Done;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::render;
 
 /// Show each schema: under control or not, its last entry, and whether it drifted
 ///
-/// Drift is a schema that differs from what its last entry recorded: someone changed it past psql-cm. Exit code 0
-/// when all is as recorded, 3 when something drifted, is pending or came after setup and is not under control. It
+/// Drift is a schema that differs from what its last entry recorded: someone changed it past psql-cm. What belongs to
+/// no schema, such as extensions and the settings of the database, has a line of its own unless schemas are named. A
+/// change that was begun and not ended is pending. Exit code 0 when all is as recorded, 3 when something drifted, is pending or came after setup and is not under control. It
 /// changes nothing and works on a standby.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -30,25 +30,53 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let ledger = cluster.ledger()?;
     let mut report = Report::new("status");
+    let whole = context.settings.schemas.value.named.is_empty();
     for database in cluster.databases()? {
         context.interrupt.check()?;
         let mut session = cluster.connect(&database)?;
         let schemas = cluster.readable_schemas(&mut session, &database)?;
-        let standing = status::status(&mut session, &ledger, &schemas).map_err(|error| {
+        let standing = status::status(&mut session, &ledger, &schemas, whole).map_err(|error| {
             Failure::because("cannot tell how it stands", &error).on(&Target::database(&database))
         })?;
-        report.targets.extend(standing.iter().map(|schema| target(&database, schema)));
+        report.targets.extend(standing.of_no_schema.iter().map(|standing| of_no_schema(&database, standing)));
+        report.targets.extend(standing.schemas.iter().map(|schema| target(&database, schema)));
     }
     if report.targets.iter().any(|target| target.outcome != Outcome::Good) {
         report.exit_code = Exit::Different;
     }
-    let mut text = render::report(&report, context.ui.paint());
     for target in &report.targets {
         if let Some(hint) = hint(target.outcome) {
-            text.push_str(&format!("hint: {}: {hint}\n", target.target));
+            context.ui.say(&format!("hint: {}: {hint}", target.target));
         }
     }
-    Ok(Done { report, text: Text::Own(text) })
+    Ok(report.into())
+}
+
+/// The line of the database itself.
+fn of_no_schema(database: &str, standing: &OfNoSchema) -> TargetReport {
+    let what = "what belongs to no schema";
+    let place = standing.ledger.as_ref().map(|schema| format!(" of {schema}")).unwrap_or_default();
+    let (outcome, reason) = match &standing.drift {
+        Drift::None => (Outcome::Good, what.to_owned()),
+        Drift::NoneInStructure { recorded_on } => (
+            Outcome::Good,
+            format!("{what}; recorded on PostgreSQL {recorded_on}: what the server prints is not compared"),
+        ),
+        Drift::Drifted { entry, .. } => {
+            (Outcome::Different, format!("drifted: {what} is not what entry {entry}{place} recorded"))
+        }
+        Drift::Unknown { reason } => (Outcome::Different, format!("{what}: drift cannot be told: {reason}")),
+    };
+    let mut target = TargetReport::new(&Target::database(database), outcome).because(reason);
+    if let Some(drift) = drift_json(&standing.drift) {
+        target.details.insert("drift".to_owned(), drift);
+    }
+    target
+}
+
+fn drift_json(drift: &Drift) -> Option<Value> {
+    let Drift::Drifted { entry, recorded, found } = drift else { return None };
+    Some(json!({ "entry": entry, "recorded": recorded, "found": found }))
 }
 
 fn target(database: &str, standing: &SchemaStatus) -> TargetReport {
@@ -71,15 +99,16 @@ fn target(database: &str, standing: &SchemaStatus) -> TargetReport {
         State::Absent | State::NoSchema => outcome = Outcome::Unmanaged,
     }
     if outcome != Outcome::Unmanaged {
+        if !standing.pending.is_empty() && outcome == Outcome::Good {
+            outcome = Outcome::Pending;
+        }
+        reasons.extend(standing.pending.iter().map(unfinished));
         if let Some(reason) = drift(&standing.drift) {
             reasons.push(reason);
-            if !matches!(standing.drift, Drift::NoneInStructure { .. }) {
+            // What a change that is done in part left may be the drift.
+            if outcome == Outcome::Good && !matches!(standing.drift, Drift::NoneInStructure { .. }) {
                 outcome = Outcome::Different;
             }
-        }
-        if let Some(pending) = &standing.pending {
-            outcome = Outcome::Different;
-            reasons.push(unfinished(pending));
         }
         reasons.extend(last(standing));
     }
@@ -92,13 +121,17 @@ fn target(database: &str, standing: &SchemaStatus) -> TargetReport {
         });
         target.details.insert("last_entry".to_owned(), last);
     }
-    if let Drift::Drifted { entry, recorded, found } = &standing.drift {
-        let drift = json!({ "entry": entry, "recorded": recorded, "found": found });
+    if let Some(drift) = drift_json(&standing.drift) {
         target.details.insert("drift".to_owned(), drift);
     }
-    if let Some(pending) = &standing.pending {
-        let pending = json!({ "entry": pending.entry, "part": pending.part, "parts": pending.parts });
-        target.details.insert("pending".to_owned(), pending);
+    if !standing.pending.is_empty() {
+        let pending = standing.pending.iter().map(|pending| {
+            json!({
+                "change": pending.source, "change_id": pending.change_id, "entry": pending.entry,
+                "part": pending.part, "parts": pending.parts, "end_is_known": !pending.is_open,
+            })
+        });
+        target.details.insert("pending".to_owned(), pending.collect());
     }
     target
 }
@@ -115,7 +148,7 @@ fn drift(drift: &Drift) -> Option<String> {
 }
 
 fn unfinished(pending: &Pending) -> String {
-    let Pending { entry, part, parts, is_open, source } = pending;
+    let Pending { entry, part, parts, is_open, source, .. } = pending;
     match is_open {
         true => {
             format!("part {part} of {parts} of {source} was begun by entry {entry}, and its end is not known")
@@ -132,10 +165,10 @@ fn last(standing: &SchemaStatus) -> Option<String> {
 
 fn hint(outcome: Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::Different => Some(
-            "if it drifted, compare it with the tree, and submit what was done past psql-cm or undo it; \
-             if a change is done in part, submit it again",
-        ),
+        Outcome::Different => {
+            Some("if it drifted, compare it with the tree, and submit what was done past psql-cm or undo it")
+        }
+        Outcome::Pending => Some("submit the change that is done in part again: it goes on where it stopped"),
         Outcome::Unmanaged => Some("psql-cm setup takes it under control; --exclude-schema leaves it out"),
         _ => None,
     }

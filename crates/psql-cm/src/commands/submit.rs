@@ -268,7 +268,12 @@ impl Told<'_> {
         if self.request.changes.len() > 1 {
             reasons.push(change.name.clone());
         }
-        reasons.extend(part_words(place.part).map(str::to_owned));
+        if let Some((part, of)) = applied.part.filter(|(_, of)| *of > 1) {
+            reasons.push(format!("part {part} of {of}"));
+            target.details.insert("part".to_owned(), part.into());
+            target.details.insert("parts".to_owned(), of.into());
+        }
+        reasons.extend(self.place_words(applied, place));
         if !reasons.is_empty() {
             target.reason = Some(reasons.join(", "));
         }
@@ -279,6 +284,37 @@ impl Told<'_> {
         });
         target.details.insert("entries".to_owned(), entries.collect());
         target
+    }
+
+    /// What there is to say of a place besides its facts.
+    fn place_words(&self, applied: &Applied, place: &PlaceApplied) -> Option<String> {
+        let is_dry = self.request.options.dry_run;
+        let words = match (place.part, &place.schema) {
+            (PlacePart::Target, _) if place.facts.is_empty() => {
+                let rest = match applied.places.iter().all(|place| place.facts.is_empty()) {
+                    true => "nothing that psql-cm captures of this database",
+                    false => "nothing in this schema",
+                };
+                return Some(match (is_dry, place.entries.first()) {
+                    (false, Some((_, entry))) => format!("recorded as entry {}; it changed {rest}", entry.id),
+                    _ => format!("it changes {rest}"),
+                });
+            }
+            (PlacePart::Target, _) => return None,
+            (PlacePart::Linked, None) => {
+                return Some(match place.entries.first() {
+                    Some((home, _)) => {
+                        format!("what belongs to no schema, by a linked entry in the ledger of {home}")
+                    }
+                    None => "what belongs to no schema, by the entry of the change".to_owned(),
+                });
+            }
+            (PlacePart::Linked, Some(_)) => "by a linked entry",
+            (PlacePart::SetUp, _) => "new, and under control now",
+            (PlacePart::Outside, _) => "not under control",
+            (PlacePart::Gone, _) => "gone, its ledger is copied",
+        };
+        Some(words.to_owned())
     }
 
     /// What a dry run saw besides facts.
@@ -294,15 +330,5 @@ impl Told<'_> {
             text.push_str(&format!("{}: not rehearsed: line {line}: {statement}\n", applied.database));
         }
         text
-    }
-}
-
-fn part_words(part: PlacePart) -> Option<&'static str> {
-    match part {
-        PlacePart::Target => None,
-        PlacePart::Linked => Some("by a linked entry"),
-        PlacePart::SetUp => Some("new, and under control now"),
-        PlacePart::Outside => Some("not under control"),
-        PlacePart::Gone => Some("gone, its ledger is copied"),
     }
 }

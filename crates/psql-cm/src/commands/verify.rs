@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use psqlcm_core::ledger::{Finding, Severity};
+use psqlcm_core::ledger::{Finding, Problem as LedgerProblem, Severity};
 use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::verify::{self, Verified};
@@ -57,10 +57,14 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
         if verified.is_empty() && named.is_none() {
             context.ui.say(&format!("{database}: no schema is under control"));
         }
+        tell_of_another_instance(context, &database, &verified);
         for ledger in &verified {
             report.targets.push(target(&database, ledger));
             problems.extend(problems_of(&database, ledger));
-            for notice in ledger.findings.iter().filter(|finding| finding.severity() == Severity::Notice) {
+            let notices = ledger.findings.iter().filter(|finding| {
+                finding.severity() == Severity::Notice && !(holds_elsewhere(ledger) && is_copy(finding))
+            });
+            for notice in notices {
                 context.ui.warn(&format!("{database}: {}; {}", notice.message(), notice.hint()));
             }
         }
@@ -69,6 +73,32 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
         return Ok(report.into());
     }
     Err(Failure { exit: Exit::Failed, targets: report.targets, problems })
+}
+
+/// After a restore or a copy the chains hold and contain what git knows; that is worth a word, once, and no warning.
+fn tell_of_another_instance(context: &Context, database: &str, verified: &[Verified]) {
+    let count = verified.iter().filter(|ledger| holds_elsewhere(ledger)).count();
+    if count > 0 {
+        context.ui.say(&format!(
+            "{database}: {count} of {} chains hold and contain the entry that git knows, which was anchored in another \
+             instance: this database was restored or copied; psql-cm dump anchors this database (under an \
+             --environment of its own if the other lives on)",
+            verified.len()
+        ));
+    }
+}
+
+/// Whether nothing is to be said of a ledger but that git anchored it in another instance. (An anchor that is not in
+/// the chain is a finding.)
+fn holds_elsewhere(verified: &Verified) -> bool {
+    verified.anchor.is_some()
+        && verified.is_whole()
+        && !verified.findings.is_empty()
+        && verified.findings.iter().all(is_copy)
+}
+
+fn is_copy(finding: &Finding) -> bool {
+    finding.problem == LedgerProblem::Copy
 }
 
 fn target(database: &str, verified: &Verified) -> TargetReport {

@@ -10,6 +10,8 @@ fn all_is_well_after_setup_and_after_changes() {
     everywhere("status_good", SEED, &SCHEMAS, |database| {
         let ran = run(database, &["status"]).exits(0);
         assert_eq!(ran.out.matches(": good (entry 1, base, ").count(), 3, "{}", ran.out);
+        let first = format!("{}: good (what belongs to no schema)\n", database.name());
+        assert!(ran.out.starts_with(&first), "{}", ran.out);
         run(
             database,
             &["submit", "-s", "app", "-c", "ALTER TABLE t ADD b int; ALTER TABLE other.t2 ADD b int"],
@@ -30,13 +32,95 @@ fn all_is_well_after_setup_and_after_changes() {
 }
 
 #[test]
+fn what_belongs_to_no_schema_drifts_too() {
+    everywhere("status_none", SEED, &SCHEMAS, |database| {
+        let name = database.name();
+        let check = |by_hand: &str, back: &str| {
+            database.psql(by_hand).unwrap();
+            let ran = run(database, &["status"]).exits(3);
+            let line = format!(
+                "{name}: different (drifted: what belongs to no schema is not what entry 1 of public recorded)\n"
+            );
+            assert!(ran.out.starts_with(&line), "{by_hand}: {}", ran.out);
+            // Where schemas are named it was not asked for.
+            run(database, &["-s", "app", "status"]).exits(0);
+            database.psql(back).unwrap();
+            run(database, &["status"]).exits(0);
+        };
+        check("CREATE EXTENSION pg_trgm SCHEMA pg_catalog", "DROP EXTENSION pg_trgm");
+        check(
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+            "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC",
+        );
+        let (set, reset) = (
+            format!("ALTER DATABASE {name} SET work_mem = '8MB'"),
+            format!("ALTER DATABASE {name} RESET work_mem"),
+        );
+        check(&set, &reset);
+        check(
+            &format!("GRANT CREATE ON DATABASE {name} TO PUBLIC"),
+            &format!("REVOKE CREATE ON DATABASE {name} FROM PUBLIC"),
+        );
+        // A change records it, be it in the home ledger itself or by a linked entry, also where a ledger goes.
+        run(database, &["submit", "-s", "app", "-c", &set]).exits(0);
+        run(database, &["status"]).exits(0);
+        run(database, &["submit", "-c", &reset]).exits(0);
+        run(database, &["status"]).exits(0);
+        database.psql(&set).unwrap();
+        run(database, &["submit", "-s", "app", "-c", "CREATE TABLE after_drift ()"]).exits(0);
+        run(database, &["status"]).exits(3).says("what belongs to no schema is not what entry 3 of public");
+        run(database, &["setup"]).exits(0);
+        run(database, &["status"]).exits(3);
+    });
+}
+
+#[test]
+fn the_record_of_what_belongs_to_no_schema_outlives_its_ledger() {
+    everywhere("status_home", SEED, &["app"], |database| {
+        let set = format!("ALTER DATABASE {} SET work_mem = '8MB'", database.name());
+        run(database, &["submit", "-s", "app", "-c", &set]).exits(0);
+        run(database, &["setup"]).exits(0);
+        run(database, &["submit", "-c", "DROP SCHEMA app CASCADE"]).exits(0);
+        run(database, &["status"]).exits(0).says(&format!("{}: good (what", database.name()));
+        database.psql(&set.replace("8MB", "9MB")).unwrap();
+        run(database, &["status"]).exits(3).says("drifted: what belongs to no schema");
+    });
+}
+
+#[test]
+fn a_change_done_in_part_stays_pending_while_others_are_submitted() {
+    everywhere("status_part", SEED, &SCHEMAS, |database| {
+        let held = "CREATE TABLE q (); CREATE UNIQUE INDEX CONCURRENTLY p_a ON p (a)";
+        database.psql("INSERT INTO p VALUES (1), (1)").unwrap();
+        run(database, &["submit", "-c", held]).exits(6);
+        run(database, &["submit", "-c", "CREATE TABLE other_table (); CREATE INDEX CONCURRENTLY ON p (a)"])
+            .exits(0);
+        let ran = run(database, &["status"]).exits(3);
+        let ran =
+            ran.says("public: pending (--change is done in part: entry 4 is the last of it, part 2 of 2");
+        assert!(ran.err.contains("goes on where it stopped"), "{}", ran.err);
+        let report = run(database, &["--format", "json", "-s", "public", "status"]).exits(3).json();
+        let target = &report["targets"][0];
+        assert_eq!(
+            (&target["outcome"], &target["details"]["pending"][0]["part"]),
+            (&"pending".into(), &2.into())
+        );
+        database.psql("DELETE FROM p").unwrap();
+        run(database, &["submit", "-c", held]).exits(0);
+        run(database, &["status"]).exits(0);
+    });
+}
+
+#[test]
 fn what_was_done_past_the_tool_is_drift_in_its_schema_only() {
     everywhere("status_drift", SEED, &SCHEMAS, |database| {
         database.psql("ALTER TABLE app.t ADD by_hand int").unwrap();
         let ran = run(database, &["status"])
             .exits(3)
             .says("app: different (drifted: it is not what entry 1 recorded; entry 1, base");
-        assert_eq!(ran.out.matches(": good").count(), 2, "{}", ran.out);
+        assert_eq!(ran.out.matches(": good").count(), 3, "{}", ran.out);
+        // Data to standard output, talk to standard error.
+        assert!(ran.err.contains("hint: ") && !ran.out.contains("hint: "), "{ran:?}");
         let report = run(database, &["--format", "json", "-s", "app", "status"]).exits(3).json();
         let target = &report["targets"][0];
         assert_eq!(
@@ -83,7 +167,7 @@ fn a_change_that_was_begun_and_not_ended_is_pending() {
         run(database, &["submit", "-c", change]).exits(6);
         run(database, &["status"])
             .exits(3)
-            .says("public: different (--change is done in part: entry 4 is the last of it, part 2 of 2");
+            .says("public: pending (--change is done in part: entry 4 is the last of it, part 2 of 2");
         database.psql("DELETE FROM p").unwrap();
         run(database, &["submit", "-c", change]).exits(0);
         run(database, &["status"]).exits(0);

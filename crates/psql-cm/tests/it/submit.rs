@@ -81,6 +81,32 @@ fn differences_are_shown_in_short_and_told_whole_as_json() {
 }
 
 #[test]
+fn what_is_said_is_what_happened() {
+    everywhere("said", SEED, &BOTH, |database| {
+        let name = database.name();
+        let role = psqlcm_testkit::unique("said_role");
+        let made = submit(database, &format!("CREATE ROLE {role}"));
+        database.psql(&format!("DROP ROLE {role}")).unwrap();
+        let nothing = "it changed nothing that psql-cm captures of this database";
+        assert_eq!(made.exits(0).out, format!("{name}.public: done (recorded as entry 2; {nothing})\n"));
+        let ran = submit(database, "CREATE EXTENSION pg_trgm SCHEMA pg_catalog").exits(0);
+        let own = "what belongs to no schema, by the entry of the change";
+        let expected = format!(
+            "{name}.public: done (recorded as entry 3; it changed nothing in this schema)\n{name}: done ({own})\n"
+        );
+        assert!(ran.out.starts_with(&expected), "{}", ran.out);
+        assert_eq!(database.psql("SELECT count(*) FROM pg_psql_cm").unwrap(), "3");
+        let ran = run(database, &["submit", "-s", "schema_two", "-c", "DROP EXTENSION pg_trgm"]).exits(0);
+        let ran = ran.says("what belongs to no schema, by a linked entry in the ledger of public");
+        assert!(ran.out.contains("- extension pg_trgm"), "{}", ran.out);
+        let ran = submit(database, "VACUUM t; CREATE INDEX CONCURRENTLY t_a ON t (a)").exits(0);
+        let first = format!("{name}.public: done (part 1 of 2, recorded as entry 6; {nothing})\n");
+        let second = format!("{name}.public: done (part 2 of 2)\n  + index public.t.t_a\n");
+        assert_eq!(ran.out, first + &second);
+    });
+}
+
+#[test]
 fn what_is_refused_changes_nothing() {
     everywhere("refused", SEED, &BOTH, |database| {
         let before = all(database);
@@ -97,6 +123,16 @@ fn what_is_refused_changes_nothing() {
         );
         check("SELECT 1 \\gexec", 4, &["\\gexec is a psql command inside a statement"]);
         check("COPY t FROM stdin;\n1\n\\.\n", 4, &["COPY FROM stdin is refused"]);
+        check("COPY t FROM stdin", 4, &["COPY FROM stdin is refused"]);
+        check("COPY t FROM stdin; SELECT 1", 4, &["COPY FROM stdin is refused"]);
+        for sql in [
+            "UPDATE pg_psql_cm SET content = 'x'",
+            "DELETE FROM schema_two.pg_psql_cm",
+            "TRUNCATE pg_psql_cm",
+            "DO $$ BEGIN UPDATE pg_psql_cm SET content = 'x'; END $$",
+        ] {
+            check(sql, 4, &["is refused: the ledger is append-only", "23001"]);
+        }
         check("-- nothing but words", 2, &["the change is empty"]);
         check("  ", 2, &["the change is empty"]);
         check("chnages.sql", 2, &["no file or folder \"chnages.sql\""]);

@@ -256,7 +256,7 @@ impl Finding {
                  find out who could disable the table's trigger"
             }
             Problem::Inserted => {
-                "what the row says was not recorded by psql-cm: find out whether it was run (psql-cm diff), \
+                "what the row says was not recorded by psql-cm: find out whether it was run (compare a dump with the tree), \
                  and submit it as a change if it was"
             }
             Problem::Behind => {

@@ -1,6 +1,8 @@
 //! Reading entries: for `log`, `dump` and `verify`.
 
+use psqlcm_core::fingerprint::Fingerprints;
 use psqlcm_core::ledger::{Chain, Entry, EntryKind, Home, NewEntry, Origin, Row, choose_home};
+use serde_json::Value;
 
 use super::{Ledger, LedgerError, State, instance};
 use crate::session::Session;
@@ -104,6 +106,36 @@ impl Ledger {
         Ok(choose_home(schemas.iter().copied().zip(numbers)))
     }
 
+    /// What was last recorded of what belongs to no schema, in any of these ledgers; one round trip.
+    ///
+    /// # Errors
+    /// The server's: each schema must be set up, and its ledger readable.
+    pub fn recorded_database(
+        &self,
+        session: &mut Session,
+        schemas: &[&str],
+    ) -> Result<Option<RecordedDatabase>, LedgerError> {
+        let sql: String = schemas
+            .iter()
+            .map(|schema| {
+                include_str!("database.sql").replace(":table", &self.at(schema).qualified()) + ";\n"
+            })
+            .collect();
+        let mut newest: Option<RecordedDatabase> = None;
+        if sql.is_empty() {
+            return Ok(newest);
+        }
+        session.read(&sql, &mut |statement, cells| {
+            let found = schemas.get(statement).and_then(|schema| RecordedDatabase::read(schema, cells));
+            if let Some(found) = found
+                && newest.as_ref().is_none_or(|newest| newest.number < found.number)
+            {
+                newest = Some(found);
+            }
+        })?;
+        Ok(newest)
+    }
+
     /// The entry that keeps another schema's whole ledger, for the home ledger before that schema is dropped or renamed.
     ///
     /// # Errors
@@ -120,6 +152,46 @@ impl Ledger {
         })?;
         Ok(NewEntry::new(EntryKind::Copied, content, origin.clone()))
     }
+}
+
+/// What an entry recorded of what belongs to no schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedDatabase {
+    /// The schema of the ledger.
+    pub schema: String,
+    /// The entry's number: entries of several ledgers are in its order.
+    pub number: i64,
+    /// The entry's id.
+    pub id: i64,
+    /// The fingerprint.
+    pub fingerprint: String,
+    /// The one that other server versions can compare.
+    pub structure: Option<String>,
+    /// The server's version.
+    pub server_version: Option<String>,
+}
+
+impl RecordedDatabase {
+    fn read(schema: &str, cells: &[Option<&str>]) -> Option<Self> {
+        let [number, id, fingerprint, structure, server_version] = cells.try_into().ok()?;
+        Some(Self {
+            schema: schema.to_owned(),
+            number: number?.parse().ok()?,
+            id: id?.parse().ok()?,
+            fingerprint: fingerprint?.to_owned(),
+            structure: structure.map(str::to_owned),
+            server_version: server_version.map(str::to_owned),
+        })
+    }
+}
+
+/// What an entry says of what belongs to no schema, as evidence.
+pub(crate) fn database_evidence(whole: &Fingerprints, structure: &Fingerprints) -> [(String, Value); 2] {
+    let of_none = |prints: &Fingerprints| prints.schemas.get("").cloned().unwrap_or_default().into();
+    [
+        ("database_after".to_owned(), of_none(whole)),
+        ("database_structure_after".to_owned(), of_none(structure)),
+    ]
 }
 
 /// The entry that records which ledger was chosen as the home.

@@ -164,7 +164,7 @@ pub(super) fn run(
             });
         match outcome {
             Ok(applied) => {
-                done.push(applied);
+                done.push(Applied { part: Some((index + 1, of)), ..applied });
                 parts_done += 1;
                 work.clean()?;
             }
@@ -205,6 +205,7 @@ fn applied(work: &Work<'_>, change: &PreparedChange<'_>, places: Vec<PlaceApplie
     Applied {
         change: change.index,
         database: work.database().to_owned(),
+        part: None,
         places,
         locks: Vec::new(),
         not_rehearsed: Vec::new(),

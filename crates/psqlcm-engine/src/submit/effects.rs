@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::error::{LedgerTouch, SubmitError};
 use super::work::{Start, Work};
 use super::{Event, PlaceApplied, PlacePart, PreparedChange, Tell};
-use crate::ledger::{Heads, State, home_entry};
+use crate::ledger::{Heads, State, database_evidence, home_entry};
 
 /// A database as it was before a change.
 pub(super) struct Before {
@@ -88,9 +88,18 @@ pub(super) fn copies(
     schemas: &[String],
 ) -> Result<Vec<(String, NewEntry)>, SubmitError> {
     let mut copies = Vec::new();
+    let recorded = if schemas.is_empty() { None } else { work.recorded_database()? };
     for schema in schemas {
         let ledger = work.ledger();
-        let copy = ledger.copy_of(&mut work.session, schema, &work.origin).map_err(work.ledger_error())?;
+        let mut copy =
+            ledger.copy_of(&mut work.session, schema, &work.origin).map_err(work.ledger_error())?;
+        let mut proof = Map::from_iter([("copy_of".to_owned(), schema.as_str().into())]);
+        // What belongs to no schema stays recorded, and as it was recorded.
+        if let Some(recorded) = recorded.as_ref().filter(|recorded| recorded.schema == *schema) {
+            proof.insert("database_after".to_owned(), recorded.fingerprint.as_str().into());
+            proof.insert("database_structure_after".to_owned(), recorded.structure.clone().into());
+        }
+        copy.evidence = Some(evidence(&proof));
         copies.push((schema.clone(), copy));
     }
     Ok(copies)
@@ -403,7 +412,7 @@ impl Sheet<'_> {
         let now = self.moves.now(target);
         self.copy(target, copies, drawn);
         let ledger = now.unwrap_or(&drawn.home).to_owned();
-        let entry = self.main_entry(work, target, now);
+        let entry = self.main_entry(work, target, now, ledger == drawn.home);
         drawn.put(&ledger, entry.clone());
         drawn.main = Some((ledger, entry));
         let mut place =
@@ -441,7 +450,8 @@ impl Sheet<'_> {
                     *schema == ledger && !matches!(entry.kind, EntryKind::Home | EntryKind::Copied)
                 });
                 if !is_recorded {
-                    drawn.put(&ledger, self.linked_entry(&main, &main_ledger, &ledger));
+                    let is_in_home = ledger == drawn.home;
+                    drawn.put(&ledger, self.linked_entry(&main, &main_ledger, &ledger, is_in_home));
                 }
             }
         }
@@ -465,7 +475,6 @@ impl Sheet<'_> {
         for (_, copy) in copies.iter().filter(|(copied, _)| copied == schema) {
             let mut copy = copy.clone();
             copy.change_id = Some(self.writing.change_id.clone());
-            copy.evidence = Some(evidence(&Map::from_iter([("copy_of".to_owned(), schema.into())])));
             let home = drawn.home.clone();
             drawn.put(&home, copy);
         }
@@ -496,7 +505,7 @@ impl Sheet<'_> {
         }
     }
 
-    fn main_entry(&self, work: &Work<'_>, target: &str, now: Option<&str>) -> NewEntry {
+    fn main_entry(&self, work: &Work<'_>, target: &str, now: Option<&str>, is_in_home: bool) -> NewEntry {
         let writing = self.writing;
         let options = &work.request.options;
         let mut entry = NewEntry::new(writing.kind.clone(), writing.content, work.origin.clone());
@@ -519,11 +528,14 @@ impl Sheet<'_> {
             proof.insert("schema".to_owned(), target.into());
         }
         self.put_structure(&mut proof, now);
+        if is_in_home {
+            self.put_database(&mut proof);
+        }
         entry.evidence = Some(evidence(&proof));
         entry
     }
 
-    fn linked_entry(&self, main: &NewEntry, main_ledger: &str, ledger: &str) -> NewEntry {
+    fn linked_entry(&self, main: &NewEntry, main_ledger: &str, ledger: &str, is_in_home: bool) -> NewEntry {
         let mut entry = main.linked(main_ledger);
         entry.fingerprint_before = self.changes.before.schemas.get(ledger).cloned();
         entry.fingerprint_after = self.changes.after.schemas.get(ledger).cloned();
@@ -531,9 +543,8 @@ impl Sheet<'_> {
         proof.insert("linked_to".to_owned(), main_ledger.into());
         proof.insert("digest".to_owned(), digest(main.content.as_bytes()).into());
         proof.insert("facts".to_owned(), count(&self.changes.facts(Some(ledger))));
-        let of_none = self.changes.facts(None);
-        if !of_none.is_empty() {
-            proof.insert("facts_of_no_schema".to_owned(), count(&of_none));
+        if is_in_home {
+            self.put_database(&mut proof);
         }
         self.put_structure(&mut proof, Some(ledger));
         entry.evidence = Some(evidence(&proof));
@@ -552,6 +563,18 @@ impl Sheet<'_> {
         self.put_structure(&mut proof, Some(schema));
         entry.evidence = Some(evidence(&proof));
         entry
+    }
+
+    /// In the home ledger: what belongs to no schema, if the change altered it.
+    fn put_database(&self, proof: &mut Map<String, Value>) {
+        let of_none = self.changes.facts(None);
+        if of_none.is_empty() {
+            return;
+        }
+        proof.insert("facts_of_no_schema".to_owned(), count(&of_none));
+        let before = self.changes.before.schemas.get("").map_or("", String::as_str);
+        proof.insert("database_before".to_owned(), before.into());
+        proof.extend(database_evidence(&self.changes.after, &self.changes.structure_after));
     }
 
     /// The fingerprint that other server versions can compare.

@@ -168,6 +168,8 @@ pub struct Applied {
     pub change: usize,
     /// The database.
     pub database: String,
+    /// Which of its parts, from 1, and of how many; `None` for a change that is one transaction.
+    pub part: Option<(usize, usize)>,
     /// What came of it in each schema, and in what belongs to none.
     pub places: Vec<PlaceApplied>,
     /// The locks it took, in a dry run.

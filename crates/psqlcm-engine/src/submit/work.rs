@@ -16,7 +16,7 @@ use super::locks::{self, HeldLock};
 use super::{Applied, Event, Part, PreparedChange, Request, Tell};
 use crate::capture::{self, CaptureError};
 use crate::interrupt::Guard;
-use crate::ledger::{Ledger, LedgerError, LockError, State, SubmitLock, origin};
+use crate::ledger::{Ledger, LedgerError, LockError, RecordedDatabase, State, SubmitLock, origin};
 use crate::session::{DbError, Session};
 
 /// The work on one database.
@@ -200,6 +200,7 @@ impl<'a> Work<'a> {
         Ok(Applied {
             change: change.index,
             database: self.database.to_owned(),
+            part: None,
             places,
             locks: Vec::new(),
             not_rehearsed: Vec::new(),
@@ -321,6 +322,15 @@ impl<'a> Work<'a> {
         let schemas = managed.iter().map(|(schema, _)| schema.as_str());
         let (facts, own) = own::split(self.capture()?, self.ledger().table(), schemas);
         Ok(Before { managed: managed.into_iter().collect(), heads, facts, own })
+    }
+
+    /// What the ledgers say of what belongs to no schema.
+    pub fn recorded_database(&mut self) -> Result<Option<RecordedDatabase>, SubmitError> {
+        let ledger = self.ledger();
+        let managed = ledger.managed(&mut self.session).map_err(self.ledger_error())?;
+        let chained = managed.iter().filter(|(_, state)| *state != State::Original);
+        let chained: Vec<&str> = chained.map(|(schema, _)| schema.as_str()).collect();
+        ledger.recorded_database(&mut self.session, &chained).map_err(self.ledger_error())
     }
 
     /// What other sessions have written of the catalog, and committed, since then: schema and name.

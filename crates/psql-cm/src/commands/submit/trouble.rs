@@ -15,6 +15,8 @@ use crate::failure::{Failure, Place};
 
 /// `lock_not_available`
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// `restrict_violation`
+const RESTRICT_VIOLATION: &str = "23001";
 /// How many facts an error lists.
 const MOST_FACTS: usize = 20;
 
@@ -195,7 +197,14 @@ fn outside(database: &str, facts: &[FactDelta], message: &str) -> Failure {
 }
 
 fn exit_of(error: &DbError) -> Exit {
-    if error.sqlstate() == Some(LOCK_NOT_AVAILABLE) { Exit::LockNotHad } else { Exit::Failed }
+    match error.sqlstate() {
+        Some(LOCK_NOT_AVAILABLE) => Exit::LockNotHad,
+        // What the trigger of a ledger says; a foreign key has the same SQLSTATE.
+        Some(RESTRICT_VIOLATION) if error.message().ends_with("is refused: the ledger is append-only") => {
+            Exit::Refused
+        }
+        _ => Exit::Failed,
+    }
 }
 
 /// What the server said besides its message.
