@@ -231,3 +231,18 @@ fn one_database_that_fails_keeps_no_other_from_being_done() {
     tool.server.drop_database(&one);
     tool.server.drop_database(&two);
 }
+
+#[test]
+fn rows_that_an_extension_would_have_dumped_are_mentioned() {
+    let (tool, name) = tool_with_database(
+        "CREATE EXTENSION citext; CREATE TABLE known (a int); INSERT INTO known VALUES (1); CREATE TABLE none (a int);
+         ALTER EXTENSION citext ADD TABLE known; ALTER EXTENSION citext ADD TABLE none;
+         UPDATE pg_extension SET extconfig = ARRAY['known'::regclass::oid, 'none'::regclass::oid], extcondition = ARRAY['', '']
+           WHERE extname = 'citext'",
+    );
+    let ran = tool.run(&["-d", &name, "dump"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let expected = "rows of a configuration table public.known (rows are not captured)";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    tool.server.drop_database(&name);
+}
