@@ -95,6 +95,28 @@ pub(super) fn add_in_schema(
     Ok(Some(id))
 }
 
+/// Adds a relation of a schema that has a row type, with its owner and grants; `None` for one of a schema that is
+/// not read.
+///
+/// The cells are its OID, its schema's, its name, its row type, that type's array, its owner, its access control
+/// list and the usual one.
+pub(super) fn add_relation(
+    reader: &mut Reader,
+    kind: KindId,
+    cells: &[Option<&str>; 8],
+    fact: Fact,
+) -> Result<Option<FactId>, ReadError> {
+    let &[own, namespace, name, row_type, row_array, owner, acl, usual] = cells;
+    let id = add_in_schema(reader, Catalog::Class, kind, &[own, namespace, name, owner], fact)?;
+    if let Some(id) = &id {
+        for row_type in [row_type, row_array].into_iter().flatten() {
+            reader.locate(Catalog::Type, oid(Some(row_type))?, 0, id);
+        }
+        reader.grants(id, Some(oid(owner)?), acl, usual)?;
+    }
+    Ok(id)
+}
+
 /// `CREATE kind name (WORD = value, ...)` for attributes that are SQL which PostgreSQL has quoted.
 pub(super) fn create_with(group: &Group<'_>, options: &[(&str, &str)]) -> String {
     let option = |(attribute, word): &(&str, &str)| {

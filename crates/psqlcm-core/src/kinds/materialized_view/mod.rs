@@ -4,7 +4,7 @@ use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, deparsed, pl
 use crate::fact::Fact;
 use crate::name::quote_ident;
 use crate::plan::Group;
-use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
+use crate::read::{Cells, ReadError, Reader, columns, flag, list, text};
 
 pub(super) static KIND: Kind = Kind {
     name: "materialized view",
@@ -42,24 +42,18 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         acl,
         usual,
     ] = columns(KIND.name, cells)?;
-    let (own, owner) = (oid(own)?, oid(owner)?);
-    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
-    let id = schema.child(KindId::MaterializedView, text(name)?);
     let fact = Fact::new()
         .text("query", Some(&shared::settled(text(definition)?.trim_end_matches(';'))))
         .list("options", &list(options)?)
         .list("toast_options", &list(toast_options)?)
         .text("tablespace", tablespace)
         .text("access_method", access_method.filter(|&name| name != "heap"));
-    reader.add(Catalog::Class, own, &id, fact);
-    for row_type in [row_type, row_array].into_iter().flatten() {
-        reader.locate(Catalog::Type, oid(Some(row_type))?, 0, &id);
-    }
+    let cells = &[own, namespace, name, row_type, row_array, owner, acl, usual];
+    let Some(id) = shared::add_relation(reader, KindId::MaterializedView, cells, fact)? else { return Ok(()) };
     if flag(populated)? {
         reader.add_part(id.child(KindId::Population, ""), Fact::new());
     }
-    reader.owner(&id, owner);
-    reader.grants(&id, Some(owner), acl, usual)
+    Ok(())
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

@@ -8,7 +8,7 @@ use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, 
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
-use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
+use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, oid};
 use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
@@ -62,9 +62,6 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         acl,
         usual,
     ] = columns(KIND.name, cells)?;
-    let (own, owner) = (oid(own)?, oid(owner)?);
-    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
-    let id = schema.child(KindId::Table, text(name)?);
     let replica_identity = match replica_identity {
         Some("f") => Some("full"),
         Some("n") => Some("nothing"),
@@ -84,12 +81,9 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .text("replica_identity", replica_identity)
         .yes("row_security", flag(row_security)?)
         .yes("force_row_security", flag(force_row_security)?);
-    reader.add(Catalog::Class, own, &id, fact);
-    for row_type in [row_type, row_array].into_iter().flatten() {
-        reader.locate(Catalog::Type, oid(Some(row_type))?, 0, &id);
-    }
-    reader.owner(&id, owner);
-    reader.grants(&id, Some(owner), acl, usual)
+    let cells = &[own, namespace, name, row_type, row_array, owner, acl, usual];
+    shared::add_relation(reader, KindId::Table, cells, fact)?;
+    Ok(())
 }
 
 /// A child of a plain parent is made with INHERITS; a partition is attached, which is a fact of its own.

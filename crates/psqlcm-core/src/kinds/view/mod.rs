@@ -6,7 +6,7 @@ use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::Group;
-use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
+use crate::read::{Cells, ReadError, Reader, columns, list, text};
 
 pub(super) static KIND: Kind = Kind {
     name: "view",
@@ -24,17 +24,12 @@ const ATTRIBUTES: &[Attribute] = &[plain("options")];
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[own, namespace, name, options, definition, row_type, row_array, owner, acl, usual] =
         columns(KIND.name, cells)?;
-    let (own, owner) = (oid(own)?, oid(owner)?);
-    let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
-    let id = schema.child(KindId::View, text(name)?);
-    reader.add(Catalog::Class, own, &id, Fact::new().list("options", &list(options)?));
-    for row_type in [row_type, row_array].into_iter().flatten() {
-        reader.locate(Catalog::Type, oid(Some(row_type))?, 0, &id);
-    }
+    let cells = &[own, namespace, name, row_type, row_array, owner, acl, usual];
+    let fact = Fact::new().list("options", &list(options)?);
+    let Some(id) = shared::add_relation(reader, KindId::View, cells, fact)? else { return Ok(()) };
     let query = shared::settled(text(definition)?.trim_end_matches(';'));
     reader.add_part(id.child(KindId::ViewDefinition, ""), Fact::new().text("query", Some(&query)));
-    reader.owner(&id, owner);
-    reader.grants(&id, Some(owner), acl, usual)
+    Ok(())
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {
