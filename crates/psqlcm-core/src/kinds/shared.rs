@@ -10,6 +10,7 @@ pub(super) const PART: Kind = Kind {
     name: "",
     folder: None,
     satellite: false,
+    newer: |_| false,
     state: false,
     late: false,
     has_columns: false,
