@@ -28,7 +28,8 @@ use crate::failure::Failure;
 ///
 /// Rows of tables are not dumped. A database with objects that psql-cm does not know is refused before a file is
 /// written (exit code 4), and they are named. Only the tool's own files are committed; what was staged stays
-/// staged. Reading the schemas needs no privilege but CONNECT; what could not be read is named.
+/// staged. Reading the schemas needs no privilege but CONNECT; what could not be read is named. Reading the ledgers
+/// needs USAGE on every schema under control, and SELECT on its ledger and on the ledger's sequence.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -97,7 +98,7 @@ pub fn dump_database(
     let selection = &context.settings.schemas.value;
     let is_whole = selection.named.is_empty() && selection.excluded.is_empty();
     let schemas = schemas.or(if is_whole { None } else { Some(&selected) });
-    let observed = observe(&mut session, &ledger)
+    let observed = observe(&mut session, &ledger, schemas)
         .map_err(|error| Failure::because("cannot read the database", &error).on(&target))?;
     let left_out = dump::left_out(&observed);
     if !left_out.is_empty() && !options.allow_unsupported {
