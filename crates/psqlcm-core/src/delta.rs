@@ -111,7 +111,8 @@ impl Delta {
             let change = AttributeChange { name, before: old.cloned(), after: new.cloned() };
             match id.kind().kind().nature(name) {
                 Nature::Deparsed if !same_server && old.is_some() && new.is_some() => is_unclear = true,
-                Nature::Plain | Nature::Deparsed => real.push(change),
+                Nature::Newer if !same_server => is_unclear = true,
+                Nature::Plain | Nature::Deparsed | Nature::Newer => real.push(change),
                 Nature::Order => order.push(change),
                 Nature::Local => local.push(change),
             }

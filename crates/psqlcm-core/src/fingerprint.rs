@@ -29,17 +29,21 @@ pub struct Fingerprints {
 impl Fingerprints {
     /// Of all that is compared on one server version.
     pub fn of(snapshot: &Snapshot) -> Self {
-        Self::over(snapshot, &[Nature::Plain, Nature::Deparsed])
+        Self::over(snapshot, &[Nature::Plain, Nature::Deparsed, Nature::Newer])
     }
 
-    /// Without the texts that the server prints, which differ between its versions.
+    /// Without the texts that the server prints, which differ between its versions, and without what older versions do
+    /// not have: the facts and attributes that the registry calls newer, such as the not-null constraints of version 18.
     pub fn structure_of(snapshot: &Snapshot) -> Self {
         Self::over(snapshot, &[Nature::Plain])
     }
 
     fn over(snapshot: &Snapshot, natures: &[Nature]) -> Self {
         let mut objects: BTreeMap<FactId, Sha256> = BTreeMap::new();
-        for (id, fact) in snapshot.facts().filter(|(id, _)| is_compared(id)) {
+        let is_there =
+            |id: &FactId, fact: &Fact| natures.contains(&Nature::Newer) || !(id.kind().kind().newer)(fact);
+        let facts = snapshot.facts().filter(|(id, _)| is_compared(id));
+        for (id, fact) in facts.filter(|(id, fact)| is_there(id, fact)) {
             objects.entry(id.object().clone()).or_default().update(fact_hash(id, fact, natures));
         }
         let objects: BTreeMap<_, _> = objects.into_iter().map(|(id, hash)| (id, hash.finalize())).collect();

@@ -83,6 +83,18 @@ pub fn captured_with<T>(
     }
 }
 
+/// What tells whether somebody wrote to a catalog that a capture reads: two that are equal have none such between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogState(Vec<Vec<Option<String>>>);
+
+/// The state of the catalogs as the transaction sees them; one statement, and much cheaper than a capture.
+///
+/// # Errors
+/// The server's.
+pub fn catalog_state(session: &mut Session) -> Result<CatalogState, DbError> {
+    session.rows(include_str!("catalog.sql")).map(CatalogState)
+}
+
 /// Reads the session's database as the transaction it is in sees it.
 ///
 /// # Errors

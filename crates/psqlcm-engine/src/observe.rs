@@ -44,12 +44,17 @@ pub enum ObserveError {
     Db(#[from] DbError),
 }
 
-/// Looks at the session's database, in a transaction of its own.
+/// Looks at the session's database, in a transaction of its own. Of schemas that are not named, the ledger's sequence
+/// need not be readable: it is then not known.
 ///
 /// # Errors
 /// When something cannot be read.
-pub fn observe(session: &mut Session, ledger: &Ledger) -> Result<Observed, ObserveError> {
-    let (captured, rest) = capture::captured_with(session, |session| read_ledgers(session, ledger))?;
+pub fn observe(
+    session: &mut Session,
+    ledger: &Ledger,
+    schemas: Option<&[String]>,
+) -> Result<Observed, ObserveError> {
+    let (captured, rest) = capture::captured_with(session, |session| read_ledgers(session, ledger, schemas))?;
     let (ledgers, instance) = rest?;
     let (facts, own) = own::split(captured, ledger.table(), ledgers.keys().map(String::as_str));
     Ok(Observed { facts, own, ledgers, instance })
@@ -61,18 +66,27 @@ pub fn observe(session: &mut Session, ledger: &Ledger) -> Result<Observed, Obser
 /// When something cannot be read; a transaction is then aborted.
 pub fn observe_within(session: &mut Session, ledger: &Ledger) -> Result<Observed, ObserveError> {
     let captured = capture::within(session)?;
-    let (ledgers, instance) = read_ledgers(session, ledger)?;
+    let (ledgers, instance) = read_ledgers(session, ledger, None)?;
     let (facts, own) = own::split(captured, ledger.table(), ledgers.keys().map(String::as_str));
     Ok(Observed { facts, own, ledgers, instance })
 }
 
 type Ledgers = BTreeMap<String, Observation>;
 
-fn read_ledgers(session: &mut Session, ledger: &Ledger) -> Result<(Ledgers, String), ObserveError> {
+fn read_ledgers(
+    session: &mut Session,
+    ledger: &Ledger,
+    schemas: Option<&[String]>,
+) -> Result<(Ledgers, String), ObserveError> {
     let managed = ledger.managed(session)?;
     let managed: Vec<(&str, State)> =
         managed.iter().map(|(schema, state)| (schema.as_str(), state.clone())).collect();
-    let selects: Vec<_> = managed.iter().map(|(schema, _)| ledger.at(schema).select_sequence()).collect();
+    let is_covered = |schema: &str| schemas.is_none_or(|schemas| schemas.iter().any(|name| name == schema));
+    let select = |(schema, _): &(&str, State)| match is_covered(schema) {
+        true => ledger.at(schema).select_sequence(),
+        false => ledger.at(schema).select_sequence_if_allowed(),
+    };
+    let selects: Vec<_> = managed.iter().map(select).collect();
     let sequences = match selects.is_empty() {
         true => Vec::new(),
         false => session.rows(&selects.join(";\n")).map_err(LedgerError::from)?,

@@ -28,8 +28,8 @@ use crate::failure::Failure;
 ///
 /// Rows of tables are not dumped. A database with objects that psql-cm does not know is refused before a file is
 /// written (exit code 4), and they are named. Only the tool's own files are committed; what was staged stays
-/// staged. Reading the schemas needs no privilege but CONNECT; reading the ledgers needs USAGE on their
-/// schemas and SELECT on the ledgers and their sequences.
+/// staged. Reading the schemas needs no privilege but CONNECT; what could not be read is named. Reading the ledgers
+/// needs USAGE on every schema under control, and SELECT on its ledger and on the ledger's sequence.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -96,7 +96,8 @@ pub fn dump_database(
     let mut session = cluster.connect(database)?;
     let selected = cluster.readable_schemas(&mut session, database)?;
     let selection = &context.settings.schemas.value;
-    let observed = observe(&mut session, &ledger).map_err(|error| {
+    let covered = schemas.or(if selection.named.is_empty() { None } else { Some(&selected) });
+    let observed = observe(&mut session, &ledger, covered).map_err(|error| {
         let failure = Failure::because("cannot read the database", &error).on(&target);
         match error {
             ObserveError::Ledger(_) => failure.hint(
@@ -108,11 +109,7 @@ pub fn dump_database(
     let is_excluded = |name: &&str| selection.excluded.iter().any(|glob| glob.matches(name));
     let excluded: Vec<String> =
         observed.facts.schemas().into_iter().filter(is_excluded).map(str::to_owned).collect();
-    let scope = match schemas {
-        Some(schemas) => Scope::Only(schemas),
-        None if selection.named.is_empty() => Scope::AllBut(&excluded),
-        None => Scope::Only(&selected),
-    };
+    let scope = covered.map_or(Scope::AllBut(&excluded), Scope::Only);
     let left_out = dump::left_out(&observed);
     if !left_out.is_empty() && !options.allow_unsupported {
         return Err(refused(&target, &left_out));

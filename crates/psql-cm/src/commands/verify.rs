@@ -19,6 +19,9 @@ use crate::failure::{Failure, Problem};
 /// it, in the tree (--sql-path). Told apart are: an entry that was edited, removed or slipped in; a chain behind its
 /// anchor (the database was restored from an older backup); a fork (the database is a copy of another); and a chain
 /// rewritten as a whole. Exit code 0 when every chain is whole, 1 when one is not. It changes nothing.
+///
+/// The role needs USAGE on every schema under control and SELECT on its ledger. With SELECT on the ledger's sequence too
+/// it can tell entries that were removed at the end from an older backup.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {}

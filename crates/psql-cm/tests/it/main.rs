@@ -8,6 +8,7 @@
 )]
 
 mod broken_on_purpose;
+mod catalog;
 mod hostile;
 mod log;
 mod lost;
@@ -245,6 +246,51 @@ fn settings_tell_where_they_come_from_and_misspelt_variables_are_named() {
         assert!(said.contains(expected), "{expected} is missing in: {said}");
     }
     assert!(!said.contains("s3cret"), "{said}");
+}
+
+#[test]
+fn no_text_names_a_command_that_is_not_there() {
+    let help = stdout(&run("--help"));
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.contains(&"submit"), "{help}");
+    let mut texts = vec![("docs/cli.md".to_owned(), include_str!("../../../../docs/cli.md").to_owned())];
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut texts);
+    assert!(texts.len() > 50, "the sources were not found");
+    let mut seen = 0;
+    for (path, text) in &texts {
+        for (_, after) in text.match_indices("psql-cm ").map(|(at, found)| text.split_at(at + found.len())) {
+            // What follows the name of the program in a sentence is a verb, and words are no commands.
+            let word: String = after.chars().take_while(char::is_ascii_lowercase).collect();
+            if [
+                "diff", "plan", "doctor", "propose", "assess", "approve", "schedule", "apply", "backout",
+                "recover",
+            ]
+            .contains(&word.as_str())
+            {
+                assert!(commands.contains(&word.as_str()), "{path} names psql-cm {word}");
+            }
+            seen += usize::from(commands.contains(&word.as_str()));
+        }
+    }
+    assert!(seen > 50, "only {seen} commands are named");
+}
+
+/// The sources below a folder, tests aside.
+fn sources(folder: &Path, texts: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !["tests", "target", "psqlcm-testkit"].contains(&name.as_str()) {
+            sources(&path, texts);
+        } else if name.ends_with(".rs") || name.ends_with(".sql") {
+            texts.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
 }
 
 #[test]

@@ -107,6 +107,30 @@ fn what_is_said_is_what_happened() {
 }
 
 #[test]
+fn many_changes_in_one_run_are_recorded_as_if_each_ran_alone() {
+    everywhere("many", SEED, &BOTH, |database| {
+        let changes = [
+            "CREATE TABLE m1 (a int)",
+            "CREATE TEMPORARY TABLE x (a int); INSERT INTO m1 VALUES (1)",
+            "CREATE SCHEMA made; CREATE TABLE made.m (a int)",
+            "DROP TABLE m1; CREATE TABLE m1 (b text)",
+            "ALTER SCHEMA made RENAME TO made_2",
+            "COMMENT ON TABLE m1 IS 'x'; CREATE INDEX CONCURRENTLY m1_b ON m1 (b); ALTER TABLE m1 ADD c int",
+            "DROP SCHEMA made_2 CASCADE",
+            "ALTER TABLE schema_two.a_varchar ADD b int",
+        ];
+        let arguments: Vec<&str> = changes.iter().flat_map(|change| ["-c", change]).collect();
+        let ran = run(database, &[&["submit"], &arguments[..]].concat()).exits(0);
+        assert!(ran.out.contains("- table public.m1\n") || ran.out.contains("public.m1.b"), "{}", ran.out);
+        run(database, &["status"]).exits(0);
+        // Each entry begins where the one before ended.
+        let gaps = "SELECT count(*) FROM (SELECT fingerprint_before AS before, lag(fingerprint_after) OVER (ORDER BY id) AS after
+            FROM public.pg_psql_cm WHERE fingerprint_after IS NOT NULL) l WHERE before <> after";
+        assert_eq!(database.psql(gaps).unwrap(), "0");
+    });
+}
+
+#[test]
 fn what_is_refused_changes_nothing() {
     everywhere("refused", SEED, &BOTH, |database| {
         let before = all(database);

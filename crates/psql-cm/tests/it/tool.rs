@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::rc::Rc;
 
 use psqlcm_testkit::{TestServer, assert_same_text};
 
 /// A folder to run the binary in, and the server it talks to.
 pub struct Tool {
     pub server: TestServer,
-    folder: tempfile::TempDir,
+    folder: Rc<tempfile::TempDir>,
 }
 
 /// What came of a run.
@@ -25,7 +26,12 @@ impl Tool {
         let identity =
             "[user]\n\tname = Test Person\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n";
         std::fs::write(folder.path().join("home/.gitconfig"), identity).unwrap();
-        Self { server: server.clone(), folder }
+        Self { server: server.clone(), folder: Rc::new(folder) }
+    }
+
+    /// The same folder, and another server.
+    pub fn on(&self, server: &TestServer) -> Self {
+        Self { server: server.clone(), folder: Rc::clone(&self.folder) }
     }
 
     pub fn folder(&self) -> &Path {

@@ -109,6 +109,9 @@ pub struct Kind {
     pub folder: Option<&'static str>,
     /// Whether it is said of any object (a comment, a grant) rather than being a part of one.
     pub satellite: bool,
+    /// Whether the fact is one that older server versions do not have, though they have what it says: it is outside what
+    /// different versions compare.
+    pub newer: fn(&Fact) -> bool,
     /// Whether it is a state rather than a definition: it is restored where it can be, and is no difference.
     pub state: bool,
     /// Whether making it would change or need what is made after it, so that it comes last of all.
@@ -151,6 +154,8 @@ pub enum Nature {
     Plain,
     /// A difference, but only between texts that the same server version wrote.
     Deparsed,
+    /// A difference, but not between server versions: older ones do not have it.
+    Newer,
     /// Reported, and no difference: stored order.
     Order,
     /// No difference: it belongs to the cluster or the installation, not to this database's schema.

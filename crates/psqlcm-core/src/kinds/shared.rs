@@ -11,6 +11,7 @@ pub(super) const PART: Kind = Kind {
     name: "",
     folder: None,
     satellite: false,
+    newer: |_| false,
     state: false,
     late: false,
     has_columns: false,

@@ -166,13 +166,24 @@ impl Table<'_> {
         self.render(&include_str!("sql/sequence.sql").replace(":'last'", &format!("'{last}'")))
     }
 
-    /// Selects the last value the sequence gave.
+    /// Selects the last value the sequence gave; an error for whom may not read it.
     #[must_use]
     pub fn select_sequence(&self) -> String {
         let relation = quote_literal(&self.qualified());
         // pg_sequence_last_value is null before the first use, and where there is no sequence.
         format!(
             "SELECT pg_catalog.pg_sequence_last_value(pg_catalog.pg_get_serial_sequence({relation}, 'id')::pg_catalog.regclass)"
+        )
+    }
+
+    /// The same, and null for whom may not read it.
+    #[must_use]
+    pub fn select_sequence_if_allowed(&self) -> String {
+        let relation = quote_literal(&self.qualified());
+        format!(
+            "SELECT CASE WHEN pg_catalog.has_sequence_privilege(s.id, 'SELECT, USAGE') \
+             THEN pg_catalog.pg_sequence_last_value(s.id) END \
+             FROM (SELECT pg_catalog.pg_get_serial_sequence({relation}, 'id')::pg_catalog.regclass AS id) AS s"
         )
     }
 

@@ -18,7 +18,7 @@ pub struct Chain {
     pub schema: String,
     /// The instance id of the database it was read from.
     pub instance: String,
-    /// The last id its sequence gave. The tool sets it with each entry, so an id given but absent was deleted.
+    /// The last id its sequence gave, if the role may know. The tool sets it with each entry, so an id given but absent was deleted.
     pub sequence: Option<i64>,
     /// Its rows, in any order.
     pub rows: Vec<Row>,

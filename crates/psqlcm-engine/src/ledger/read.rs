@@ -70,7 +70,7 @@ impl Ledger {
             })
             .collect();
         let sequences: Vec<String> =
-            chains.iter().map(|chain| self.at(&chain.schema).select_sequence()).collect();
+            chains.iter().map(|chain| self.at(&chain.schema).select_sequence_if_allowed()).collect();
         if sequences.is_empty() {
             return Ok(chains);
         }

@@ -137,6 +137,7 @@ pub(super) fn run(
     }
     let standing = begun.get(&change.index).cloned().unwrap_or_default();
     let of = change.script.parts.len();
+    work.goes_on |= of > 1;
     let mut parts_done = standing.done.len();
     for (index, part) in change.script.parts.iter().enumerate() {
         if standing.done.contains(&index) {

@@ -14,7 +14,7 @@ use super::effects::{self, Before, Stop, Writing};
 use super::error::{Missing, SubmitError};
 use super::locks::{self, HeldLock};
 use super::{Applied, Event, Part, PreparedChange, Request, Tell};
-use crate::capture::{self, CaptureError};
+use crate::capture::{self, CaptureError, CatalogState};
 use crate::interrupt::Guard;
 use crate::ledger::{Ledger, LedgerError, LockError, RecordedDatabase, State, SubmitLock, origin};
 use crate::session::{DbError, Session};
@@ -31,10 +31,24 @@ pub(super) struct Work<'a> {
     pid: String,
     /// `client_connection_check_interval` as the session began; scripts and RESET ALL may take it away.
     check_interval: Option<String>,
+    /// Whether the run has more than one transaction.
+    pub goes_on: bool,
+    /// What the last capture found, if more is to come.
+    known: Option<Known>,
     /// In a dry run all changes are one transaction.
     in_transaction: bool,
     /// Cancels what runs when a signal comes.
     _cancel: Guard,
+}
+
+/// A capture, and the state of the catalogs just before it.
+///
+/// As long as that state is the same a new capture would find the same: nobody, this run included, has committed or
+/// done anything in between that a capture reads. So the capture after one change is the one before the next, and a
+/// change of rows only needs none. What others do while a change runs is looked for as ever.
+struct Known {
+    state: CatalogState,
+    snapshot: Snapshot,
 }
 
 /// The moment at which a transaction began.
@@ -107,6 +121,8 @@ impl<'a> Work<'a> {
             origin,
             pid,
             check_interval,
+            goes_on: request.changes.len() > 1,
+            known: None,
             in_transaction: false,
             _cancel: guard,
         })
@@ -311,6 +327,27 @@ impl<'a> Work<'a> {
 
     /// The ledgers and the facts, as the transaction sees them.
     pub fn look(&mut self) -> Result<Before, SubmitError> {
+        let captured = if self.goes_on { self.capture_unless_known()? } else { self.capture()? };
+        self.with_ledgers(captured)
+    }
+
+    fn capture_unless_known(&mut self) -> Result<Snapshot, SubmitError> {
+        let state = self.catalog_state()?;
+        if let Some(known) = &self.known
+            && known.state == state
+        {
+            return Ok(known.snapshot.clone());
+        }
+        let snapshot = self.capture()?;
+        self.known = Some(Known { state, snapshot: snapshot.clone() });
+        Ok(snapshot)
+    }
+
+    fn catalog_state(&mut self) -> Result<CatalogState, SubmitError> {
+        capture::catalog_state(&mut self.session).map_err(self.db_error("look at the catalogs"))
+    }
+
+    fn with_ledgers(&mut self, captured: Snapshot) -> Result<Before, SubmitError> {
         let managed = self.ledger().managed(&mut self.session).map_err(self.ledger_error())?;
         let with_chain: Vec<&str> = managed
             .iter()
@@ -320,7 +357,7 @@ impl<'a> Work<'a> {
         let heads = self.ledger().heads_of(&mut self.session, &with_chain);
         let heads = heads.map_err(self.ledger_error())?;
         let schemas = managed.iter().map(|(schema, _)| schema.as_str());
-        let (facts, own) = own::split(self.capture()?, self.ledger().table(), schemas);
+        let (facts, own) = own::split(captured, self.ledger().table(), schemas);
         Ok(Before { managed: managed.into_iter().collect(), heads, facts, own })
     }
 
@@ -436,6 +473,7 @@ impl<'a> Work<'a> {
     /// Undoes whatever is open. A lost connection has nothing open.
     pub fn roll_back(&mut self) {
         self.in_transaction = false;
+        self.known = None;
         // A signal has cancelled what ran; the rollback itself must not be lost to a late cancel request.
         for _ in 0..2 {
             if self.session.run("ROLLBACK").is_ok() || self.session.is_closed() {

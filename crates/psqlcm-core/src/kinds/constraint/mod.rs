@@ -15,6 +15,8 @@ pub(super) static KIND: Kind = Kind {
         sql: &[(OLDEST, include_str!("read.sql"))],
         row,
     }],
+    // Since version 18; the column says it too.
+    newer: is_not_null,
     reference: |id| match id.ancestor(KindId::Domain) {
         Some(domain) => format!("CONSTRAINT {} ON DOMAIN {}", quote_ident(id.name()), shared::path(domain)),
         None => shared::reference_on(id),

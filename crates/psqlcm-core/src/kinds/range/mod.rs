@@ -1,6 +1,6 @@
 //! A range type and its multirange.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, enum_type, plain, shared, shell_type};
+use super::{Attribute, Catalog, Kind, KindId, Nature, OLDEST, Read, enum_type, plain, shared, shell_type};
 use crate::fact::{Fact, FactId};
 use crate::plan::Group;
 use crate::read::{Cells, ReadError, Reader, columns, oid};
@@ -28,7 +28,7 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("collation"),
     plain("canonical"),
     plain("subtype_difference"),
-    plain("multirange"),
+    Attribute { name: "multirange", nature: Nature::Newer },
 ];
 
 /// The words of CREATE TYPE ... AS RANGE for each attribute.
