@@ -40,7 +40,8 @@ impl Fingerprints {
 
     fn over(snapshot: &Snapshot, natures: &[Nature]) -> Self {
         let mut objects: BTreeMap<FactId, Sha256> = BTreeMap::new();
-        let is_there = |id: &FactId, fact: &Fact| natures.contains(&Nature::Newer) || !(id.kind().kind().newer)(fact);
+        let is_there =
+            |id: &FactId, fact: &Fact| natures.contains(&Nature::Newer) || !(id.kind().kind().newer)(fact);
         let facts = snapshot.facts().filter(|(id, _)| is_compared(id));
         for (id, fact) in facts.filter(|(id, fact)| is_there(id, fact)) {
             objects.entry(id.object().clone()).or_default().update(fact_hash(id, fact, natures));

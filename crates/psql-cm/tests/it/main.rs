@@ -265,7 +265,7 @@ fn no_text_names_a_command_that_is_not_there() {
     for (path, text) in &texts {
         for (_, after) in text.match_indices("psql-cm ").map(|(at, found)| text.split_at(at + found.len())) {
             // What follows the name of the program in a sentence is a verb, and words are no commands.
-            let word: String = after.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+            let word: String = after.chars().take_while(char::is_ascii_lowercase).collect();
             if [
                 "diff", "plan", "doctor", "propose", "assess", "approve", "schedule", "apply", "backout",
                 "recover",
