@@ -65,7 +65,7 @@ UNION ALL SELECT 'pg_default_acl', pg_catalog.count(*), pg_catalog.sum(pg_catalo
 UNION ALL SELECT 'pg_db_role_setting', pg_catalog.count(*), pg_catalog.sum(pg_catalog.age('3'::pg_catalog.xid)::bigint - nullif(pg_catalog.age(xmin), 2147483647))
   FROM pg_catalog.pg_db_role_setting
 UNION ALL SELECT 'pg_database', pg_catalog.count(*), pg_catalog.sum(pg_catalog.age('3'::pg_catalog.xid)::bigint - nullif(pg_catalog.age(xmin), 2147483647))
-  FROM pg_catalog.pg_database
+  FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 UNION ALL SELECT 'pg_tablespace', pg_catalog.count(*), pg_catalog.sum(pg_catalog.age('3'::pg_catalog.xid)::bigint - nullif(pg_catalog.age(xmin), 2147483647))
   FROM pg_catalog.pg_tablespace
 UNION ALL SELECT 'pg_roles', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(r::text, 0)) FROM pg_catalog.pg_roles AS r
