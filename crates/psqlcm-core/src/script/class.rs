@@ -144,7 +144,7 @@ pub fn label(statement: &str) -> String {
         return label;
     }
     let kept: String = label.chars().take(MOST - 2).collect();
-    format!("{} …", kept.trim_end())
+    format!("{} …", kept.trim_end()).trim_start().to_owned()
 }
 
 /// Reads one identifier of SQL text, quoted or not, as the server would; `None` for anything else.
@@ -419,20 +419,16 @@ impl<'a> Cursor<'a> {
 
     /// Goes past a parenthesized list, if one is here.
     fn skip_parentheses(&mut self) {
+        if !self.is_at_symbol(b'(') {
+            return;
+        }
         let mut depth = 0_u32;
-        loop {
-            match self.ahead.map(|token| token.kind) {
-                Some(TokenKind::Symbol(b'(')) => depth += 1,
-                Some(TokenKind::Symbol(b')')) => depth = depth.saturating_sub(1),
-                None => return,
+        while let Some(token) = self.advance() {
+            match token.kind {
+                TokenKind::Symbol(b'(') => depth += 1,
+                TokenKind::Symbol(b')') if depth == 1 => return,
+                TokenKind::Symbol(b')') => depth -= 1,
                 _ => {}
-            }
-            if depth == 0 && !self.is_at_symbol(b')') {
-                return;
-            }
-            self.advance();
-            if depth == 0 {
-                return;
             }
         }
     }
@@ -474,6 +470,266 @@ impl<'a> Cursor<'a> {
             "true" | "on" | "1" => Some(true),
             "false" | "off" | "0" => Some(false),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use NonTransactional as N;
+
+    fn ident(name: &str) -> Ident {
+        Ident::new(name).unwrap()
+    }
+
+    #[test]
+    fn transaction_control_is_told_by_its_words() {
+        for (sql, command) in [
+            ("BEGIN", "BEGIN"),
+            ("begin work isolation level serializable", "BEGIN"),
+            ("/* x */ Start -- y\n Transaction", "START TRANSACTION"),
+            ("COMMIT AND CHAIN", "COMMIT"),
+            ("END", "END"),
+            ("ROLLBACK TO SAVEPOINT a", "ROLLBACK"),
+            ("abort", "ABORT"),
+            ("savepoint a", "SAVEPOINT"),
+            ("release savepoint a", "RELEASE"),
+            ("PREPARE TRANSACTION 'a'", "PREPARE TRANSACTION"),
+            ("COMMIT PREPARED 'a'", "COMMIT PREPARED"),
+            ("ROLLBACK PREPARED 'a'", "ROLLBACK PREPARED"),
+            ("SET TRANSACTION READ ONLY", "SET TRANSACTION"),
+            (
+                "SET LOCAL TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+                "SET TRANSACTION",
+            ),
+            ("set transaction_read_only = on", "SET TRANSACTION"),
+        ] {
+            assert_eq!(classify(sql), Class::TransactionControl(command), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_runs_in_a_transaction_is_transactional() {
+        for sql in [
+            "",
+            "select 'begin'",
+            "\"begin\"",
+            "start",
+            "DO $$ begin commit; end $$",
+            "CALL vacuum()",
+            "prepare p as select 1",
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+            "SET ROLE a",
+            "SET SESSION AUTHORIZATION a",
+            "SET search_path = a",
+            "set local lock_timeout = 1",
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            "RESET ALL",
+            "DISCARD ALL",
+            "CREATE INDEX i ON t(a)",
+            "CREATE INDEX \"concurrently\" ON t(a)",
+            "CREATE UNIQUE INDEX /* CONCURRENTLY */ i ON t(a)",
+            "CREATE TABLE database(a int)",
+            "DROP INDEX i",
+            "DROP INDEX \"concurrently\"",
+            "DROP TABLE subscription",
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+            "REINDEX TABLE t",
+            "REINDEX (VERBOSE, CONCURRENTLY false) TABLE t",
+            "REINDEX INDEX \"concurrently\"",
+            "ALTER TABLE t DETACH PARTITION p",
+            "ALTER TABLE t DETACH PARTITION p FINALIZE",
+            "ALTER TABLE t ADD CHECK (concurrently())",
+            "ALTER DATABASE d SET work_mem = 1",
+            "ALTER DATABASE d OWNER TO tablespace",
+            "CLUSTER t",
+            "CLUSTER (VERBOSE) t USING i",
+            "CLUSTER VERBOSE t",
+            "ANALYZE",
+            "CREATE SUBSCRIPTION s CONNECTION 'with (a)' PUBLICATION p WITH (create_slot = false)",
+            "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p, q WITH (enabled=off, CONNECT='false', slot_name=none)",
+            "ALTER SUBSCRIPTION s DISABLE",
+            "ALTER SUBSCRIPTION s SET (slot_name = none)",
+            "ALTER SUBSCRIPTION s SET PUBLICATION p WITH (refresh = false)",
+            "COPY t FROM '/file'",
+            "COPY t TO PROGRAM 'cat'",
+            "COPY (select 1 from stdin) TO '/file'",
+        ] {
+            assert_eq!(classify(sql), Class::Transactional, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_refuses_in_a_transaction_is_told() {
+        for (sql, class) in [
+            ("DROP INDEX CONCURRENTLY IF EXISTS i", N::DropIndexConcurrently),
+            ("REINDEX TABLE CONCURRENTLY t", N::ReindexConcurrently),
+            ("REINDEX (CONCURRENTLY) INDEX i", N::ReindexConcurrently),
+            (
+                "REINDEX (CONCURRENTLY on, TABLESPACE a) INDEX i",
+                N::ReindexConcurrently,
+            ),
+            ("REINDEX DATABASE CONCURRENTLY", N::ReindexConcurrently),
+            ("REINDEX (verbose) SCHEMA s", N::ReindexMany),
+            ("reindex system d", N::ReindexMany),
+            (
+                "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+                N::DetachPartitionConcurrently,
+            ),
+            (
+                "alter table if exists only \"a b\".t * detach /**/ partition s.p concurrently",
+                N::DetachPartitionConcurrently,
+            ),
+            ("vacuum (analyze) t", N::Vacuum),
+            ("CLUSTER", N::ClusterAll),
+            ("CLUSTER VERBOSE", N::ClusterAll),
+            ("CLUSTER (VERBOSE false)", N::ClusterAll),
+            ("CREATE DATABASE d", N::CreateDatabase),
+            ("DROP DATABASE IF EXISTS d", N::DropDatabase),
+            (
+                "ALTER DATABASE \"set\" SET TABLESPACE t",
+                N::AlterDatabaseTablespace,
+            ),
+            ("CREATE TABLESPACE t LOCATION '/'", N::CreateTablespace),
+            ("DROP TABLESPACE t", N::DropTablespace),
+            ("ALTER SYSTEM SET a = 1", N::AlterSystem),
+            (
+                "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
+                N::CreateSubscription,
+            ),
+            (
+                "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (create_slot)",
+                N::CreateSubscription,
+            ),
+            (
+                "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (copy_data = false)",
+                N::CreateSubscription,
+            ),
+            ("ALTER SUBSCRIPTION s REFRESH PUBLICATION", N::AlterSubscription),
+            ("ALTER SUBSCRIPTION s ADD PUBLICATION p", N::AlterSubscription),
+            ("ALTER SUBSCRIPTION s SET (failover = true)", N::AlterSubscription),
+            ("DROP SUBSCRIPTION s", N::DropSubscription),
+        ] {
+            assert_eq!(classify(sql), Class::NonTransactional(class), "{sql}");
+        }
+    }
+
+    #[test]
+    fn an_index_made_concurrently_is_named() {
+        let long = "é".repeat(40);
+        for (sql, name, if_not_exists, table) in [
+            (
+                "CREATE INDEX CONCURRENTLY I ON T(a)",
+                Some("i"),
+                false,
+                Some((None, "t")),
+            ),
+            (
+                "create unique index concurrently if not exists \"I\"\"x\" on only S.\"T\" using btree (a)",
+                Some("I\"x"),
+                true,
+                Some((Some("s"), "T")),
+            ),
+            (
+                "CREATE INDEX CONCURRENTLY ON d.s.t(a)",
+                None,
+                false,
+                Some((Some("s"), "t")),
+            ),
+            (
+                "CREATE INDEX CONCURRENTLY if ON t(a)",
+                Some("if"),
+                false,
+                Some((None, "t")),
+            ),
+            (
+                "CREATE INDEX -- x\n CONCURRENTLY/* y */ U&\"d!0061\" UESCAPE '!' ON U&\"\\+01F600\\\\\" (a)",
+                Some("da"),
+                false,
+                Some((None, "😀\\")),
+            ),
+            (
+                &format!("CREATE INDEX CONCURRENTLY {long} ON t(a)"),
+                Some(&long[..62]),
+                false,
+                Some((None, "t")),
+            ),
+            ("CREATE INDEX CONCURRENTLY i", Some("i"), false, None),
+        ] {
+            let table = table.map(|(schema, name)| QualifiedName {
+                schema: schema.map(ident),
+                name: ident(name),
+            });
+            let index = ConcurrentIndex {
+                name: name.map(ident),
+                if_not_exists,
+                table,
+            };
+            assert_eq!(
+                classify(sql),
+                Class::NonTransactional(N::CreateIndexConcurrently(index)),
+                "{sql}"
+            );
+        }
+    }
+
+    #[test]
+    fn copy_with_the_client_is_told() {
+        for (sql, direction) in [
+            ("COPY t FROM STDIN", CopyDirection::FromStdin),
+            ("copy s.t (a, b) from stdin csv", CopyDirection::FromStdin),
+            ("COPY t TO STDOUT", CopyDirection::ToStdout),
+            (
+                "COPY (select (1) from t) TO stdout (format csv)",
+                CopyDirection::ToStdout,
+            ),
+        ] {
+            assert_eq!(classify(sql), Class::Copy(direction), "{sql}");
+        }
+    }
+
+    #[test]
+    fn labels_are_one_short_line_without_secrets() {
+        for (sql, expected) in [
+            (
+                "ALTER TABLE a_varchar\n\t ADD  b int",
+                "ALTER TABLE a_varchar ADD b int",
+            ),
+            ("/* c */ select -- d\n f(1,'x')", "select f(1,'…')"),
+            ("ALTER ROLE a PASSWORD 'hunter2'", "ALTER ROLE a PASSWORD '…'"),
+            ("do $x$ secret $x$", "do $$…$$"),
+            ("select \"a\x1b[1m\nb\"", "select \"a␛[1m␊b\""),
+            ("select 'unclosed", "select …"),
+            ("'", "…"),
+            (
+                "CREATE TABLE a_table_with_a_long_name (a_first_column integer, b text)",
+                "CREATE TABLE a_table_with_a_long_name (a_first_column inte …",
+            ),
+        ] {
+            assert_eq!(label(sql), expected);
+            assert!(expected.chars().count() <= 60);
+        }
+        assert_eq!(label(&"x".repeat(60)), "x".repeat(60));
+        assert_eq!(label(&"é".repeat(61)), "é".repeat(58) + " …");
+    }
+
+    #[test]
+    fn identifiers_are_read_as_the_server_reads_them() {
+        for (sql, name) in [
+            ("Abc", Some("abc")),
+            ("\"A\"\"b\"", Some("A\"b")),
+            ("ÀB", Some("Àb")),
+            ("U&\"\\00e9\"", Some("é")),
+            ("U&\"\\d83d\\de00\"", Some("😀")),
+            ("U&\"\\00\"", None),
+            ("\"\"", None),
+            ("a b", None),
+            ("'a'", None),
+            ("", None),
+            ("1", None),
+        ] {
+            assert_eq!(read_ident(sql), name.map(ident), "{sql}");
         }
     }
 }

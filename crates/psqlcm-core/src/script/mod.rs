@@ -390,3 +390,333 @@ impl AtomicBody {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(script: &str) -> Vec<&str> {
+        split(script)
+            .unwrap()
+            .into_iter()
+            .map(|statement| statement.text)
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(script: &str, expected: &[&str]) {
+        assert_eq!(texts(script), expected, "of {script:?}");
+        // The same with the line ends of Windows, and after a byte order mark.
+        let windows = script.replace('\n', "\r\n");
+        let expected_windows: Vec<String> = expected.iter().map(|text| text.replace('\n', "\r\n")).collect();
+        assert_eq!(texts(&windows), expected_windows, "of {windows:?}");
+        let marked = format!("\u{feff}{script}");
+        assert_eq!(texts(&marked), expected, "of {marked:?}");
+        // Spans cover the script without a gap.
+        let mut at = 0;
+        for statement in split(script).unwrap() {
+            assert_eq!(statement.span.start, at);
+            assert_eq!(
+                &script[statement.offset..statement.offset + statement.text.len()],
+                statement.text
+            );
+            assert!(statement.span.start <= statement.offset);
+            at = statement.span.end;
+        }
+    }
+
+    #[test]
+    fn statements_end_at_semicolons() {
+        check("", &[]);
+        check(" \n\t;;; ; ", &[]);
+        check("select 1", &["select 1"]);
+        check("select 1;", &["select 1"]);
+        check(
+            "  select 1 ;\nselect\n2;select 3",
+            &["select 1", "select\n2", "select 3"],
+        );
+        check(
+            "select 1 \\; select 2;\\;select 3",
+            &["select 1", "select 2", "select 3"],
+        );
+        check("création é;ü", &["création é", "ü"]);
+    }
+
+    #[test]
+    fn comments_are_blank() {
+        check("-- a;\n/* b; /* c; */ d; */;", &[]);
+        check("-- only", &[]);
+        check("select 1; -- end", &["select 1"]);
+        check("select 1 -- a;b\n+ 2; --", &["select 1 -- a;b\n+ 2"]);
+        check(
+            "/* it's */ select /* ; \" ' $$ */ 1;",
+            &["select /* ; \" ' $$ */ 1"],
+        );
+        check("select 1 /* a */ -- b\n; select 2", &["select 1", "select 2"]);
+        check(
+            "select 1 +/* ; */ 2; select 3 *-- ;\n4",
+            &["select 1 +/* ; */ 2", "select 3 *-- ;\n4"],
+        );
+        check("select 1/**/;/***/select 2;/*/**/*/", &["select 1", "select 2"]);
+        check(
+            "select 1 - - 1; select '--'; select 2",
+            &["select 1 - - 1", "select '--'", "select 2"],
+        );
+    }
+
+    #[test]
+    fn strings_hide_semicolons() {
+        check("select 'a;b''c;', 'd'; x", &["select 'a;b''c;', 'd'", "x"]);
+        check("select 'a\\'; x", &["select 'a\\'", "x"]);
+        check(
+            "select E'a\\';b', e'\\\\'; x",
+            &["select E'a\\';b', e'\\\\'", "x"],
+        );
+        check("select E'é\\é;'; x", &["select E'é\\é;'", "x"]);
+        check(
+            "select U&'\\0061;' , b'01', X'1F', n'a\\'; x",
+            &["select U&'\\0061;' , b'01', X'1F', n'a\\'", "x"],
+        );
+        check(
+            "select \"a;\"\"b\", U&\"d;\\0061\"; x",
+            &["select \"a;\"\"b\", U&\"d;\\0061\"", "x"],
+        );
+        check("select type'a\\'; x", &["select type'a\\'", "x"]);
+        check("select '\n-- ;\n/* ;'; x", &["select '\n-- ;\n/* ;'", "x"]);
+        check(
+            "select :'var', :\"var\", :var, a[1:2], b::int; x",
+            &["select :'var', :\"var\", :var, a[1:2], b::int", "x"],
+        );
+    }
+
+    /// The server keeps the escapes of the first part in the next one; psql 15 does not.
+    #[test]
+    fn a_continued_string_keeps_its_escapes() {
+        check("select E'a'\n'b\\';c'; x", &["select E'a'\n'b\\';c'", "x"]);
+        check(
+            "select E'a' -- d'\n  'b\\';c'; x",
+            &["select E'a' -- d'\n  'b\\';c'", "x"],
+        );
+        check("select E'a' 'b\\'; x", &["select E'a' 'b\\'", "x"]);
+        check("select 'a'\n'b\\'; x", &["select 'a'\n'b\\'", "x"]);
+    }
+
+    #[test]
+    fn dollar_quotes_hide_semicolons() {
+        check("do $$ a; 'b $$; x", &["do $$ a; 'b $$", "x"]);
+        check("do $a$ $$;$b$;$a$; x", &["do $a$ $$;$b$;$a$", "x"]);
+        check("do $é1$ $é$;$é1$; x", &["do $é1$ $é$;$é1$", "x"]);
+        check("do $$a$$$$b;$$; x", &["do $$a$$$$b;$$", "x"]);
+        check("select a$$; x$a$; y", &["select a$$", "x$a$", "y"]);
+        check(
+            "select $1; select $1$$;$$; x",
+            &["select $1", "select $1$$;$$", "x"],
+        );
+        check(
+            "select 1$$;$$; select $1a$; x",
+            &["select 1$$;$$", "select $1a$", "x"],
+        );
+        check("select $a; b$; c", &["select $a", "b$", "c"]);
+        check("do $A$ $a$;$A$; x", &["do $A$ $a$;$A$", "x"]);
+    }
+
+    #[test]
+    fn parentheses_hide_semicolons() {
+        check(
+            "create rule r as on insert to t do (select 1; select 2); x",
+            &["create rule r as on insert to t do (select 1; select 2)", "x"],
+        );
+        check(
+            "select ((1;2);3); select ')' ; x",
+            &["select ((1;2);3)", "select ')'", "x"],
+        );
+        check("select 1); x", &["select 1)", "x"]);
+    }
+
+    #[test]
+    fn atomic_bodies_hide_semicolons() {
+        for routine in ["function", "procedure", "FUNCTION"] {
+            for create in ["create", "CREATE OR REPLACE", "create /* c */ or\nreplace"] {
+                let whole = format!("{create} {routine} f() begin atomic select 1; select 2; end");
+                check(&format!("{whole}; x"), &[&whole, "x"]);
+            }
+        }
+        for body in [
+            "create function f() returns int begin atomic select case when a then 1; else 2 end; return 1; end",
+            "create function f() BEGIN /* ; */ ATOMIC select (case a when 1 then 2 end); END",
+            "create function f() begin atomic select 1 as end; select t.case; end",
+            "create function f() begin atomic select begin from t; end",
+            "create function f() begin atomic select 'end'; select \"end\"; end",
+            "create function f(a text default 'begin atomic') begin atomic end",
+        ] {
+            check(&format!("{body}; x"), &[body, "x"]);
+        }
+        // No body: BEGIN is a name like any other.
+        for statement in [
+            "create function begin() returns int language sql as 'select 1'",
+            "create table begin(atomic int)",
+            "begin",
+            "create view v as select 1 as begin",
+            "create table t(a int); create view w as select begin from atomic",
+        ] {
+            let expected: Vec<&str> = statement.split("; ").chain(["x"]).collect();
+            check(&format!("{statement}; x"), &expected);
+        }
+    }
+
+    #[test]
+    fn psql_commands_end_with_their_line() {
+        let script = "\\restrict abc\nselect 1;\n  \\connect \"a;b\"  \r\nselect 2; \\echo it's\n\\.";
+        let statements = split(script).unwrap();
+        let found: Vec<_> = statements.iter().map(|s| (s.text, s.kind, s.line)).collect();
+        assert_eq!(
+            found,
+            [
+                ("\\restrict abc", StatementKind::MetaCommand, 1),
+                ("select 1", StatementKind::Sql, 2),
+                ("\\connect \"a;b\"", StatementKind::MetaCommand, 3),
+                ("select 2", StatementKind::Sql, 4),
+                ("\\echo it's", StatementKind::MetaCommand, 4),
+                ("\\.", StatementKind::MetaCommand, 5),
+            ]
+        );
+    }
+
+    #[test]
+    fn copy_takes_its_data_with_it() {
+        for copy in [
+            "COPY t FROM stdin",
+            "copy s.\"t\" (a, \"from\") from STDIN with (format csv)",
+            "COPY t.from FROM stdout",
+            "copy binary t from stdin",
+        ] {
+            for line_end in ["\n", "\r\n"] {
+                let data = format!("1\t'a;{line_end}\\N\t$$ /*{line_end}\\.x{line_end}");
+                let script = format!("-- c{line_end}{copy} ; -- d{line_end}{data}\\.{line_end}select 1;");
+                let statements = split(&script).unwrap();
+                assert_eq!(statements.len(), 2, "{script}");
+                assert_eq!(statements[0].text, copy);
+                assert_eq!(statements[0].kind, StatementKind::CopyData { data: &data });
+                assert_eq!((statements[0].line, statements[1].line), (2, 7));
+                assert_eq!(statements[0].span.end, statements[1].span.start);
+                assert_eq!(statements[1].text, "select 1");
+            }
+        }
+        assert_eq!(
+            split("copy t from stdin;\n\\.").unwrap()[0].kind,
+            StatementKind::CopyData { data: "" }
+        );
+        check("copy t to stdout; x", &["copy t to stdout", "x"]);
+        check("copy t from 'stdin'; x", &["copy t from 'stdin'", "x"]);
+        check(
+            "copy t from program 'stdin'; x",
+            &["copy t from program 'stdin'", "x"],
+        );
+        check(
+            "copy (select 1 from stdin) to stdout; x",
+            &["copy (select 1 from stdin) to stdout", "x"],
+        );
+    }
+
+    #[test]
+    fn lines_are_those_of_the_first_word() {
+        let script = "\n-- c\n\nselect\n1; select 2;\n/*\n*/ select 'a\nb'; select 3";
+        let lines: Vec<u32> = split(script)
+            .unwrap()
+            .iter()
+            .map(|statement| statement.line)
+            .collect();
+        assert_eq!(lines, [4, 5, 7, 8]);
+    }
+
+    #[test]
+    fn what_cannot_be_split_is_named_where_it_begins() {
+        use SplitErrorKind as K;
+        let dollar = |tag: &str| K::UnterminatedDollarQuote { tag: tag.to_owned() };
+        let command = |name: &str| K::MetaCommandInStatement {
+            command: name.to_owned(),
+        };
+        for (script, line, offset, kind) in [
+            ("select 1;\nselect 'a;\n\n", 2, 17, K::UnterminatedString),
+            ("select E'a\\'", 1, 7, K::UnterminatedString),
+            ("select E'a'\n'b\\'", 1, 7, K::UnterminatedString),
+            ("select E'\\", 1, 7, K::UnterminatedString),
+            ("select \"a\"\"\n", 1, 7, K::UnterminatedIdentifier),
+            ("\n/* a /* b */\n", 2, 1, K::UnterminatedComment),
+            ("do $a$ $$ $A$", 1, 3, dollar("$a$")),
+            ("x;\ndo $$ $", 2, 6, dollar("$$")),
+            (
+                "create table t(\n a int;\nselect (1);",
+                1,
+                14,
+                K::UnclosedParenthesis,
+            ),
+            (
+                "create function f() begin atomic select 1;\nx;",
+                1,
+                20,
+                K::UnclosedAtomicBody,
+            ),
+            ("x; copy t from stdin;\n1\n\\. \n", 1, 3, K::UnterminatedCopyData),
+            ("copy t from stdin", 1, 0, K::UnterminatedCopyData),
+            ("copy t from stdin; select 1;\n1\n\\.\n", 1, 19, K::TextAfterCopy),
+            ("select 1\n\\gexec\n", 2, 9, command("\\gexec")),
+            ("select (1 \\; 2)", 1, 10, command("\\;")),
+            ("select 1\\:2", 1, 8, command("\\:2")),
+            (
+                "x;\n<<<<<<< HEAD\ny;\n",
+                2,
+                3,
+                K::ConflictMark { mark: "<<<<<<<" },
+            ),
+            (
+                "create table t(\n=======\n)",
+                2,
+                16,
+                K::ConflictMark { mark: "=======" },
+            ),
+            ("x;\r\n>>>>>>> b\r\n", 2, 4, K::ConflictMark { mark: ">>>>>>>" }),
+            ("x;\n||||||| base\n", 2, 3, K::ConflictMark { mark: "|||||||" }),
+            ("a\n\0;", 2, 2, K::Nul),
+        ] {
+            assert_eq!(
+                split(script),
+                Err(SplitError { line, offset, kind }),
+                "of {script:?}"
+            );
+        }
+        assert_eq!(
+            split("\n'").unwrap_err().to_string(),
+            "line 2: the string opened here is not closed"
+        );
+    }
+
+    #[test]
+    fn conflict_marks_may_stand_in_strings_and_comments() {
+        check(
+            "select '\n<<<<<<< a\n=======\n'; /*\n=======\n*/ x",
+            &["select '\n<<<<<<< a\n=======\n'", "x"],
+        );
+        check("select 1 ======= 2", &["select 1 ======= 2"]);
+        check("a\n<<<<<<<b", &["a\n<<<<<<<b"]);
+    }
+
+    /// Scripts that would take minutes if anything were read again and again.
+    #[test]
+    fn time_grows_with_the_script_only() {
+        const MANY: usize = 200_000;
+        for (piece, end) in [
+            ("select 1;\n", ""),
+            ("select E'a'\n -- b\n;", ""),
+            ("(", ")"),
+            ("/*", "*/"),
+            ("$a", ""),
+            ("'a'\n", ""),
+            ("copy t from stdin;\n\\.\n", ""),
+            ("=", ""),
+        ] {
+            let script = piece.repeat(MANY) + &end.repeat(MANY);
+            assert!(split(&script).is_ok(), "{piece:?}");
+        }
+    }
+}
