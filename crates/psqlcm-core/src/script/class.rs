@@ -499,10 +499,7 @@ mod tests {
             ("COMMIT PREPARED 'a'", "COMMIT PREPARED"),
             ("ROLLBACK PREPARED 'a'", "ROLLBACK PREPARED"),
             ("SET TRANSACTION READ ONLY", "SET TRANSACTION"),
-            (
-                "SET LOCAL TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-                "SET TRANSACTION",
-            ),
+            ("SET LOCAL TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET TRANSACTION"),
             ("set transaction_read_only = on", "SET TRANSACTION"),
         ] {
             assert_eq!(classify(sql), Class::TransactionControl(command), "{sql}");
@@ -566,17 +563,11 @@ mod tests {
             ("DROP INDEX CONCURRENTLY IF EXISTS i", N::DropIndexConcurrently),
             ("REINDEX TABLE CONCURRENTLY t", N::ReindexConcurrently),
             ("REINDEX (CONCURRENTLY) INDEX i", N::ReindexConcurrently),
-            (
-                "REINDEX (CONCURRENTLY on, TABLESPACE a) INDEX i",
-                N::ReindexConcurrently,
-            ),
+            ("REINDEX (CONCURRENTLY on, TABLESPACE a) INDEX i", N::ReindexConcurrently),
             ("REINDEX DATABASE CONCURRENTLY", N::ReindexConcurrently),
             ("REINDEX (verbose) SCHEMA s", N::ReindexMany),
             ("reindex system d", N::ReindexMany),
-            (
-                "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
-                N::DetachPartitionConcurrently,
-            ),
+            ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", N::DetachPartitionConcurrently),
             (
                 "alter table if exists only \"a b\".t * detach /**/ partition s.p concurrently",
                 N::DetachPartitionConcurrently,
@@ -587,21 +578,12 @@ mod tests {
             ("CLUSTER (VERBOSE false)", N::ClusterAll),
             ("CREATE DATABASE d", N::CreateDatabase),
             ("DROP DATABASE IF EXISTS d", N::DropDatabase),
-            (
-                "ALTER DATABASE \"set\" SET TABLESPACE t",
-                N::AlterDatabaseTablespace,
-            ),
+            ("ALTER DATABASE \"set\" SET TABLESPACE t", N::AlterDatabaseTablespace),
             ("CREATE TABLESPACE t LOCATION '/'", N::CreateTablespace),
             ("DROP TABLESPACE t", N::DropTablespace),
             ("ALTER SYSTEM SET a = 1", N::AlterSystem),
-            (
-                "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
-                N::CreateSubscription,
-            ),
-            (
-                "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (create_slot)",
-                N::CreateSubscription,
-            ),
+            ("CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p", N::CreateSubscription),
+            ("CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (create_slot)", N::CreateSubscription),
             (
                 "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (copy_data = false)",
                 N::CreateSubscription,
@@ -619,30 +601,15 @@ mod tests {
     fn an_index_made_concurrently_is_named() {
         let long = "é".repeat(40);
         for (sql, name, if_not_exists, table) in [
-            (
-                "CREATE INDEX CONCURRENTLY I ON T(a)",
-                Some("i"),
-                false,
-                Some((None, "t")),
-            ),
+            ("CREATE INDEX CONCURRENTLY I ON T(a)", Some("i"), false, Some((None, "t"))),
             (
                 "create unique index concurrently if not exists \"I\"\"x\" on only S.\"T\" using btree (a)",
                 Some("I\"x"),
                 true,
                 Some((Some("s"), "T")),
             ),
-            (
-                "CREATE INDEX CONCURRENTLY ON d.s.t(a)",
-                None,
-                false,
-                Some((Some("s"), "t")),
-            ),
-            (
-                "CREATE INDEX CONCURRENTLY if ON t(a)",
-                Some("if"),
-                false,
-                Some((None, "t")),
-            ),
+            ("CREATE INDEX CONCURRENTLY ON d.s.t(a)", None, false, Some((Some("s"), "t"))),
+            ("CREATE INDEX CONCURRENTLY if ON t(a)", Some("if"), false, Some((None, "t"))),
             (
                 "CREATE INDEX -- x\n CONCURRENTLY/* y */ U&\"d!0061\" UESCAPE '!' ON U&\"\\+01F600\\\\\" (a)",
                 Some("da"),
@@ -657,20 +624,10 @@ mod tests {
             ),
             ("CREATE INDEX CONCURRENTLY i", Some("i"), false, None),
         ] {
-            let table = table.map(|(schema, name)| QualifiedName {
-                schema: schema.map(ident),
-                name: ident(name),
-            });
-            let index = ConcurrentIndex {
-                name: name.map(ident),
-                if_not_exists,
-                table,
-            };
-            assert_eq!(
-                classify(sql),
-                Class::NonTransactional(N::CreateIndexConcurrently(index)),
-                "{sql}"
-            );
+            let table =
+                table.map(|(schema, name)| QualifiedName { schema: schema.map(ident), name: ident(name) });
+            let index = ConcurrentIndex { name: name.map(ident), if_not_exists, table };
+            assert_eq!(classify(sql), Class::NonTransactional(N::CreateIndexConcurrently(index)), "{sql}");
         }
     }
 
@@ -680,10 +637,7 @@ mod tests {
             ("COPY t FROM STDIN", CopyDirection::FromStdin),
             ("copy s.t (a, b) from stdin csv", CopyDirection::FromStdin),
             ("COPY t TO STDOUT", CopyDirection::ToStdout),
-            (
-                "COPY (select (1) from t) TO stdout (format csv)",
-                CopyDirection::ToStdout,
-            ),
+            ("COPY (select (1) from t) TO stdout (format csv)", CopyDirection::ToStdout),
         ] {
             assert_eq!(classify(sql), Class::Copy(direction), "{sql}");
         }
@@ -692,10 +646,7 @@ mod tests {
     #[test]
     fn labels_are_one_short_line_without_secrets() {
         for (sql, expected) in [
-            (
-                "ALTER TABLE a_varchar\n\t ADD  b int",
-                "ALTER TABLE a_varchar ADD b int",
-            ),
+            ("ALTER TABLE a_varchar\n\t ADD  b int", "ALTER TABLE a_varchar ADD b int"),
             ("/* c */ select -- d\n f(1,'x')", "select f(1,'…')"),
             ("ALTER ROLE a PASSWORD 'hunter2'", "ALTER ROLE a PASSWORD '…'"),
             ("do $x$ secret $x$", "do $$…$$"),

@@ -396,11 +396,7 @@ mod tests {
     use super::*;
 
     fn texts(script: &str) -> Vec<&str> {
-        split(script)
-            .unwrap()
-            .into_iter()
-            .map(|statement| statement.text)
-            .collect()
+        split(script).unwrap().into_iter().map(|statement| statement.text).collect()
     }
 
     #[track_caller]
@@ -416,10 +412,7 @@ mod tests {
         let mut at = 0;
         for statement in split(script).unwrap() {
             assert_eq!(statement.span.start, at);
-            assert_eq!(
-                &script[statement.offset..statement.offset + statement.text.len()],
-                statement.text
-            );
+            assert_eq!(&script[statement.offset..statement.offset + statement.text.len()], statement.text);
             assert!(statement.span.start <= statement.offset);
             at = statement.span.end;
         }
@@ -431,14 +424,8 @@ mod tests {
         check(" \n\t;;; ; ", &[]);
         check("select 1", &["select 1"]);
         check("select 1;", &["select 1"]);
-        check(
-            "  select 1 ;\nselect\n2;select 3",
-            &["select 1", "select\n2", "select 3"],
-        );
-        check(
-            "select 1 \\; select 2;\\;select 3",
-            &["select 1", "select 2", "select 3"],
-        );
+        check("  select 1 ;\nselect\n2;select 3", &["select 1", "select\n2", "select 3"]);
+        check("select 1 \\; select 2;\\;select 3", &["select 1", "select 2", "select 3"]);
         check("création é;ü", &["création é", "ü"]);
     }
 
@@ -448,39 +435,24 @@ mod tests {
         check("-- only", &[]);
         check("select 1; -- end", &["select 1"]);
         check("select 1 -- a;b\n+ 2; --", &["select 1 -- a;b\n+ 2"]);
-        check(
-            "/* it's */ select /* ; \" ' $$ */ 1;",
-            &["select /* ; \" ' $$ */ 1"],
-        );
+        check("/* it's */ select /* ; \" ' $$ */ 1;", &["select /* ; \" ' $$ */ 1"]);
         check("select 1 /* a */ -- b\n; select 2", &["select 1", "select 2"]);
-        check(
-            "select 1 +/* ; */ 2; select 3 *-- ;\n4",
-            &["select 1 +/* ; */ 2", "select 3 *-- ;\n4"],
-        );
+        check("select 1 +/* ; */ 2; select 3 *-- ;\n4", &["select 1 +/* ; */ 2", "select 3 *-- ;\n4"]);
         check("select 1/**/;/***/select 2;/*/**/*/", &["select 1", "select 2"]);
-        check(
-            "select 1 - - 1; select '--'; select 2",
-            &["select 1 - - 1", "select '--'", "select 2"],
-        );
+        check("select 1 - - 1; select '--'; select 2", &["select 1 - - 1", "select '--'", "select 2"]);
     }
 
     #[test]
     fn strings_hide_semicolons() {
         check("select 'a;b''c;', 'd'; x", &["select 'a;b''c;', 'd'", "x"]);
         check("select 'a\\'; x", &["select 'a\\'", "x"]);
-        check(
-            "select E'a\\';b', e'\\\\'; x",
-            &["select E'a\\';b', e'\\\\'", "x"],
-        );
+        check("select E'a\\';b', e'\\\\'; x", &["select E'a\\';b', e'\\\\'", "x"]);
         check("select E'é\\é;'; x", &["select E'é\\é;'", "x"]);
         check(
             "select U&'\\0061;' , b'01', X'1F', n'a\\'; x",
             &["select U&'\\0061;' , b'01', X'1F', n'a\\'", "x"],
         );
-        check(
-            "select \"a;\"\"b\", U&\"d;\\0061\"; x",
-            &["select \"a;\"\"b\", U&\"d;\\0061\"", "x"],
-        );
+        check("select \"a;\"\"b\", U&\"d;\\0061\"; x", &["select \"a;\"\"b\", U&\"d;\\0061\"", "x"]);
         check("select type'a\\'; x", &["select type'a\\'", "x"]);
         check("select '\n-- ;\n/* ;'; x", &["select '\n-- ;\n/* ;'", "x"]);
         check(
@@ -493,10 +465,7 @@ mod tests {
     #[test]
     fn a_continued_string_keeps_its_escapes() {
         check("select E'a'\n'b\\';c'; x", &["select E'a'\n'b\\';c'", "x"]);
-        check(
-            "select E'a' -- d'\n  'b\\';c'; x",
-            &["select E'a' -- d'\n  'b\\';c'", "x"],
-        );
+        check("select E'a' -- d'\n  'b\\';c'; x", &["select E'a' -- d'\n  'b\\';c'", "x"]);
         check("select E'a' 'b\\'; x", &["select E'a' 'b\\'", "x"]);
         check("select 'a'\n'b\\'; x", &["select 'a'\n'b\\'", "x"]);
     }
@@ -508,14 +477,8 @@ mod tests {
         check("do $é1$ $é$;$é1$; x", &["do $é1$ $é$;$é1$", "x"]);
         check("do $$a$$$$b;$$; x", &["do $$a$$$$b;$$", "x"]);
         check("select a$$; x$a$; y", &["select a$$", "x$a$", "y"]);
-        check(
-            "select $1; select $1$$;$$; x",
-            &["select $1", "select $1$$;$$", "x"],
-        );
-        check(
-            "select 1$$;$$; select $1a$; x",
-            &["select 1$$;$$", "select $1a$", "x"],
-        );
+        check("select $1; select $1$$;$$; x", &["select $1", "select $1$$;$$", "x"]);
+        check("select 1$$;$$; select $1a$; x", &["select 1$$;$$", "select $1a$", "x"]);
         check("select $a; b$; c", &["select $a", "b$", "c"]);
         check("do $A$ $a$;$A$; x", &["do $A$ $a$;$A$", "x"]);
     }
@@ -526,10 +489,7 @@ mod tests {
             "create rule r as on insert to t do (select 1; select 2); x",
             &["create rule r as on insert to t do (select 1; select 2)", "x"],
         );
-        check(
-            "select ((1;2);3); select ')' ; x",
-            &["select ((1;2);3)", "select ')'", "x"],
-        );
+        check("select ((1;2);3); select ')' ; x", &["select ((1;2);3)", "select ')'", "x"]);
         check("select 1); x", &["select 1)", "x"]);
     }
 
@@ -602,30 +562,17 @@ mod tests {
                 assert_eq!(statements[1].text, "select 1");
             }
         }
-        assert_eq!(
-            split("copy t from stdin;\n\\.").unwrap()[0].kind,
-            StatementKind::CopyData { data: "" }
-        );
+        assert_eq!(split("copy t from stdin;\n\\.").unwrap()[0].kind, StatementKind::CopyData { data: "" });
         check("copy t to stdout; x", &["copy t to stdout", "x"]);
         check("copy t from 'stdin'; x", &["copy t from 'stdin'", "x"]);
-        check(
-            "copy t from program 'stdin'; x",
-            &["copy t from program 'stdin'", "x"],
-        );
-        check(
-            "copy (select 1 from stdin) to stdout; x",
-            &["copy (select 1 from stdin) to stdout", "x"],
-        );
+        check("copy t from program 'stdin'; x", &["copy t from program 'stdin'", "x"]);
+        check("copy (select 1 from stdin) to stdout; x", &["copy (select 1 from stdin) to stdout", "x"]);
     }
 
     #[test]
     fn lines_are_those_of_the_first_word() {
         let script = "\n-- c\n\nselect\n1; select 2;\n/*\n*/ select 'a\nb'; select 3";
-        let lines: Vec<u32> = split(script)
-            .unwrap()
-            .iter()
-            .map(|statement| statement.line)
-            .collect();
+        let lines: Vec<u32> = split(script).unwrap().iter().map(|statement| statement.line).collect();
         assert_eq!(lines, [4, 5, 7, 8]);
     }
 
@@ -633,9 +580,7 @@ mod tests {
     fn what_cannot_be_split_is_named_where_it_begins() {
         use SplitErrorKind as K;
         let dollar = |tag: &str| K::UnterminatedDollarQuote { tag: tag.to_owned() };
-        let command = |name: &str| K::MetaCommandInStatement {
-            command: name.to_owned(),
-        };
+        let command = |name: &str| K::MetaCommandInStatement { command: name.to_owned() };
         for (script, line, offset, kind) in [
             ("select 1;\nselect 'a;\n\n", 2, 17, K::UnterminatedString),
             ("select E'a\\'", 1, 7, K::UnterminatedString),
@@ -645,50 +590,23 @@ mod tests {
             ("\n/* a /* b */\n", 2, 1, K::UnterminatedComment),
             ("do $a$ $$ $A$", 1, 3, dollar("$a$")),
             ("x;\ndo $$ $", 2, 6, dollar("$$")),
-            (
-                "create table t(\n a int;\nselect (1);",
-                1,
-                14,
-                K::UnclosedParenthesis,
-            ),
-            (
-                "create function f() begin atomic select 1;\nx;",
-                1,
-                20,
-                K::UnclosedAtomicBody,
-            ),
+            ("create table t(\n a int;\nselect (1);", 1, 14, K::UnclosedParenthesis),
+            ("create function f() begin atomic select 1;\nx;", 1, 20, K::UnclosedAtomicBody),
             ("x; copy t from stdin;\n1\n\\. \n", 1, 3, K::UnterminatedCopyData),
             ("copy t from stdin", 1, 0, K::UnterminatedCopyData),
             ("copy t from stdin; select 1;\n1\n\\.\n", 1, 19, K::TextAfterCopy),
             ("select 1\n\\gexec\n", 2, 9, command("\\gexec")),
             ("select (1 \\; 2)", 1, 10, command("\\;")),
             ("select 1\\:2", 1, 8, command("\\:2")),
-            (
-                "x;\n<<<<<<< HEAD\ny;\n",
-                2,
-                3,
-                K::ConflictMark { mark: "<<<<<<<" },
-            ),
-            (
-                "create table t(\n=======\n)",
-                2,
-                16,
-                K::ConflictMark { mark: "=======" },
-            ),
+            ("x;\n<<<<<<< HEAD\ny;\n", 2, 3, K::ConflictMark { mark: "<<<<<<<" }),
+            ("create table t(\n=======\n)", 2, 16, K::ConflictMark { mark: "=======" }),
             ("x;\r\n>>>>>>> b\r\n", 2, 4, K::ConflictMark { mark: ">>>>>>>" }),
             ("x;\n||||||| base\n", 2, 3, K::ConflictMark { mark: "|||||||" }),
             ("a\n\0;", 2, 2, K::Nul),
         ] {
-            assert_eq!(
-                split(script),
-                Err(SplitError { line, offset, kind }),
-                "of {script:?}"
-            );
+            assert_eq!(split(script), Err(SplitError { line, offset, kind }), "of {script:?}");
         }
-        assert_eq!(
-            split("\n'").unwrap_err().to_string(),
-            "line 2: the string opened here is not closed"
-        );
+        assert_eq!(split("\n'").unwrap_err().to_string(), "line 2: the string opened here is not closed");
     }
 
     #[test]
