@@ -58,10 +58,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = ScratchCluster::start(&installation, &ScratchOptions::default())
         .map_err(|error| Failure::because("cannot start a server", &error))?;
     let folder = tempfile::Builder::new().prefix("psql-cm-demo-").tempdir();
-    let folder =
-        folder.map_err(|error| Failure::because("cannot make a folder for the tree", &error))?.keep();
-    let demo = Demo { context, uri: cluster.uri("postgres"), folder };
+    let folder = folder.map_err(|error| Failure::because("cannot make a folder for the tree", &error))?;
+    let demo = Demo { context, uri: cluster.uri("postgres"), folder: folder.path().to_path_buf() };
     demo.walk()?;
+    // What is left to look at is a walkthrough that went through.
+    let _ = folder.keep();
     if args.keep {
         ui.say(&format!("The cluster runs until you press Ctrl-C: psql {:?}", cluster.uri(DATABASE)));
         while context.interrupt.check().is_ok() {
