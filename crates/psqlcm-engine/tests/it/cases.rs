@@ -45,8 +45,14 @@ fn cases_make_the_trip() {
         failures.extend(run(&server, &cases, &mut seen));
     }
     assert!(failures.is_empty(), "{} failed:\n\n{}", failures.len(), failures.join("\n\n"));
-    if only.is_none() {
-        check_coverage(&seen);
+    // Some attributes came with a version: without it no case can set them.
+    let newest = cases.iter().map(|case| case.versions.0).max().unwrap_or_default();
+    let has_all = servers().iter().any(|server| server.major() >= newest);
+    match only.is_none() && has_all {
+        true => check_coverage(&seen),
+        false => eprintln!(
+            "whether each attribute has a case is not judged: that takes all cases, on {newest} too"
+        ),
     }
 }
 
