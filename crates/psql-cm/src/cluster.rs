@@ -9,7 +9,7 @@ use std::time::Duration;
 use psqlcm_core::ledger::Origin as LedgerOrigin;
 use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
 use psqlcm_core::targets::{
-    Databases, SchemaRequest, Selection, Target, choose_schemas, databases_of_cluster,
+    Databases, SchemaRequest, SchemaRow, Selection, Target, choose_schemas, databases_of_cluster,
 };
 use psqlcm_engine::access::{self, Access, NO_SUCH_DATABASE};
 use psqlcm_engine::conninfo::{ConnInfo, Environment, Given, Origin};
@@ -178,24 +178,27 @@ impl<'a> Cluster<'a> {
         database: &str,
         request: &SchemaRequest,
     ) -> Result<Vec<String>, Failure> {
-        let rows = access::schemas(session);
-        let rows = rows
-            .map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
-        let selection = choose_schemas(request, &rows)
-            .map_err(|error| Failure::from(error).on(&Target::database(database)))?;
-        self.tell_left_out(&selection, &format!("schema of {database}"));
-        Ok(selection.chosen)
+        self.choose_schemas(session, database, request, |_| {})
     }
 
     /// The schemas to read: what a role may not create in, it may still read.
     pub fn readable_schemas(&self, session: &mut Session, database: &str) -> Result<Vec<String>, Failure> {
-        let rows = access::schemas(session);
-        let mut rows = rows
-            .map_err(|error| db_failure("cannot list the schemas", &error).on(&Target::database(database)))?;
-        rows.iter_mut().for_each(|row| row.may_create = true);
         let request = &self.context.settings.schemas.value;
-        let selection = choose_schemas(request, &rows)
-            .map_err(|error| Failure::from(error).on(&Target::database(database)))?;
+        self.choose_schemas(session, database, request, |row| row.may_create = true)
+    }
+
+    fn choose_schemas(
+        &self,
+        session: &mut Session,
+        database: &str,
+        request: &SchemaRequest,
+        see: impl Fn(&mut SchemaRow),
+    ) -> Result<Vec<String>, Failure> {
+        let target = Target::database(database);
+        let rows = access::schemas(session);
+        let mut rows = rows.map_err(|error| db_failure("cannot list the schemas", &error).on(&target))?;
+        rows.iter_mut().for_each(see);
+        let selection = choose_schemas(request, &rows).map_err(|error| Failure::from(error).on(&target))?;
         self.tell_left_out(&selection, &format!("schema of {database}"));
         Ok(selection.chosen)
     }
@@ -270,9 +273,7 @@ pub fn db_failure(message: &str, error: &DbError) -> Failure {
     if let Some(detail) = error.detail() {
         failure = failure.hint(format!("detail: {detail}"));
     }
-    if let Some(hint) = error.hint() {
-        failure = failure.hint(hint);
-    }
+    failure = failure.hint_if(error.hint());
     match error.sqlstate() {
         Some(state) => failure.sqlstate(state),
         None => failure,

@@ -100,6 +100,15 @@ impl Failure {
         self
     }
 
+    /// Says what to do next, where somebody knows.
+    #[must_use]
+    pub fn hint_if(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// Says which code PostgreSQL gave it.
     #[must_use]
     pub fn sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
@@ -171,11 +180,7 @@ impl Problem {
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
-        let failure = Self::new(exit, error.to_string());
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
+        Self::new(exit, error.to_string()).hint_if(error.hint())
     }
 }
 

@@ -175,11 +175,7 @@ pub(super) fn manifests(root: &Path, database: &str) -> Result<BTreeMap<String, 
 
 /// Manifests that cannot be read.
 pub fn manifests_failure(error: &ManifestsError) -> Failure {
-    let failure = Failure::because("cannot read what the tree knows", error);
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::because("cannot read what the tree knows", error).hint_if(error.hint())
 }
 
 /// Names each thing that was left out.
@@ -207,17 +203,9 @@ fn refused(target: &Target, left_out: &[LeftOut]) -> Failure {
 }
 
 fn files_failure(target: &Target, error: &FilesError) -> Failure {
-    let failure = Failure::because("cannot write the tree", error).on(target);
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::because("cannot write the tree", error).on(target).hint_if(error.hint())
 }
 
 fn git_failure(target: &Target, error: &GitError) -> Failure {
-    let failure = Failure::because("the files are written, and not committed", error).on(target);
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::because("the files are written, and not committed", error).on(target).hint_if(error.hint())
 }

@@ -175,10 +175,7 @@ fn failure_of(message: &str, error: &RestoreError) -> Failure {
         RestoreError::Create(error) | RestoreError::Role { error, .. } | RestoreError::Db { error, .. } => {
             server(base, error)
         }
-        RestoreError::Files(error) => match error.hint() {
-            Some(hint) => base.hint(hint),
-            None => base,
-        },
+        RestoreError::Files(error) => base.hint_if(error.hint()),
         RestoreError::Interrupted(interrupted) => Failure::from(*interrupted),
         _ => base,
     }
@@ -193,9 +190,7 @@ fn server(mut failure: Failure, error: &DbError) -> Failure {
     for line in [error.detail(), error.context()].into_iter().flatten() {
         failure = failure.detail(line);
     }
-    if let Some(hint) = error.hint() {
-        failure = failure.hint(hint);
-    }
+    failure = failure.hint_if(error.hint());
     match error.sqlstate() {
         Some(state) => failure.sqlstate(state),
         None => failure,
