@@ -5,11 +5,14 @@
 //! `standard_conforming_strings` to be on.
 
 mod class;
+mod cursor;
 mod lexer;
+mod shared;
 
 use std::ops::Range;
 
 pub use class::{Class, ConcurrentIndex, CopyDirection, NonTransactional, classify, label, read_ident};
+pub use shared::is_shared;
 
 use lexer::{LexError, LexErrorKind, Lexer, Token, TokenKind};
 
