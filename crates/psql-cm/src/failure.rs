@@ -79,6 +79,15 @@ impl Failure {
         self
     }
 
+    /// The same, for another reason; what was the message is a cause now.
+    #[must_use]
+    pub fn instead(mut self, message: impl Into<String>) -> Self {
+        let problem = self.problem();
+        let cause = std::mem::replace(&mut problem.message, message.into());
+        problem.causes.insert(0, cause);
+        self
+    }
+
     /// Adds a line to what failed.
     #[must_use]
     pub fn detail(mut self, line: impl Into<String>) -> Self {

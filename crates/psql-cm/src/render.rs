@@ -3,6 +3,7 @@
 //! Colour is decoration: the words and the signs `+ - ~` say everything. Whatever comes from a database or
 //! the command line is made visible first.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -34,18 +35,45 @@ pub fn report(report: &Report, paint: Paint) -> String {
     targets(&report.targets, paint)
 }
 
+/// More targets than this are shown in a line each, with a sum at the end.
+const MANY: usize = 12;
+
 fn targets(targets: &[TargetReport], paint: Paint) -> String {
     let mut text = String::new();
+    let names: BTreeSet<&str> = targets.iter().map(|target| target.target.as_str()).collect();
+    let is_many = names.len() > MANY;
     for target in targets {
         let name = visible(&target.target);
         let outcome = paint.apply(style_of(target.outcome), target.outcome.word());
         let reason = target.reason.as_deref().map(|reason| format!(" ({})", visible(reason)));
-        line(&mut text, &format!("{name}: {outcome}{}", reason.unwrap_or_default()));
-        for fact in &target.facts {
+        let facts = if is_many { fact_counts(&target.facts) } else { String::new() };
+        line(&mut text, &format!("{name}: {outcome}{}{facts}", reason.unwrap_or_default()));
+        for fact in target.facts.iter().filter(|_| !is_many) {
             line(&mut text, &fact_line(fact, paint));
         }
     }
+    if is_many {
+        line(&mut text, &outcome_counts(targets));
+    }
     text
+}
+
+/// How many facts came, went and changed: ` +3 ~1`.
+fn fact_counts(facts: &[FactChange]) -> String {
+    let count = |op: Op| facts.iter().filter(|fact| fact.op == op).count();
+    let counts = [Op::Add, Op::Remove, Op::Change].map(|op| (op.sign(), count(op)));
+    counts.iter().filter(|(_, count)| *count > 0).map(|(sign, count)| format!(" {sign}{count}")).collect()
+}
+
+/// How many ended how: `in all: 398 done, 1 failed, 1 skipped`.
+fn outcome_counts(targets: &[TargetReport]) -> String {
+    let mut counts = BTreeMap::new();
+    for target in targets {
+        *counts.entry(target.outcome).or_insert(0_usize) += 1;
+    }
+    let counts: Vec<_> =
+        counts.iter().map(|(outcome, count)| format!("{count} {}", outcome.word())).collect();
+    format!("in all: {}", counts.join(", "))
 }
 
 fn fact_line(fact: &FactChange, paint: Paint) -> String {
@@ -177,6 +205,21 @@ mod tests {
              \x20 - table t\n\
              app.vendor: left out (is closed)\n"
         );
+    }
+
+    #[test]
+    fn many_targets_are_a_line_each_and_a_sum() {
+        let mut told = Report::new("submit");
+        for index in 0..=MANY {
+            let outcome = if index == 3 { Outcome::Failed } else { Outcome::Done };
+            let mut target = TargetReport::new(&format!("app.t{index}"), outcome);
+            let fact = |op| FactChange { op, id: "table t".into(), before: None, after: None };
+            target.facts = vec![fact(Op::Add), fact(Op::Change), fact(Op::Add)];
+            told.targets.push(target);
+        }
+        let text = report(&told, Paint(false));
+        assert!(text.starts_with("app.t0: done +2 ~1\napp.t1: done +2 ~1\n"), "{text}");
+        assert!(text.ends_with("app.t12: done +2 ~1\nin all: 12 done, 1 failed\n"), "{text}");
     }
 
     #[test]

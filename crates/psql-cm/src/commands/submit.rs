@@ -1,14 +1,18 @@
 //! `submit`: runs changes and records them.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use psqlcm_core::delta::{FactDelta, main_facts};
 use psqlcm_core::report::{Exit, FactChange, Outcome, Report, TargetReport};
 use psqlcm_core::targets::Target;
-use psqlcm_engine::ledger::{Ledger, State};
+use psqlcm_engine::ledger::{Holder, Ledger, State};
 use psqlcm_engine::run;
 use psqlcm_engine::submit::{
-    self, Applied, Change, Event, Options, PlaceApplied, PlacePart, Request, SourceError,
+    self, Applied, Atomic, Change, Event, Options, Outcome as Ran, PlaceApplied, PlacePart, Request,
+    SourceError,
 };
 use serde_json::json;
 
@@ -29,11 +33,16 @@ mod trouble;
 /// to the schema (public unless named otherwise), and what it changed is shown fact by fact. Another schema under
 /// control that it alters gets an entry linked to the change's; a schema that it makes comes under control.
 ///
+/// In several databases or schemas nothing commits unless the change succeeded in all of them. With --atomic database
+/// or schema each is finished by itself: the first one alone, then databases at once up to --jobs; what has the change
+/// already is skipped, so that the same command goes on where it stopped. Statements about what all databases share,
+/// such as CREATE ROLE, are run once.
+///
 /// Refused (exit code 4, nothing changed): BEGIN, COMMIT and the like, psql's backslash commands, COPY with the
 /// client, a change the ledger has already, one that touches a ledger, and one that alters schemas that are not under
-/// control. Statements that cannot run in a transaction, such as CREATE INDEX CONCURRENTLY, run one by one in one
-/// target, with an entry before and after each; submit the same change again to go on after a crash. Submits to one
-/// database wait for each other.
+/// control. Statements that cannot run in a transaction, such as CREATE INDEX CONCURRENTLY, run one by one, with an
+/// entry before and after each; submit the same change again to go on after a crash. In several targets they need
+/// --sequential. Submits to one database wait for each other.
 ///
 /// The role needs the privileges of the change, and INSERT on the ledger as its owner or a member of its owner.
 #[derive(Debug, clap::Args)]
@@ -46,6 +55,18 @@ pub struct Args {
     /// Run it in every schema under control, instead of public
     #[arg(long)]
     pub all_schemas: bool,
+
+    /// What commits together: all targets, those of a database, or each schema by itself [default: all]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub atomic: Option<AtomicArg>,
+
+    /// One schema after the other, each by itself; needed for statements that cannot run in a transaction
+    #[arg(long, conflicts_with = "atomic")]
+    pub sequential: bool,
+
+    /// How many databases or schemas may fail before no other is begun, with --atomic database or schema
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_failures: usize,
 
     /// Run it although the ledger has it already
     #[arg(long)]
@@ -84,11 +105,23 @@ pub struct Args {
     pub allow_outside: bool,
 }
 
+/// The values of `--atomic`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum AtomicArg {
+    /// Nothing commits unless it succeeded in every database
+    All,
+    /// Each database by itself
+    Database,
+    /// Each schema by itself
+    Schema,
+}
+
 const EXAMPLES: &str = r#"Examples:
   psql-cm -d app submit --change "ALTER TABLE t ADD COLUMN a int"       in public
   psql-cm submit -d app -s billing -c change.sql --reason "ticket 4711"
   psql-cm submit -d app -c changes/ --dry-run                           see it first
-  psql-cm submit -d app -c up.sql --revert down.sql"#;
+  psql-cm submit -d app -c up.sql --revert down.sql
+  psql-cm submit --all-databases --all-schemas -c change.sql --atomic schema --max-failures 3"#;
 
 /// Runs the changes.
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
@@ -104,6 +137,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         targets: targets(args, context, &cluster, &ledger)?,
         changes,
         options: Options {
+            atomic: atomic(args),
+            is_sequential: args.sequential,
+            max_failures: args.max_failures,
+            jobs: if args.sequential { NonZeroU16::MIN } else { settings.jobs.value },
             again: args.again,
             dry_run: args.dry_run,
             lock_timeout: args.lock_timeout,
@@ -120,22 +157,37 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         },
         interrupt: &context.interrupt,
     };
-    let mut last_holder = None;
-    let outcome = submit::submit(&request, &mut |event| {
+    let targets = request.all_targets().len();
+    let is_apart = request.options.atomic != Atomic::All && targets > 1;
+    let progress = is_apart.then(|| context.ui.progress("submit", targets));
+    let holders = Mutex::new(BTreeMap::new());
+    let ran = submit::submit(&request, &|event| match &event {
         // The lock is asked for again and again; who has it is said once.
-        if let Event::Waiting { database, holder } = &event
-            && last_holder.replace(((*database).to_owned(), holder.pid))
-                == Some(((*database).to_owned(), holder.pid))
-        {
-            return;
+        Event::Waiting { database, holder } if !is_news(&holders, database, holder) => {}
+        Event::Finished { target } => {
+            if let Some(progress) = &progress {
+                progress.step(&target.to_string());
+            }
         }
-        tell(context, &event);
+        event => tell(context, event),
     });
+    drop(progress);
     let told = Told { request: &request };
-    match outcome.error {
-        Some(error) => Err(told.failure(outcome.done, error)),
-        None => Ok(told.done(context, &outcome.done)),
+    if ran.failures.is_empty() { Ok(told.done(context, &ran)) } else { Err(told.failure(&ran)) }
+}
+
+fn atomic(args: &Args) -> Atomic {
+    match args.atomic {
+        _ if args.sequential => Atomic::Schema,
+        None | Some(AtomicArg::All) => Atomic::All,
+        Some(AtomicArg::Database) => Atomic::Database,
+        Some(AtomicArg::Schema) => Atomic::Schema,
     }
+}
+
+fn is_news(holders: &Mutex<BTreeMap<String, i32>>, database: &str, holder: &Holder) -> bool {
+    let mut holders = holders.lock().unwrap_or_else(PoisonError::into_inner);
+    holders.insert(database.to_owned(), holder.pid) != Some(holder.pid)
 }
 
 fn changes(args: &Args) -> Result<Vec<Change>, Failure> {
@@ -205,6 +257,8 @@ fn tell(context: &Context, event: &Event<'_>) {
             ui.say(&format!("{}; rolled back, trying again in {pause} ms", error.message()));
         }
         Event::Note { database, text } => ui.say(&format!("{database}: {text}")),
+        Event::Detail { database, text } => ui.verbose(&format!("{database}: {text}")),
+        Event::Finished { .. } => {}
     }
 }
 
@@ -214,20 +268,34 @@ struct Told<'r> {
 }
 
 impl Told<'_> {
-    fn done(&self, context: &Context, done: &[Applied]) -> Done {
+    fn done(&self, context: &Context, ran: &Ran) -> Done {
         let mut report = Report::new("submit");
-        report.targets = self.targets(done, |facts| facts.iter().map(FactDelta::to_report).collect());
+        report.targets = self.targets(&ran.done, |facts| facts.iter().map(FactDelta::to_report).collect());
+        report.targets.extend(self.recorded_before(ran));
         let mut brief = report.clone();
-        brief.targets =
-            self.targets(done, |facts| main_facts(facts).into_iter().map(FactDelta::to_report).collect());
+        brief.targets = self
+            .targets(&ran.done, |facts| main_facts(facts).into_iter().map(FactDelta::to_report).collect());
+        brief.targets.extend(self.recorded_before(ran));
         let mut text = render::report(&brief, context.ui.paint());
-        for applied in done {
+        for applied in &ran.done {
             text.push_str(&self.rehearsal(applied));
         }
         if self.request.options.dry_run {
             context.ui.say("dry run: everything was rolled back");
         }
         Done { report, text: Text::Own(text) }
+    }
+
+    /// What was skipped because the ledgers have it.
+    fn recorded_before(&self, ran: &Ran) -> impl Iterator<Item = TargetReport> {
+        ran.recorded.iter().map(|recorded| {
+            let mut reasons = Vec::new();
+            if self.request.changes.len() > 1 {
+                reasons.push(self.request.changes[recorded.change].name.clone());
+            }
+            reasons.push(format!("recorded before, as entry {}", recorded.entry));
+            TargetReport::new(&recorded.target, Outcome::Unchanged).because(reasons.join(", "))
+        })
     }
 
     fn targets(

@@ -13,6 +13,7 @@ mod hostile;
 mod log;
 mod lost;
 mod restore;
+mod several;
 mod status;
 mod submit;
 mod support;

@@ -10,9 +10,7 @@ use super::cursor::Cursor;
 pub fn is_shared(statement: &str) -> bool {
     let mut words = Cursor::new(statement);
     match words.word().as_deref() {
-        Some("create" | "alter" | "drop") => {
-            is_shared_kind(&mut words) || words.take("system")
-        }
+        Some("create" | "alter" | "drop") => is_shared_kind(&mut words) || words.take("system"),
         Some("comment") => words.take("on") && is_shared_kind(&mut words),
         Some("security") => is_label(&mut words),
         Some("grant" | "revoke") => is_shared_grant(&mut words),

@@ -4,130 +4,28 @@
 //! An entry `before` has the statement as its content, and so has the entry `after` when it succeeded; replay takes
 //! the latter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use psqlcm_core::change::{Part, Script};
+use psqlcm_core::change::Part;
 use psqlcm_core::ledger::EntryKind;
 use psqlcm_core::name::quote_literal;
-use psqlcm_core::script::{ConcurrentIndex, NonTransactional, Statement};
+use psqlcm_core::script::{ConcurrentIndex, NonTransactional, Statement, is_shared};
 
+use super::attempt::with_retries;
 use super::effects::{self, Before, Stop, Writing};
 use super::error::SubmitError;
+use super::standing::Standing;
 use super::work::{Settled, Start, Work, in_one_line};
-use super::{Applied, Change, Event, PlaceApplied, PreparedChange, Tell, with_retries};
+use super::{Applied, Event, PlaceApplied, PreparedChange, Tell};
 use crate::session::DbError;
-
-/// What the ledger of a target knows of a change.
-pub(super) enum Record {
-    /// All of it is recorded.
-    Done {
-        /// The last entry.
-        id: i64,
-        /// When it was written.
-        at: Option<String>,
-    },
-    /// Some parts are, or a statement was begun and its end is not known.
-    Begun(Standing),
-}
-
-/// How far an earlier run came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Standing {
-    /// The parts that are done, from 0.
-    done: BTreeSet<usize>,
-    /// The part that has an entry `before` and none after it.
-    pending: Option<usize>,
-}
-
-/// The changes that earlier runs began and did not end, by their place in the run.
-pub(super) type Begun = BTreeMap<usize, Standing>;
-
-/// An entry of a ledger that belongs to one of the changes.
-#[derive(Clone, Debug)]
-pub(super) struct RecordRow {
-    digest: String,
-    id: i64,
-    at: Option<String>,
-    kind: EntryKind,
-    /// Which part, where the change has several or one that stands alone.
-    part: Option<usize>,
-    is_done: bool,
-}
-
-impl Work<'_> {
-    /// What the ledgers of the targets know of these changes; one round trip.
-    pub fn records(&mut self, changes: &[Change]) -> Result<Vec<(String, Vec<RecordRow>)>, SubmitError> {
-        let digests: Vec<String> = changes.iter().map(|change| quote_literal(&change.digest())).collect();
-        let digests = digests.join(", ");
-        let mut sql = String::new();
-        for schema in self.schemas() {
-            let table = self.ledger().at(schema).qualified();
-            sql.push_str(
-                &include_str!("records.sql").replace(":table", &table).replace(":digests", &digests),
-            );
-            sql.push_str(";\n");
-        }
-        let schemas = self.schemas();
-        let mut records: Vec<(String, Vec<RecordRow>)> =
-            schemas.iter().map(|schema| (schema.clone(), Vec::new())).collect();
-        let read = self.session.read(&sql, &mut |statement, cells| {
-            if let (Some((_, rows)), Some(row)) = (records.get_mut(statement), RecordRow::read(cells)) {
-                rows.push(row);
-            }
-        });
-        read.map_err(self.db_error("look the change up in the ledger"))?;
-        Ok(records)
-    }
-}
-
-impl RecordRow {
-    fn read(cells: &[Option<&str>]) -> Option<Self> {
-        let [digest, id, at, kind, part, outcome] = cells.try_into().ok()?;
-        Some(Self {
-            digest: digest?.to_owned(),
-            id: id?.parse().ok()?,
-            at: at.map(str::to_owned),
-            kind: kind.unwrap_or("change").into(),
-            part: part.and_then(|part| part.parse::<usize>().ok()).map(|part| part.saturating_sub(1)),
-            is_done: outcome != Some("failed"),
-        })
-    }
-}
-
-/// What the rows of one ledger, oldest first, say of a change.
-pub(super) fn record(rows: &[RecordRow], change: &Change, script: &Script<'_>) -> Option<Record> {
-    let digest = change.digest();
-    let mut standing = Standing::default();
-    let mut last = None;
-    for row in rows.iter().filter(|row| row.digest == digest) {
-        let Some(part) = row.part else {
-            last = Some(Record::Done { id: row.id, at: row.at.clone() });
-            continue;
-        };
-        match row.kind {
-            EntryKind::Before => standing.pending = Some(part),
-            _ => {
-                standing.pending = None;
-                if row.is_done {
-                    standing.done.insert(part);
-                }
-            }
-        }
-        if standing.done.len() >= script.parts.len() {
-            last = Some(Record::Done { id: row.id, at: row.at.clone() });
-            standing = Standing::default();
-        }
-    }
-    if standing == Standing::default() { last } else { Some(Record::Begun(standing)) }
-}
 
 /// Runs a change part by part. What is done goes to `done` at once: a failure later does not take it back.
 pub(super) fn run(
     work: &mut Work<'_>,
     change: &PreparedChange<'_>,
-    begun: &Begun,
-    tell: &mut Tell<'_>,
+    standing: &Standing,
+    tell: &Tell<'_>,
     done: &mut Vec<Applied>,
 ) -> Result<(), SubmitError> {
     tell(Event::Begin { change: &change.change.name, database: work.database() });
@@ -135,7 +33,6 @@ pub(super) fn run(
         done.push(rehearse(work, change, tell)?);
         return Ok(());
     }
-    let standing = begun.get(&change.index).cloned().unwrap_or_default();
     let of = change.script.parts.len();
     work.goes_on |= of > 1;
     let mut parts_done = standing.done.len();
@@ -147,27 +44,26 @@ pub(super) fn run(
             continue;
         }
         let mut notes = Vec::new();
-        let outcome =
-            work.request.interrupt.check().map_err(|_| SubmitError::Interrupted).and_then(|()| match part {
-                Part::Together(_) => together(work, change, index, part, tell),
-                Part::Alone(statement, command) => {
-                    let was_begun = standing.pending == Some(index);
-                    Alone {
-                        change,
-                        index,
-                        part,
-                        statement: &change.script.statements[*statement],
-                        command,
-                        was_begun,
-                    }
-                    .run(work, &mut notes, tell)
+        let ready = work.request.check_interrupt().and_then(|()| work.clean());
+        let outcome = ready.and_then(|()| match part {
+            Part::Together(_) => together(work, change, index, part, tell),
+            Part::Alone(statement, command) => {
+                let was_begun = standing.pending == Some(index);
+                Alone {
+                    change,
+                    index,
+                    part,
+                    statement: &change.script.statements[*statement],
+                    command,
+                    was_begun,
                 }
-            });
+                .run(work, &mut notes, tell)
+            }
+        });
         match outcome {
             Ok(applied) => {
                 done.push(Applied { part: Some((index + 1, of)), ..applied });
                 parts_done += 1;
-                work.clean()?;
             }
             Err(error) if parts_done == 0 && notes.is_empty() => return Err(error),
             Err(error) => {
@@ -182,7 +78,7 @@ pub(super) fn run(
 fn rehearse(
     work: &mut Work<'_>,
     change: &PreparedChange<'_>,
-    tell: &mut Tell<'_>,
+    tell: &Tell<'_>,
 ) -> Result<Applied, SubmitError> {
     let first_alone = change.script.parts.iter().find_map(|part| match part {
         Part::Alone(statement, _) => Some(*statement),
@@ -225,14 +121,14 @@ fn together(
     change: &PreparedChange<'_>,
     index: usize,
     part: &Part,
-    tell: &mut Tell<'_>,
+    tell: &Tell<'_>,
 ) -> Result<Applied, SubmitError> {
     let writing = writing(change, index, part, EntryKind::Change);
     let request = work.request;
-    let mut applied = with_retries(request, std::slice::from_mut(work), tell, &mut |works, tell| {
+    let applied = with_retries(request, std::slice::from_mut(work), tell, &mut |works| {
         Ok(vec![works[0].run_part(change, part, &writing, tell)?])
-    })?;
-    Ok(applied.remove(0))
+    });
+    Ok(applied.map_err(|unfinished| *unfinished.error)?.remove(0))
 }
 
 /// A statement that runs in no transaction.
@@ -251,7 +147,7 @@ impl Alone<'_, '_> {
         &self,
         work: &mut Work<'_>,
         notes: &mut Vec<String>,
-        tell: &mut Tell<'_>,
+        tell: &Tell<'_>,
     ) -> Result<Applied, SubmitError> {
         let schema = work.schemas()[0].clone();
         let (line, text) = in_one_line(self.statement);
@@ -259,8 +155,12 @@ impl Alone<'_, '_> {
             let text = format!("an earlier run stopped in line {line}: {text}; going on from there");
             tell(Event::Note { database: work.database(), text });
         }
+        let ran_in = work.shared_ran_in.clone().filter(|_| is_shared(self.statement.text));
+        if let Some(place) = &ran_in {
+            work.tell_shared(self.statement, place, tell);
+        }
         self.set_for_body(work, &schema)?;
-        let is_there = self.clear_the_way(work, &schema, tell)?;
+        let is_there = ran_in.is_some() || self.clear_the_way(work, &schema, tell)?;
         let known = invalid_indexes(work, self.index_of())?;
         work.reset()?;
         let (before, start) = self.announce(work)?;
@@ -273,7 +173,11 @@ impl Alone<'_, '_> {
         match outcome {
             Ok(()) => {
                 work.reset()?;
-                let words = if is_there { "found done" } else { "done" };
+                let words = match ran_in {
+                    Some(place) => format!("run once for all databases, in {place}"),
+                    None if is_there => "found done".to_owned(),
+                    None => "done".to_owned(),
+                };
                 self.conclude(work, &before, &writing.with("outcome", words), tell)
             }
             Err(error) if work.session.is_closed() => {
@@ -304,12 +208,7 @@ impl Alone<'_, '_> {
 
     /// Looks for an index of the statement's name: whether an earlier run made it. One that is invalid is dropped if
     /// an earlier run of ours left it, and in the way otherwise.
-    fn clear_the_way(
-        &self,
-        work: &mut Work<'_>,
-        schema: &str,
-        tell: &mut Tell<'_>,
-    ) -> Result<bool, SubmitError> {
+    fn clear_the_way(&self, work: &mut Work<'_>, schema: &str, tell: &Tell<'_>) -> Result<bool, SubmitError> {
         let Some(found) = self.index_of().map(|index| named_index(work, index)).transpose()?.flatten() else {
             return Ok(false);
         };
@@ -344,7 +243,7 @@ impl Alone<'_, '_> {
         Ok((before, start))
     }
 
-    fn execute(&self, work: &mut Work<'_>, schema: &str, tell: &mut Tell<'_>) -> Result<(), DbError> {
+    fn execute(&self, work: &mut Work<'_>, schema: &str, tell: &Tell<'_>) -> Result<(), DbError> {
         work.session.run(&work.settings_of_body(schema, "SESSION", !self.waits()))?;
         work.tell_statement(self.statement, tell);
         let outcome = work.session.run(self.statement.text);
@@ -384,7 +283,7 @@ impl Alone<'_, '_> {
         work: &mut Work<'_>,
         known: &BTreeSet<String>,
         notes: &mut Vec<String>,
-        tell: &mut Tell<'_>,
+        tell: &Tell<'_>,
     ) -> Vec<String> {
         let mut dropped = Vec::new();
         for index in invalid_indexes(work, self.index_of()).unwrap_or_default().difference(known) {
@@ -410,7 +309,7 @@ impl Alone<'_, '_> {
         work: &mut Work<'_>,
         before: &Before,
         writing: &Writing<'_>,
-        tell: &mut Tell<'_>,
+        tell: &Tell<'_>,
     ) -> Result<Applied, SubmitError> {
         work.reset()?;
         work.begin()?;
@@ -463,41 +362,4 @@ fn named_index(work: &mut Work<'_>, index: &ConcurrentIndex) -> Result<Option<(S
         let [name, valid] = row.try_into().ok()?;
         Some((name?, valid.as_deref() == Some("t")))
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(kind: EntryKind, part: usize, is_done: bool) -> RecordRow {
-        let digest = change().digest();
-        RecordRow { digest, id: 1, at: None, kind, part: Some(part), is_done }
-    }
-
-    fn change() -> Change {
-        Change { name: "c".to_owned(), text: "SELECT 1; VACUUM; SELECT 2".to_owned() }
-    }
-
-    #[test]
-    fn rows_tell_where_an_earlier_run_stopped() {
-        let change = change();
-        let script = Script::read(&change.text).unwrap();
-        let standing = |rows: &[RecordRow]| match record(rows, &change, &script) {
-            None => "nothing".to_owned(),
-            Some(Record::Done { .. }) => "done".to_owned(),
-            Some(Record::Begun(Standing { done, pending })) => format!("{done:?} {pending:?}"),
-        };
-        let first = row(EntryKind::Change, 0, true);
-        let before = row(EntryKind::Before, 1, true);
-        let rows = [first, before, row(EntryKind::After, 1, true), row(EntryKind::Change, 2, true)];
-        assert_eq!(standing(&[]), "nothing");
-        assert_eq!(standing(&rows[..1]), "{0} None");
-        assert_eq!(standing(&rows[..2]), "{0} Some(1)");
-        assert_eq!(standing(&rows[..3]), "{0, 1} None");
-        assert_eq!(standing(&rows), "done");
-        let failed = row(EntryKind::After, 1, false);
-        assert_eq!(standing(&[rows[0].clone(), rows[1].clone(), failed]), "{0} None");
-        let again: Vec<RecordRow> = rows.iter().chain(&rows[..1]).cloned().collect();
-        assert_eq!(standing(&again), "{0} None");
-    }
 }

@@ -37,6 +37,8 @@ pub(super) struct Writing<'c> {
     pub evidence: Map<String, Value>,
     pub start: Start,
     pub duration: Duration,
+    /// The lines of statements about what all databases share.
+    pub shared: Vec<u32>,
     /// Whether what it did can still be refused.
     pub is_revocable: bool,
 }
@@ -65,6 +67,7 @@ impl<'c> Writing<'c> {
             evidence: Map::new(),
             start: Start::default(),
             duration: Duration::ZERO,
+            shared: Vec::new(),
             is_revocable: true,
         }
     }
@@ -130,7 +133,7 @@ pub(super) fn record(
     before: &Before,
     writing: &Writing<'_>,
     copies: &[(String, NewEntry)],
-    tell: &mut Tell<'_>,
+    tell: &Tell<'_>,
 ) -> Result<Vec<PlaceApplied>, Stop> {
     let after = work.look()?;
     let moves =
@@ -264,7 +267,7 @@ fn check_own_facts(
     after: &Before,
     moves: &Moves,
     writing: &Writing<'_>,
-    tell: &mut Tell<'_>,
+    tell: &Tell<'_>,
 ) -> Result<(), SubmitError> {
     let delta = Delta::between(&before.own, &after.own);
     let is_moved = |id: &FactId| {
@@ -397,7 +400,7 @@ impl Sheet<'_> {
             }
             drawn.home = home;
         }
-        for target in work.schemas() {
+        for target in work.schemas().iter() {
             self.target(work, target, copies, &mut drawn);
         }
         for schema in self.changes.by_schema.keys() {
@@ -527,12 +530,23 @@ impl Sheet<'_> {
         if now != Some(target) {
             proof.insert("schema".to_owned(), target.into());
         }
+        self.put_shared(work, target, &mut proof);
         self.put_structure(&mut proof, now);
         if is_in_home {
             self.put_database(&mut proof);
         }
         entry.evidence = Some(evidence(&proof));
         entry
+    }
+
+    /// What of the change was not run here, because it was run elsewhere for all databases.
+    fn put_shared(&self, work: &Work<'_>, target: &str, proof: &mut Map<String, Value>) {
+        let here = work.target(target);
+        let ran_in = work.shared_ran_in.clone().or_else(|| Some(work.target(work.schemas().first()?)));
+        if let Some(ran_in) = ran_in.filter(|ran_in| *ran_in != here && !self.writing.shared.is_empty()) {
+            let shared = json!({ "lines": self.writing.shared, "ran_in": ran_in.to_string() });
+            proof.insert("shared_statements".to_owned(), shared);
+        }
     }
 
     fn linked_entry(&self, main: &NewEntry, main_ledger: &str, ledger: &str, is_in_home: bool) -> NewEntry {

@@ -4,7 +4,6 @@ use psqlcm_core::change::Refusal;
 use psqlcm_core::delta::FactDelta;
 use psqlcm_core::targets::Target;
 
-use super::Applied;
 use crate::capture::CaptureError;
 use crate::ledger::{LedgerError, LockError};
 use crate::session::DbError;
@@ -175,16 +174,40 @@ pub enum SubmitError {
         #[source]
         cause: Box<SubmitError>,
     },
-    /// The first databases are committed and the others are not.
-    #[error("not all databases were committed")]
-    PartlyCommitted {
-        /// What is done.
-        done: Vec<Applied>,
-        /// The databases that are not.
-        not_done: Vec<String>,
-        /// What failed.
+    /// In one database the change waited for itself in another one.
+    #[error(
+        "the change waits for itself: it needs a lock that its own transaction in database {holder} holds until all commit"
+    )]
+    SelfDeadlock {
+        /// The database whose transaction has the lock.
+        holder: String,
+        /// The statement that waited.
         #[source]
         cause: Box<SubmitError>,
+    },
+    /// More connections are needed at once than there are.
+    #[error("{needed} connections are needed at once, and {limit} leaves {room}")]
+    TooFewConnections {
+        /// How many are needed.
+        needed: usize,
+        /// How many there are.
+        room: usize,
+        /// What limits them.
+        limit: String,
+    },
+    /// The locks of all targets do not fit into the server's lock table.
+    #[error(
+        "in one target the change takes {each} locks; for all {targets} together there is no room in the server's table of {capacity}"
+    )]
+    TooManyLocks {
+        /// The database.
+        database: String,
+        /// How many locks the change took in the first target.
+        each: usize,
+        /// In how many targets it is to run together.
+        targets: usize,
+        /// How many locks the server has room for.
+        capacity: usize,
     },
     /// COMMIT was sent and no answer came.
     #[error("COMMIT was sent to database {database}, no answer came, and the entry could not be looked up")]

@@ -1,23 +1,31 @@
-//! Runs changes and records them: each change is one transaction and one entry in every target database, both or
-//! neither.
+//! Runs changes and records them: a change and its entry commit in the same transaction, both or neither.
 //!
-//! In several databases all bodies are run and all entries written before the first COMMIT; with one COMMIT after
-//! the other, a failure between two of them is told exactly, and not undone. The databases are worked on one after
-//! the other. What a change means is never guessed from its text: it is captured before and after.
+//! [`together`] runs all bodies and writes all entries, in all databases, before the first COMMIT; with one COMMIT
+//! after the other, a failure between two of them is told exactly, and not undone. [`apart`] finishes each database,
+//! or each schema, by itself. Several databases are worked on at once. What a change means is never guessed from its
+//! text: it is captured before and after.
 
 mod alone;
+mod apart;
+mod attempt;
 mod effects;
 mod error;
+mod estimate;
 mod locks;
+mod once;
 mod source;
+mod standing;
+mod together;
+mod watch;
 mod work;
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use psqlcm_core::change::{Part, Refusal, Script};
 use psqlcm_core::delta::FactDelta;
 use psqlcm_core::ledger::{Entry, digest};
-use psqlcm_core::targets::Glob;
+use psqlcm_core::targets::{Glob, Target};
 
 pub use error::{LedgerTouch, Missing, Recorded, SubmitError};
 pub use locks::HeldLock;
@@ -27,7 +35,6 @@ use crate::access::Access;
 use crate::interrupt::Interrupt;
 use crate::ledger::{Holder, Ledger};
 use crate::session::{DbError, Notice};
-use work::{Settled, Work};
 
 /// A change as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +76,44 @@ pub struct Request<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+impl Request<'_> {
+    /// Every schema that the changes run in.
+    #[must_use]
+    pub fn all_targets(&self) -> Vec<Target> {
+        self.targets.iter().flat_map(|(database, schemas)| targets(database, schemas)).collect()
+    }
+
+    fn check_interrupt(&self) -> Result<(), SubmitError> {
+        self.interrupt.check().map_err(|_| SubmitError::Interrupted)
+    }
+}
+
+fn targets(database: &str, schemas: &[String]) -> Vec<Target> {
+    schemas.iter().map(|schema| Target::schema(database, schema)).collect()
+}
+
+/// What commits together. A change and its entry always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atomic {
+    /// A change in all its targets: nothing commits unless it succeeded in each.
+    All,
+    /// A change in all its schemas of one database.
+    Database,
+    /// A change in one schema.
+    Schema,
+}
+
 /// How changes are submitted.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// What commits together.
+    pub atomic: Atomic,
+    /// Take statements that run in no transaction in several targets too, one target after the other.
+    pub is_sequential: bool,
+    /// How many targets may fail before no other is begun, where each is finished by itself.
+    pub max_failures: usize,
+    /// How many databases are worked on at once.
+    pub jobs: NonZeroU16,
     /// Also what the ledger has already.
     pub again: bool,
     /// Do all of it and roll back.
@@ -140,6 +182,18 @@ pub enum Event<'a> {
         /// The time until then.
         pause: Duration,
     },
+    /// A target is finished, well or not.
+    Finished {
+        /// The target.
+        target: &'a Target,
+    },
+    /// Something that people may want to know.
+    Detail {
+        /// The database.
+        database: &'a str,
+        /// What.
+        text: String,
+    },
     /// Something that people should know.
     Note {
         /// The database.
@@ -149,16 +203,38 @@ pub enum Event<'a> {
     },
 }
 
-/// Hears what is said while it runs.
-pub type Tell<'a> = dyn FnMut(Event<'_>) + 'a;
+/// Hears what is said while it runs, from whichever thread.
+pub type Tell<'a> = dyn Fn(Event<'_>) + Sync + 'a;
 
 /// What a run did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// What is done, or would be, in order.
     pub done: Vec<Applied>,
-    /// Why it ended before all was done. What [`Outcome::done`] says is done all the same.
-    pub error: Option<SubmitError>,
+    /// What the ledgers had already and was skipped.
+    pub recorded: Vec<Recorded>,
+    /// What failed. What [`Outcome::done`] says is done all the same.
+    pub failures: Vec<Failed>,
+    /// What was undone or not begun, because something else failed.
+    pub left: Vec<Left>,
+}
+
+/// What failed, and where.
+#[derive(Debug)]
+pub struct Failed {
+    /// The targets that nothing of it is done in; none where it is about all of them.
+    pub targets: Vec<Target>,
+    /// Why.
+    pub error: SubmitError,
+}
+
+/// A target that is left as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The target.
+    pub target: Target,
+    /// Whether it was done and undone; else it was not begun.
+    pub is_rolled_back: bool,
 }
 
 /// One change in one database.
@@ -208,44 +284,20 @@ pub enum PlacePart {
 
 /// Runs the changes, each in every target, in order.
 ///
-/// It stops at the first that fails; what was committed before stays, and is told.
-pub fn submit(request: &Request<'_>, tell: &mut Tell<'_>) -> Outcome {
-    let mut done = Vec::new();
-    let error = run(request, tell, &mut done).err();
-    Outcome { done, error }
-}
-
-/// A number that nobody knows before; the hasher of the standard library is seeded by the system.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish()
-}
-
-fn run(request: &Request<'_>, tell: &mut Tell<'_>, done: &mut Vec<Applied>) -> Result<(), SubmitError> {
-    let scripts = read_scripts(request)?;
-    let mut works = open(request, tell)?;
-    for work in &mut works {
-        work.check_targets()?;
-    }
-    let begun = look_up(request, &scripts, &mut works)?;
-    for (index, script) in scripts.iter().enumerate() {
-        request.interrupt.check().map_err(|_| SubmitError::Interrupted)?;
-        let change = PreparedChange { index, change: &request.changes[index], script };
-        if script.is_transactional() {
-            let applied =
-                with_retries(request, &mut works, tell, &mut |works, tell| stage_all(works, &change, tell))?;
-            done.extend(applied);
-        } else {
-            let work = works.first_mut().expect("a request has a target");
-            alone::run(work, &change, &begun, tell, done)?;
+/// What commits together is said by [`Options::atomic`]; what was committed stays, and is told.
+pub fn submit(request: &Request<'_>, tell: &Tell<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let begun = read_scripts(request).and_then(|scripts| {
+        estimate::connections(request)?;
+        match request.options.atomic {
+            Atomic::All => together::run(request, &scripts, tell, &mut outcome),
+            Atomic::Database | Atomic::Schema => apart::run(request, &scripts, tell, &mut outcome),
         }
-        if !request.options.dry_run {
-            for work in &mut works {
-                work.clean()?;
-            }
-        }
+    });
+    if let Err(error) = begun {
+        outcome.failures.push(Failed { targets: Vec::new(), error });
     }
-    Ok(())
+    outcome
 }
 
 /// A change with what was read of it.
@@ -260,60 +312,24 @@ fn read_scripts<'a>(request: &'a Request<'_>) -> Result<Vec<Script<'a>>, SubmitE
     for (index, change) in request.changes.iter().enumerate() {
         let script = Script::read(&change.text)
             .map_err(|refusal: Refusal| SubmitError::Refused { change: index, refusal })?;
-        let schemas: usize = request.targets.iter().map(|(_, schemas)| schemas.len()).sum();
         if let Some(Part::Alone(statement, command)) =
             script.parts.iter().find(|part| matches!(part, Part::Alone(..)))
-            && schemas > 1
+            && request.all_targets().len() > 1
+            && !request.options.is_sequential
         {
             let offset = script.statements[*statement].offset;
             return Err(SubmitError::SeveralTargets { change: index, offset, command: command.command() });
         }
         scripts.push(script);
     }
+    check_twice(request)?;
     Ok(scripts)
 }
 
-/// Connects to all databases and takes their locks, in the order of names, so that two runs cannot wait for each
-/// other.
-fn open<'a>(request: &'a Request<'a>, tell: &mut Tell<'_>) -> Result<Vec<Work<'a>>, SubmitError> {
-    let mut order: Vec<usize> = (0..request.targets.len()).collect();
-    order.sort_by_key(|index| &request.targets[*index].0);
-    let mut works = Vec::new();
-    for index in order {
-        works.push((index, Work::open(request, index, tell)?));
-    }
-    works.sort_by_key(|(index, _)| *index);
-    Ok(works.into_iter().map(|(_, work)| work).collect())
-}
-
-/// Refuses what the ledgers have, or the run itself twice, unless `--again`; finds what was begun and not ended.
-fn look_up(
-    request: &Request<'_>,
-    scripts: &[Script<'_>],
-    works: &mut [Work<'_>],
-) -> Result<alone::Begun, SubmitError> {
-    let mut begun = alone::Begun::default();
-    let mut found = Vec::new();
-    for work in works.iter_mut() {
-        for (schema, rows) in work.records(&request.changes)? {
-            for (change, script) in scripts.iter().enumerate() {
-                match alone::record(&rows, &request.changes[change], script) {
-                    Some(alone::Record::Done { id: entry, at }) => {
-                        found.push(Recorded { change, target: work.target(&schema), entry, at });
-                    }
-                    Some(alone::Record::Begun(standing)) => {
-                        begun.insert(change, standing);
-                    }
-                    None => {}
-                }
-            }
-        }
-    }
+/// Refuses a run that has the same change twice, unless `--again`.
+fn check_twice(request: &Request<'_>) -> Result<(), SubmitError> {
     if request.options.again {
-        return Ok(begun);
-    }
-    if !found.is_empty() {
-        return Err(SubmitError::AlreadyRecorded { found });
+        return Ok(());
     }
     let digests: Vec<String> = request.changes.iter().map(Change::digest).collect();
     for (index, digest) in digests.iter().enumerate() {
@@ -321,96 +337,5 @@ fn look_up(
             return Err(SubmitError::Twice { change: index, first });
         }
     }
-    Ok(begun)
-}
-
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// What runs in the transactions, and leaves them open.
-type Stage<'s> = dyn FnMut(&mut [Work<'_>], &mut Tell<'_>) -> Result<Vec<Applied>, SubmitError> + 's;
-
-/// One transaction a database, as a whole again where that may help; committed unless it is a dry run.
-fn with_retries(
-    request: &Request<'_>,
-    works: &mut [Work<'_>],
-    tell: &mut Tell<'_>,
-    stage: &mut Stage<'_>,
-) -> Result<Vec<Applied>, SubmitError> {
-    let mut tries_left = if request.options.dry_run { 0 } else { request.options.retries };
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let error = match stage(works, tell) {
-            Ok(staged) if request.options.dry_run => return Ok(staged),
-            Ok(staged) => match check_all(works) {
-                Ok(()) => return commit_all(works, staged),
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        for work in works.iter_mut() {
-            work.roll_back();
-        }
-        match error.retryable() {
-            Some(cause) if tries_left > 0 => {
-                // Up to half as long again, so that two runs do not meet again and again.
-                let jitter = pause.mul_f64((random() % 1000) as f64 / 2000.0);
-                tell(Event::Retry { error: cause, pause: pause + jitter });
-                wait(request.interrupt, pause + jitter)?;
-                tries_left -= 1;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            _ => return Err(error),
-        }
-    }
-}
-
-fn wait(interrupt: &Interrupt, time: Duration) -> Result<(), SubmitError> {
-    let end = std::time::Instant::now() + time;
-    while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
-        interrupt.check().map_err(|_| SubmitError::Interrupted)?;
-        std::thread::sleep(left.min(Duration::from_millis(50)));
-    }
     Ok(())
-}
-
-fn stage_all(
-    works: &mut [Work<'_>],
-    change: &PreparedChange<'_>,
-    tell: &mut Tell<'_>,
-) -> Result<Vec<Applied>, SubmitError> {
-    let mut staged = Vec::new();
-    for work in works {
-        tell(Event::Begin { change: &change.change.name, database: work.database() });
-        staged.push(work.stage(change, tell)?);
-    }
-    Ok(staged)
-}
-
-/// Before the first COMMIT: every connection and every lock is there.
-fn check_all(works: &mut [Work<'_>]) -> Result<(), SubmitError> {
-    works.iter_mut().try_for_each(Work::check_alive)
-}
-
-/// One COMMIT after the other. What fails after the first is told with what was done.
-fn commit_all(works: &mut [Work<'_>], staged: Vec<Applied>) -> Result<Vec<Applied>, SubmitError> {
-    let mut done: Vec<Applied> = Vec::new();
-    for (index, applied) in staged.into_iter().enumerate() {
-        let error = match works[index].commit(&applied) {
-            Settled::Committed => {
-                done.push(applied);
-                continue;
-            }
-            Settled::RolledBack(error) | Settled::Unknown(error) => error,
-        };
-        for work in &mut works[index..] {
-            work.roll_back();
-        }
-        if done.is_empty() {
-            return Err(error);
-        }
-        let not_done = works[index..].iter().map(|work| work.database().to_owned()).collect();
-        return Err(SubmitError::PartlyCommitted { done, not_done, cause: Box::new(error) });
-    }
-    Ok(done)
 }

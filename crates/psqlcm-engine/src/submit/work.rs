@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psqlcm_core::ledger::{EntryKind, Origin, own};
 use psqlcm_core::name::{quote_ident, quote_literal};
-use psqlcm_core::script::{Statement, label};
+use psqlcm_core::script::{Statement, is_shared, label};
 use psqlcm_core::snapshot::Snapshot;
 use psqlcm_core::targets::Target;
 
 use super::effects::{self, Before, Stop, Writing};
-use super::error::{Missing, SubmitError};
+use super::error::SubmitError;
 use super::locks::{self, HeldLock};
-use super::{Applied, Event, Part, PreparedChange, Request, Tell};
+use super::standing::{self, Records};
+use super::{Applied, Atomic, Event, Part, PreparedChange, Request, Tell, estimate};
 use crate::capture::{self, CaptureError, CatalogState};
 use crate::interrupt::Guard;
 use crate::ledger::{Ledger, LedgerError, LockError, RecordedDatabase, State, SubmitLock, origin};
@@ -23,20 +25,24 @@ use crate::session::{DbError, Session};
 pub(super) struct Work<'a> {
     pub request: &'a Request<'a>,
     database: &'a str,
-    schemas: &'a [String],
+    schemas: Arc<[String]>,
     pub session: Session,
     lock: SubmitLock,
     pub origin: Origin,
     /// The server process of the session.
-    pid: String,
+    pub pid: String,
     /// `client_connection_check_interval` as the session began; scripts and RESET ALL may take it away.
     check_interval: Option<String>,
+    /// Where statements about what all databases share have been run, if not here.
+    pub shared_ran_in: Option<Target>,
     /// Whether the run has more than one transaction.
     pub goes_on: bool,
     /// What the last capture found, if more is to come.
     known: Option<Known>,
     /// In a dry run all changes are one transaction.
     in_transaction: bool,
+    /// Whether a transaction was committed since the session was last cleaned.
+    is_used: bool,
     /// Cancels what runs when a signal comes.
     _cancel: Guard,
 }
@@ -74,7 +80,7 @@ const LOOK_FOR: Duration = Duration::from_secs(15);
 
 impl<'a> Work<'a> {
     /// Connects, and takes the submit lock on a connection of its own.
-    pub fn open(request: &'a Request<'a>, index: usize, tell: &mut Tell<'_>) -> Result<Self, SubmitError> {
+    pub fn open(request: &'a Request<'a>, index: usize, tell: &Tell<'_>) -> Result<Self, SubmitError> {
         let (database, schemas) = &request.targets[index];
         let connect = || {
             request
@@ -115,15 +121,17 @@ impl<'a> Work<'a> {
         Ok(Self {
             request,
             database,
-            schemas,
+            schemas: schemas.as_slice().into(),
+            shared_ran_in: None,
             session,
             lock,
             origin,
             pid,
             check_interval,
-            goes_on: request.changes.len() > 1,
+            goes_on: request.changes.len() > 1 || request.options.atomic == Atomic::Schema,
             known: None,
             in_transaction: false,
+            is_used: false,
             _cancel: guard,
         })
     }
@@ -132,8 +140,8 @@ impl<'a> Work<'a> {
         self.database
     }
 
-    pub fn schemas(&self) -> &'a [String] {
-        self.schemas
+    pub fn schemas(&self) -> Arc<[String]> {
+        Arc::clone(&self.schemas)
     }
 
     pub fn ledger(&self) -> &'a Ledger {
@@ -146,24 +154,25 @@ impl<'a> Work<'a> {
 
     /// All target schemas must have a ledger that is whole.
     pub fn check_targets(&mut self) -> Result<(), SubmitError> {
-        let names: Vec<&str> = self.schemas.iter().map(String::as_str).collect();
-        let states = self.ledger().states(&mut self.session, &names).map_err(self.ledger_error())?;
-        let missing: Vec<Missing> = states
-            .into_iter()
-            .filter_map(|(schema, state)| {
-                let (reason, hint) = unfit(&state)?;
-                Some(Missing { target: self.target(&schema), reason, hint })
-            })
-            .collect();
+        let missing = standing::missing(&mut self.session, self.request.ledger, self.database, &self.schemas);
+        let missing = missing.map_err(self.ledger_error())?;
         if missing.is_empty() { Ok(()) } else { Err(SubmitError::NotUnderControl { missing }) }
     }
 
+    /// What the ledgers of the targets know of the changes.
+    pub fn records(&mut self) -> Result<Records, SubmitError> {
+        let Request { ledger, changes, .. } = self.request;
+        let records = standing::records(&mut self.session, ledger, &self.schemas, changes);
+        records.map_err(self.db_error("look the change up in the ledger"))
+    }
+
+    /// From now on changes run in these schemas.
+    pub fn turn_to(&mut self, schemas: &[String]) {
+        self.schemas = schemas.into();
+    }
+
     /// Runs a change in every target schema and writes its entries; the transaction stays open.
-    pub fn stage(
-        &mut self,
-        change: &PreparedChange<'_>,
-        tell: &mut Tell<'_>,
-    ) -> Result<Applied, SubmitError> {
+    pub fn stage(&mut self, change: &PreparedChange<'_>, tell: &Tell<'_>) -> Result<Applied, SubmitError> {
         let part = Part::Together(0..change.script.statements.len());
         let applied = self.run_part(change, &part, &Writing::whole(change), tell)?;
         if !self.request.options.dry_run {
@@ -178,7 +187,7 @@ impl<'a> Work<'a> {
         change: &PreparedChange<'_>,
         part: &Part,
         writing: &Writing<'_>,
-        tell: &mut Tell<'_>,
+        tell: &Tell<'_>,
     ) -> Result<Applied, SubmitError> {
         let statements = change.script.statements_of(part);
         let mut needs_copies = Vec::new();
@@ -202,16 +211,23 @@ impl<'a> Work<'a> {
         statements: &[Statement<'_>],
         writing: &Writing<'_>,
         copied: &[String],
-        tell: &mut Tell<'_>,
+        tell: &Tell<'_>,
     ) -> Result<Applied, Stop> {
         let started = Instant::now();
         let start = self.begin()?;
         let before = self.look()?;
         let copies = effects::copies(self, copied)?;
-        for schema in self.schemas {
-            self.run_body(change, schema, statements, tell)?;
+        let mut shared_ran_in = self.shared_ran_in.clone();
+        for (index, schema) in self.schemas().iter().enumerate() {
+            self.run_body(change, schema, statements, shared_ran_in.as_ref(), tell)?;
+            shared_ran_in.get_or_insert_with(|| self.target(schema));
+            if index == 0 {
+                estimate::locks(self)?;
+            }
         }
-        let writing = Writing { start, duration: started.elapsed(), ..writing.clone() };
+        let shared = statements.iter().filter(|statement| is_shared(statement.text));
+        let shared = shared.map(|statement| statement.line).collect();
+        let writing = Writing { start, duration: started.elapsed(), shared, ..writing.clone() };
         let places = effects::record(self, &before, &writing, &copies, tell)?;
         Ok(Applied {
             change: change.index,
@@ -229,11 +245,16 @@ impl<'a> Work<'a> {
         change: &PreparedChange<'_>,
         schema: &str,
         statements: &[Statement<'_>],
-        tell: &mut Tell<'_>,
+        shared_ran_in: Option<&Target>,
+        tell: &Tell<'_>,
     ) -> Result<(), SubmitError> {
         self.run("prepare the session", &self.settings_of_body(schema, "LOCAL", true))?;
         for statement in statements {
-            self.request.interrupt.check().map_err(|_| SubmitError::Interrupted)?;
+            self.request.check_interrupt()?;
+            if let Some(place) = shared_ran_in.filter(|_| is_shared(statement.text)) {
+                self.tell_shared(statement, place, tell);
+                continue;
+            }
             self.tell_statement(statement, tell);
             let outcome = self.session.run(statement.text);
             self.tell_notices(tell);
@@ -276,12 +297,19 @@ impl<'a> Work<'a> {
         )
     }
 
-    pub fn tell_statement(&self, statement: &Statement<'_>, tell: &mut Tell<'_>) {
+    pub fn tell_statement(&self, statement: &Statement<'_>, tell: &Tell<'_>) {
         let (line, label) = in_one_line(statement);
         tell(Event::Statement { database: self.database, line, label });
     }
 
-    pub fn tell_notices(&mut self, tell: &mut Tell<'_>) {
+    /// A statement about what all databases share runs once.
+    pub fn tell_shared(&self, statement: &Statement<'_>, ran_in: &Target, tell: &Tell<'_>) {
+        let (line, label) = in_one_line(statement);
+        let text = format!("line {line}: {label}: run once for all databases, in {ran_in}");
+        tell(Event::Detail { database: self.database, text });
+    }
+
+    pub fn tell_notices(&mut self, tell: &Tell<'_>) {
         for notice in self.session.notices() {
             tell(Event::Notice { database: self.database, notice });
         }
@@ -304,8 +332,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// After a commit: nothing of a change is left in the session, be it a temporary table or an advisory lock.
+    /// Before another transaction: nothing of the last is left in the session, be it a temporary table or an
+    /// advisory lock.
     pub fn clean(&mut self) -> Result<(), SubmitError> {
+        if !std::mem::take(&mut self.is_used) {
+            return Ok(());
+        }
         let cleaned = self.session.run("DISCARD ALL").and_then(|()| self.prepare());
         cleaned.map_err(self.db_error("reset the session"))
     }
@@ -411,6 +443,7 @@ impl<'a> Work<'a> {
     /// Commits; where no answer comes, looks for the entry.
     pub fn commit(&mut self, applied: &Applied) -> Settled {
         self.in_transaction = false;
+        self.is_used = true;
         let Err(source) = self.session.run("COMMIT") else {
             return Settled::Committed;
         };
@@ -533,28 +566,4 @@ fn about(session: &mut Session) -> Result<(String, Option<String>), DbError> {
                pg_catalog.current_setting('client_connection_check_interval', true)";
     let mut cells = session.rows(sql)?.into_iter().flatten();
     Ok((cells.next().flatten().unwrap_or_default(), cells.next().flatten()))
-}
-
-/// Why a schema cannot be a target, and what to do; `None` if it can.
-fn unfit(state: &State) -> Option<(String, &'static str)> {
-    Some(match state {
-        State::Ours => return None,
-        State::NoSchema => ("there is no such schema".to_owned(), "make it by a change in another schema"),
-        State::Absent => ("it is not under control".to_owned(), "run psql-cm setup first"),
-        State::Original => (
-            "its ledger was made by version 0.2.2 and is not adopted yet".to_owned(),
-            "run psql-cm setup first",
-        ),
-        State::Damaged(damages) => {
-            let damages: Vec<String> = damages.iter().map(ToString::to_string).collect();
-            (
-                format!("its ledger is damaged: {}", damages.join("; ")),
-                "find out who did it (psql-cm verify), then run psql-cm setup",
-            )
-        }
-        State::Foreign(differences) => (
-            format!("something that is no ledger has its name: {}", differences.join("; ")),
-            "rename it, or choose another name with --cm-table",
-        ),
-    })
 }

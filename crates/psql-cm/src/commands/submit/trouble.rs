@@ -1,56 +1,74 @@
 //! How a submit that failed is told: exit code, place, cause and what to do next.
 
-use psqlcm_core::change::{Refusal, natural_order};
+use psqlcm_core::change::{Refusal, Script, natural_order};
 use psqlcm_core::delta::{FactDelta, main_facts};
-use psqlcm_core::report::Exit;
-use psqlcm_core::script::SplitErrorKind;
+use psqlcm_core::report::{Exit, Outcome, TargetReport};
+use psqlcm_core::script::{SplitErrorKind, is_shared};
 use psqlcm_core::source::{Source, char_to_byte};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::LockError;
 use psqlcm_engine::session::DbError;
-use psqlcm_engine::submit::{Applied, Change, Missing, Recorded, SubmitError};
+use psqlcm_engine::submit::{Applied, Atomic, Change, Missing, Outcome as Ran, Recorded, SubmitError};
 
 use super::Told;
 use crate::failure::{Failure, Place};
 
 /// `lock_not_available`
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// `undefined_object`
+const UNDEFINED_OBJECT: &str = "42704";
 /// `restrict_violation`
 const RESTRICT_VIOLATION: &str = "23001";
 /// How many facts an error lists.
 const MOST_FACTS: usize = 20;
 
 impl Told<'_> {
-    /// The failure, with what was done before it.
-    pub fn failure(&self, mut done: Vec<Applied>, error: SubmitError) -> Failure {
-        let mut skipped = Vec::new();
-        let (error, exit) = match error {
-            SubmitError::PartlyCommitted { done: committed, not_done, cause } => {
-                done.extend(committed);
-                skipped = not_done;
-                (*cause, Some(Exit::Partly))
-            }
-            error => (error, None),
-        };
-        let mut failure = self.of(&error);
-        let has_done = !done.is_empty() && !self.request.options.dry_run;
-        if failure.exit != Exit::InDoubt && (exit.is_some() || has_done) {
+    /// All that failed, with what became of every target.
+    pub fn failure(&self, ran: &Ran) -> Failure {
+        let failures = ran.failures.iter().map(|failed| self.of(&failed.error));
+        let mut failure =
+            failures.reduce(join).unwrap_or_else(|| Failure::new(Exit::Failed, "nothing is done"));
+        if ran.done.is_empty() || self.request.options.dry_run {
+            return failure.with_targets(self.not_done(ran));
+        }
+        if failure.exit != Exit::InDoubt {
             failure.exit = Exit::Partly;
         }
-        for database in &skipped {
-            failure = failure.hint(format!("not committed in database {database}: rolled back"));
+        let atomic = self.request.options.atomic;
+        if ran.failures.iter().all(|failed| failed.targets.is_empty()) {
+            failure = failure.hint(format!("done and recorded before: {}", self.names(&ran.done).join("; ")));
+        } else {
+            let option = if atomic == Atomic::All { " with --atomic database" } else { "" };
+            failure = failure.hint(format!("submit the same again{option} to go on: what has it is skipped"));
         }
-        if has_done {
-            let names = done.iter().map(|applied| {
-                format!("{} in {}", self.request.changes[applied.change].name, applied.database)
-            });
-            let mut names: Vec<String> = names.collect();
-            names.dedup();
-            failure = failure.hint(format!("done and recorded before: {}", names.join("; ")));
-            failure = failure
-                .with_targets(self.targets(&done, |facts| facts.iter().map(FactDelta::to_report).collect()));
-        }
-        failure
+        let done = self.targets(&ran.done, |facts| facts.iter().map(FactDelta::to_report).collect());
+        failure.with_targets(done).with_targets(self.not_done(ran))
+    }
+
+    fn names(&self, done: &[Applied]) -> Vec<String> {
+        let name = |applied: &Applied| {
+            format!("{} in {}", self.request.changes[applied.change].name, applied.database)
+        };
+        let mut names: Vec<String> = done.iter().map(name).collect();
+        names.dedup();
+        names
+    }
+
+    /// The targets that have it from before, failed, or were left.
+    fn not_done(&self, ran: &Ran) -> Vec<TargetReport> {
+        let failed = ran.failures.iter().flat_map(|failed| {
+            let outcome = match failed.error {
+                SubmitError::InDoubt { .. } => Outcome::InDoubt,
+                SubmitError::PartlyRun { .. } => Outcome::Partly,
+                _ => Outcome::Failed,
+            };
+            failed.targets.iter().map(move |target| TargetReport::new(target, outcome))
+        });
+        let left = ran.left.iter().map(|left| {
+            let outcome = if left.is_rolled_back { Outcome::RolledBack } else { Outcome::Skipped };
+            TargetReport::new(&left.target, outcome)
+        });
+        self.recorded_before(ran).chain(failed).chain(left).collect()
     }
 
     fn of(&self, error: &SubmitError) -> Failure {
@@ -59,7 +77,7 @@ impl Told<'_> {
             SubmitError::Refused { change, refusal } => self.refused(&self.request.changes[*change], refusal),
             SubmitError::SeveralTargets { change, offset, .. } => Failure::new(Exit::Refused, message)
                 .at(place(&self.request.changes[*change], *offset))
-                .hint("name one database and one schema"),
+                .hint("name one database and one schema, or say --sequential: one target after the other"),
             SubmitError::NotUnderControl { missing } => not_under_control(missing),
             SubmitError::AlreadyRecorded { found } => self.recorded(found),
             SubmitError::Twice { change, first } => {
@@ -71,7 +89,8 @@ impl Told<'_> {
                 let change = &self.request.changes[*change];
                 let at = source.position().map_or(0, |position| char_to_byte(statement, position));
                 let failure = Failure::new(exit_of(source), message).on(target);
-                by_server(failure, source).at(place(change, offset + at))
+                let failure = by_server(failure, source).at(place(change, offset + at));
+                failure.hint_if(self.role_of_elsewhere(change, target, source))
             }
             SubmitError::Deferred { target, source, .. } => {
                 by_server(Failure::new(exit_of(source), message).on(target), source)
@@ -90,7 +109,21 @@ impl Told<'_> {
                     .hint(format!("drop it first: DROP INDEX CONCURRENTLY {index}"))
             }
             SubmitError::PartlyRun { notes, cause, .. } => self.partly_run(&message, notes, cause),
-            SubmitError::PartlyCommitted { cause, .. } => self.of(cause),
+            SubmitError::SelfDeadlock { cause, .. } => {
+                let mut failure = self.of(cause);
+                failure.exit = Exit::Failed;
+                failure
+                    .instead(message)
+                    .hint("give statements about what all databases share as a change of their own")
+                    .hint("or say --atomic database: each is finished by itself")
+            }
+            SubmitError::TooFewConnections { .. } => Failure::new(Exit::Failed, message)
+                .hint("nothing was begun; --atomic database takes two for each of --jobs at once"),
+            SubmitError::TooManyLocks { database, .. } => {
+                Failure::new(Exit::Failed, message).on(&Target::database(database)).hint(
+                    "nothing was changed; submit it with --atomic schema, or raise max_locks_per_transaction",
+                )
+            }
             SubmitError::InDoubt { database, schema, hash, source } => Failure::new(Exit::InDoubt, message)
                 .on(&Target::schema(database, schema))
                 .cause(source)
@@ -130,6 +163,21 @@ impl Told<'_> {
                 Failure::new(Exit::Failed, message).on(&Target::database(database)).cause(source)
             }
         }
+    }
+
+    /// A role that the change makes is made once, and other databases see it only when that is committed.
+    fn role_of_elsewhere(&self, change: &Change, target: &Target, source: &DbError) -> Option<&'static str> {
+        let is_first = self.request.all_targets().first() == Some(target);
+        let makes = Script::read(&change.text)
+            .is_ok_and(|script| script.statements.iter().any(|statement| is_shared(statement.text)));
+        (self.request.options.atomic == Atomic::All
+            && source.sqlstate() == Some(UNDEFINED_OBJECT)
+            && !is_first
+            && makes)
+            .then_some(
+                "what the change makes for all databases is seen by the others only after COMMIT: give it as a \
+                 change of its own before this one, or say --atomic database",
+            )
     }
 
     fn refused(&self, change: &Change, refusal: &Refusal) -> Failure {
@@ -175,6 +223,12 @@ impl Told<'_> {
         }
         failure
     }
+}
+
+/// Several failures as one; the worst exit code counts.
+fn join(one: Failure, other: Failure) -> Failure {
+    let exit = one.exit.max(other.exit);
+    Failure { exit, ..one.and(other) }
 }
 
 fn not_under_control(missing: &[Missing]) -> Failure {
