@@ -84,6 +84,16 @@ impl<'a> Cluster<'a> {
         databases: &[String],
         work: impl Fn(&str) -> Result<Vec<TargetReport>, Failure> + Sync,
     ) -> Result<Report, Failure> {
+        collect(command, self.on_each(command, databases, work).into_iter())
+    }
+
+    /// What came of the work on each database, in their order; on as many at once as `--jobs` says.
+    pub fn on_each<T: Send + Sync>(
+        &self,
+        command: &'static str,
+        databases: &[String],
+        work: impl Fn(&str) -> Result<T, Failure> + Sync,
+    ) -> Vec<Result<T, Failure>> {
         let progress = (databases.len() > 1).then(|| self.context.ui.progress(command, databases.len()));
         let next = AtomicUsize::new(0);
         let done: Vec<OnceLock<_>> = databases.iter().map(|_| OnceLock::new()).collect();
@@ -104,7 +114,7 @@ impl<'a> Cluster<'a> {
         let jobs = usize::from(self.context.settings.jobs.value.get()).min(databases.len());
         std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(worker))));
         drop(progress);
-        collect(command, done.into_iter().filter_map(OnceLock::into_inner))
+        done.into_iter().filter_map(OnceLock::into_inner).collect()
     }
 
     /// The databases to act on that the tree has; with `--all-databases` all that the environment dumped into it.

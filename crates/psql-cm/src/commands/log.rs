@@ -58,13 +58,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     };
     let mut entries: Vec<(Target, Entry)> = Vec::new();
     let databases = cluster.databases()?;
-    for database in &databases {
-        context.interrupt.check()?;
+    let found = cluster.on_each("log", &databases, |database| {
         let mut session = cluster.connect(database)?;
         let schemas = cluster.readable_schemas(&mut session, database)?;
         let found = log::log(&mut session, &ledger, &schemas, &filter);
-        let found = found.map_err(|error| failure(&error, database))?;
-        entries.extend(found.into_iter().map(|(schema, entry)| (Target::schema(database, schema), entry)));
+        found.map_err(|error| failure(&error, database))
+    });
+    for (database, found) in databases.iter().zip(found) {
+        entries.extend(found?.into_iter().map(|(schema, entry)| (Target::schema(database, schema), entry)));
     }
     if databases.len() > 1 {
         // Within a database they are in order.

@@ -1,6 +1,6 @@
 //! `status`: says how the targets are.
 
-use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
+use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::State;
 use psqlcm_engine::status::{self, Drift, OfNoSchema, Pending, SchemaStatus};
@@ -25,22 +25,21 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm --database app status
   psql-cm --all-databases status --format json"#;
 
-/// Looks at each database in turn.
+/// Looks at each database.
 pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let ledger = cluster.ledger()?;
-    let mut report = Report::new("status");
     let whole = context.settings.schemas.value.named.is_empty();
-    for database in cluster.databases()? {
-        context.interrupt.check()?;
-        let mut session = cluster.connect(&database)?;
-        let schemas = cluster.readable_schemas(&mut session, &database)?;
+    let mut report = cluster.each_database("status", &cluster.databases()?, |database| {
+        let mut session = cluster.connect(database)?;
+        let schemas = cluster.readable_schemas(&mut session, database)?;
         let standing = status::status(&mut session, &ledger, &schemas, whole).map_err(|error| {
-            Failure::because("cannot tell how it stands", &error).on(&Target::database(&database))
+            Failure::because("cannot tell how it stands", &error).on(&Target::database(database))
         })?;
-        report.targets.extend(standing.of_no_schema.iter().map(|standing| of_no_schema(&database, standing)));
-        report.targets.extend(standing.schemas.iter().map(|schema| target(&database, schema)));
-    }
+        let mut targets = Vec::from_iter(standing.of_no_schema.iter().map(|of| of_no_schema(database, of)));
+        targets.extend(standing.schemas.iter().map(|schema| target(database, schema)));
+        Ok(targets)
+    })?;
     if report.targets.iter().any(|target| target.outcome != Outcome::Good) {
         report.exit_code = Exit::Different;
     }

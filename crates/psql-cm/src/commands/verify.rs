@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use psqlcm_core::ledger::{Finding, Problem as LedgerProblem, Severity};
-use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
+use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::verify::{self, Verified};
 use serde_json::{Value, json};
@@ -30,18 +30,17 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm --database app verify
   psql-cm --all-databases verify --sql-path db/schema"#;
 
-/// Judges each database in turn. All findings are told, whatever they are.
+/// Judges each database. All findings are told, whatever they are.
 pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let ledger = cluster.ledger()?;
     let named = &context.settings.schemas.value.named;
     let named = (!named.is_empty()).then_some(named.as_slice());
-    let mut report = Report::new("verify");
-    let mut problems = Vec::new();
-    for database in cluster.databases()? {
-        context.interrupt.check()?;
-        let mut session = cluster.connect(&database)?;
-        let manifests = dump::manifests(cluster.sql_path(), &database)?;
+    let report = cluster.each_database("verify", &cluster.databases()?, |database| {
+        let mut targets = Vec::new();
+        let mut problems = Vec::new();
+        let mut session = cluster.connect(database)?;
+        let manifests = dump::manifests(cluster.sql_path(), database)?;
         let manifest = manifests.get(&context.settings.environment.value);
         let anchors = manifest.map_or_else(BTreeMap::new, verify::anchors);
         if manifest.is_none() {
@@ -51,19 +50,19 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
             ));
         }
         let verified = verify::verify_database(&mut session, &ledger, &anchors, named).map_err(|error| {
-            Failure::because("the ledgers cannot be read", &error).on(&Target::database(&database))
+            Failure::because("the ledgers cannot be read", &error).on(&Target::database(database))
         })?;
         if let Some(named) = named {
             let is_missing = |name: &&String| verified.iter().all(|found| found.schema != **name);
-            problems.extend(named.iter().filter(is_missing).map(|name| not_managed(&database, name)));
+            problems.extend(named.iter().filter(is_missing).map(|name| not_managed(database, name)));
         }
         if verified.is_empty() && named.is_none() {
             context.ui.say(&format!("{database}: no schema is under control"));
         }
-        tell_of_another_instance(context, &database, &verified);
+        tell_of_another_instance(context, database, &verified);
         for ledger in &verified {
-            report.targets.push(target(&database, ledger));
-            problems.extend(problems_of(&database, ledger));
+            targets.push(target(database, ledger));
+            problems.extend(problems_of(database, ledger));
             let notices = ledger.findings.iter().filter(|finding| {
                 finding.severity() == Severity::Notice && !(holds_elsewhere(ledger) && is_copy(finding))
             });
@@ -71,11 +70,9 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
                 context.ui.warn(&format!("{database}: {}; {}", notice.message(), notice.hint()));
             }
         }
-    }
-    if problems.is_empty() {
-        return Ok(report.into());
-    }
-    Err(Failure { exit: Exit::Failed, targets: report.targets, problems })
+        if problems.is_empty() { Ok(targets) } else { Err(Failure { exit: Exit::Failed, targets, problems }) }
+    })?;
+    Ok(report.into())
 }
 
 /// After a restore or a copy the chains hold and contain what git knows; that is worth a word, once, and no warning.
