@@ -1,8 +1,11 @@
 //! `submit` to several databases and schemas: what commits together, and how a run that stopped is gone on with.
 
+use std::thread;
+
+use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
 use psqlcm_testkit::{TestDatabase, TestServer, servers, unique};
 
-use crate::support::{Ran, command, setup};
+use crate::support::{Ran, command, folder, setup};
 
 const SEED: &str = "CREATE SCHEMA a; CREATE SCHEMA b";
 
@@ -196,4 +199,43 @@ fn room_for_locks_is_looked_for_in_the_first_target() {
     let ran = submit(&databases, &["-c", tables]).exits(1).says("locks; for all 4 together there is no room");
     ran.says("--atomic schema").says("max_locks_per_transaction");
     assert_eq!(standing(&databases, "t1"), ["0|0|0|0"; 2]);
+}
+
+/// So many submits at once, each of a change of its own to all databases; every one must succeed.
+fn at_once(databases: &[TestDatabase], count: usize) {
+    let all: Vec<&TestDatabase> = databases.iter().collect();
+    let folder = folder("at_once");
+    let run = &|index: usize| {
+        let change = format!("CREATE TABLE t{index} ()");
+        let mut command = command(databases[0].server(), &all, &folder);
+        // Each waits for those before it.
+        command.args(["submit", "-s", "a", "--lock-wait", "30min", "--retries", "30", "-c", &change]);
+        Ran::of(&command.output().unwrap()).exits(0);
+    };
+    thread::scope(|scope| (0..count).for_each(|index| drop(scope.spawn(move || run(index)))));
+    let sql = "SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'a' AND tablename ~ '^t[0-9]+$'),
+        count(*), count(DISTINCT digest), count(DISTINCT number), max(number) - min(number) + 1
+        FROM a.pg_psql_cm WHERE NOT is_base";
+    for database in databases {
+        assert_eq!(database.psql(sql).unwrap(), vec![count.to_string(); 5].join("|"), "{}", database.name());
+    }
+    Ran::of(&command(databases[0].server(), &all, &folder).arg("verify").output().unwrap()).exits(0);
+    Ran::of(&command(databases[0].server(), &all, &folder).args(["status", "-m", "a,b"]).output().unwrap())
+        .exits(0);
+}
+
+/// A server with the usual settings that no other test takes connections from.
+fn server_of_its_own() -> (ScratchCluster, TestServer) {
+    let installations = Installation::discover();
+    let installation = installations.iter().find(|found| found.version.major == 15).unwrap();
+    let cluster = ScratchCluster::start(installation, &ScratchOptions::default()).unwrap();
+    let server = TestServer::new(15, cluster.socket_dir(), cluster.port());
+    (cluster, server)
+}
+
+#[test]
+fn fifty_submits_at_once_are_each_applied_once() {
+    let (_cluster, server) = server_of_its_own();
+    at_once(&databases::<1>(&server, "fifty"), 50);
+    at_once(&databases::<10>(&server, "fifty_ten"), 50);
 }
