@@ -183,7 +183,7 @@ fn room_for_connections_is_looked_for_first() {
         Ran::of(&command.args(databases.iter().flat_map(|one| ["-d", one.name()])).output().unwrap())
     };
     let ran = run(&[]).exits(1).says("7 connections are needed at once");
-    ran.says(&format!("the limit of 4 connections of role {role} leaves 4")).says("--atomic database");
+    ran.says(&format!("the limit of 4 connections of role {role} leaves")).says("--atomic database");
     run(&["--atomic", "database", "--jobs", "1"]).exits(0);
     for database in &databases {
         database.psql(&format!("DROP OWNED BY {role} CASCADE")).unwrap();
@@ -196,7 +196,9 @@ fn room_for_locks_is_looked_for_in_the_first_target() {
     let server = psqlcm_testkit::server(15);
     let databases: [TestDatabase; 2] = databases(&server, "locks");
     let tables = "DO $$BEGIN FOR i IN 1..2500 LOOP EXECUTE format('CREATE TABLE t%s ()', i); END LOOP; END$$";
-    let ran = submit(&databases, &["-c", tables]).exits(1).says("locks; for all 4 together there is no room");
+    let ran = submit(&databases, &["-c", tables])
+        .exits(1)
+        .says("locks in one target; for 4 targets together the server has no room");
     ran.says("--atomic schema").says("max_locks_per_transaction");
     assert_eq!(standing(&databases, "t1"), ["0|0|0|0"; 2]);
 }
@@ -238,4 +240,59 @@ fn fifty_submits_at_once_are_each_applied_once() {
     let (_cluster, server) = server_of_its_own();
     at_once(&databases::<1>(&server, "fifty"), 50);
     at_once(&databases::<10>(&server, "fifty_ten"), 50);
+}
+
+#[test]
+fn schemas_by_themselves_share_transactions_until_one_fails() {
+    for server in servers() {
+        let database = server.database("batch");
+        let schemas: Vec<String> = (0..9).map(|index| format!("s{index}")).collect();
+        for schema in &schemas {
+            database.psql(&format!("CREATE SCHEMA {schema}")).unwrap();
+        }
+        setup(&database, &schemas.iter().map(String::as_str).collect::<Vec<_>>());
+        database.psql("CREATE TABLE s4.u (); CREATE TABLE s6.u ()").unwrap();
+        let submit = |arguments: &[&str]| {
+            let mut command = command(&server, &[&database], &std::env::temp_dir());
+            let changes = ["submit", "--all-schemas", "--atomic", "schema", "-c", "CREATE TABLE t ()"];
+            Ran::of(
+                &command.args(changes).args(["-c", "CREATE TABLE u ()"]).args(arguments).output().unwrap(),
+            )
+        };
+        let of = |what: &str| {
+            let each = schemas.iter().map(|schema| {
+                format!(
+                    "SELECT '{schema}' AS s, xmin::text, fingerprint_before, number FROM {schema}.pg_psql_cm
+                    WHERE NOT is_base"
+                )
+            });
+            let each: Vec<String> = each.collect();
+            database.psql(&format!("SELECT {what} FROM ({}) AS l", each.join(" UNION ALL "))).unwrap()
+        };
+        let counts = || {
+            of("s").lines().fold([0; 9], |mut counts, schema| {
+                counts[schema[1..].parse::<usize>().unwrap()] += 1;
+                counts
+            })
+        };
+
+        let ran = submit(&["--dry-run"]).exits(1);
+        assert_eq!(counts(), [0; 9], "{}", ran.err);
+        let ran = submit(&[]).exits(6).says("batch_").says(".s4: failed").says(".s5: skipped");
+        // The first alone, then the rest of them together, as far as it went.
+        assert_eq!(counts(), [2, 2, 2, 2, 1, 1, 1, 1, 1], "{}", ran.err);
+        assert_eq!(of("count(DISTINCT xmin)"), "4");
+
+        submit(&["--max-failures", "5"]).exits(6).says(".s4: failed").says(".s6: failed").says(".s8: done");
+        assert_eq!(counts(), [2, 2, 2, 2, 1, 2, 1, 2, 2]);
+        database.psql("DROP TABLE s4.u; DROP TABLE s6.u").unwrap();
+        let ran = submit(&[]).exits(0);
+        assert_eq!(ran.out.matches(": done").count(), 2, "{}", ran.out);
+        assert_eq!(counts(), [2; 9]);
+        assert_eq!(of("count(DISTINCT number)"), "18");
+        Ran::of(&command(&server, &[&database], &std::env::temp_dir()).arg("verify").output().unwrap())
+            .exits(0);
+        let mut status = command(&server, &[&database], &std::env::temp_dir());
+        Ran::of(&status.args(["status", "-m", &schemas.join(",")]).output().unwrap()).exits(0);
+    }
 }

@@ -2,8 +2,11 @@
 //! submit, said again, goes on where it stopped.
 //!
 //! The first target that lacks a change goes first and alone: what fails there has done no harm elsewhere. Then
-//! databases are worked on at once, and within a database its schemas one after the other.
+//! databases are worked on at once, and within a database its schemas one after the other. Schemas by themselves share
+//! transactions all the same, as every transaction needs two looks at the whole database: the change runs in each
+//! under a savepoint, those before the first that fails commit, and the rest of such a batch is done one by one.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -29,7 +32,7 @@ pub(super) fn run(
     outcome: &mut Outcome,
 ) -> Result<(), SubmitError> {
     let once = Once::new(scripts);
-    let canary = survey(request, scripts, &once)?;
+    let first = survey(request, scripts, &once)?;
     let run = Run {
         request,
         scripts,
@@ -39,37 +42,50 @@ pub(super) fn run(
         failures: AtomicUsize::new(0),
         is_stopped: AtomicBool::new(false),
     };
-    let mut groups = groups(request);
-    if let Some((database, group)) = canary {
-        let group = groups[database].remove(group);
-        run.database(database, &[group]);
+    if let Some((database, group)) = &first {
+        run.database(*database, std::slice::from_ref(group));
     }
-    run.all(&groups);
+    run.all(&groups(request, first.as_ref()));
     *outcome = run.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = |name: &str| request.targets.iter().position(|(database, _)| database == name);
     outcome.done.sort_by_key(|applied| place(&applied.database));
     Ok(())
 }
 
-/// Schemas of a database that commit together.
+/// How many schemas share a transaction though each is by itself: enough that the looks at the whole database do not
+/// count, and few enough that a schema is not locked for long.
+const BATCH: usize = 50;
+
+/// Schemas of a database that share a transaction.
 type Group = Vec<String>;
 
-/// The groups of each database.
-fn groups(request: &Request<'_>) -> Vec<Vec<Group>> {
-    let of_database = |schemas: &Vec<String>| match request.options.atomic {
-        Atomic::Schema => schemas.iter().map(|schema| vec![schema.clone()]).collect(),
-        Atomic::Database | Atomic::All => vec![schemas.clone()],
+/// The changes that this run has done in a database, each with its schema.
+type DoneHere = BTreeSet<(usize, String)>;
+
+/// The groups of each database, but for the schemas that go before all others.
+fn groups(request: &Request<'_>, first: Option<&(usize, Group)>) -> Vec<Vec<Group>> {
+    let size = match request.options.atomic {
+        Atomic::Schema if request.options.is_sequential => 1,
+        Atomic::Schema => BATCH,
+        Atomic::Database | Atomic::All => usize::MAX,
     };
-    request.targets.iter().map(|(_, schemas)| of_database(schemas)).collect()
+    let of_database = |(index, (_, schemas)): (usize, &(String, Group))| {
+        let is_first = |schema: &&String| {
+            first.is_some_and(|(database, group)| *database == index && group.contains(schema))
+        };
+        let schemas: Group = schemas.iter().filter(|schema| !is_first(schema)).cloned().collect();
+        schemas.chunks(size).map(<[String]>::to_vec).collect()
+    };
+    request.targets.iter().enumerate().map(of_database).collect()
 }
 
-/// Looks at all targets before anything is begun: each must be able to take a change. Finds the first group that
-/// lacks one, as the database's and its own place, and where shared statements have been run already.
+/// Looks at all targets before anything is begun: each must be able to take a change. Finds the first one that
+/// lacks one, with the place of its database, and where shared statements have been run already.
 fn survey(
     request: &Request<'_>,
     scripts: &[Script<'_>],
     once: &Once,
-) -> Result<Option<(usize, usize)>, SubmitError> {
+) -> Result<Option<(usize, Group)>, SubmitError> {
     let mut first = None;
     let mut missing = Vec::new();
     for (index, (database, schemas)) in request.targets.iter().enumerate() {
@@ -88,15 +104,17 @@ fn survey(
             doing: "look the change up in the ledger",
             source,
         })?;
-        for (place, (schema, rows)) in records.iter().enumerate() {
+        for (schema, rows) in &records {
             for (change, script) in scripts.iter().enumerate() {
                 match standing::record(rows, &request.changes[change], script) {
                     Some(Record::Done { .. }) if !request.options.again => {
                         once.ran(change, &Target::schema(database, schema));
                     }
+                    _ if request.options.atomic == Atomic::Schema => {
+                        first.get_or_insert_with(|| (index, vec![schema.clone()]));
+                    }
                     _ => {
-                        let group = if request.options.atomic == Atomic::Schema { place } else { 0 };
-                        first.get_or_insert((index, group));
+                        first.get_or_insert_with(|| (index, schemas.clone()));
                     }
                 }
             }
@@ -144,20 +162,52 @@ impl<'r> Run<'r> {
     /// Works on the groups of one database, one after the other.
     fn database(&self, index: usize, groups: &[Group]) {
         let mut open = None;
+        let mut done = DoneHere::new();
         for group in groups {
-            let targets = targets(&self.request.targets[index].0, group);
-            if self.is_over() {
-                let left = targets.into_iter().map(|target| Left { target, is_rolled_back: false });
-                self.outcome().left.extend(left);
-                continue;
+            let is_batch = self.request.options.atomic == Atomic::Schema && group.len() > 1;
+            let is_finished = is_batch && !self.is_over() && self.batch(index, &mut open, group, &mut done);
+            match is_batch {
+                true if is_finished => {}
+                true => group.chunks(1).for_each(|one| self.one(index, &mut open, one, &mut done)),
+                false => self.one(index, &mut open, group, &mut done),
             }
-            if let Err(error) = self.open(index, &mut open).and_then(|work| self.group(work, group)) {
-                self.fail(&targets, error);
-                // Whatever state it is in, the next group begins afresh.
-                open = None;
+            for target in targets(&self.request.targets[index].0, group) {
+                (self.tell)(Event::Finished { target: &target });
             }
-            for target in &targets {
-                (self.tell)(Event::Finished { target });
+        }
+    }
+
+    /// Works on one group, and tells of it if it fails or is left.
+    fn one(&self, index: usize, open: &mut Option<Open<'r>>, group: &[String], done: &mut DoneHere) {
+        let targets = targets(&self.request.targets[index].0, group);
+        if self.is_over() {
+            let left = targets.into_iter().map(|target| Left { target, is_rolled_back: false });
+            self.outcome().left.extend(left);
+        } else if let Err(error) = self.open(index, open).and_then(|open| self.group(open, group, done)) {
+            self.fail(&targets, error);
+            // Whatever state it is in, the next group begins afresh.
+            *open = None;
+        }
+    }
+
+    /// Works on a batch; whether that is all there is to do. If not, its schemas are to be done one by one, which
+    /// also tells what is wrong.
+    fn batch(
+        &self,
+        index: usize,
+        open: &mut Option<Open<'r>>,
+        group: &[String],
+        done: &mut DoneHere,
+    ) -> bool {
+        match self.open(index, open).and_then(|open| self.group(open, group, done)) {
+            Ok(is_finished) => is_finished,
+            Err(error) => {
+                *open = None;
+                let is_last = stops(&error) || self.is_over();
+                if is_last {
+                    self.fail(&targets(&self.request.targets[index].0, group), error);
+                }
+                is_last
             }
         }
     }
@@ -180,13 +230,19 @@ impl<'r> Run<'r> {
         Ok(open.insert(opened))
     }
 
-    /// All changes in one group.
-    fn group(&self, Open { work, records }: &mut Open<'_>, group: &Group) -> Result<(), SubmitError> {
+    /// All changes in one group; whether all of them are done in all of it.
+    fn group(
+        &self,
+        Open { work, records }: &mut Open<'_>,
+        group: &[String],
+        done: &mut DoneHere,
+    ) -> Result<bool, SubmitError> {
+        let mut is_finished = true;
         for (index, script) in self.scripts.iter().enumerate() {
             self.request.check_interrupt()?;
             work.clean()?;
             let change = PreparedChange { index, change: &self.request.changes[index], script };
-            let (schemas, standing) = self.lacking(work, records, group, &change);
+            let (schemas, standing) = self.lacking(work, records, group, &change, done);
             let Some(first) = schemas.first() else { continue };
             let turn = self.once.turn(index);
             work.turn_to(&schemas);
@@ -196,11 +252,16 @@ impl<'r> Run<'r> {
             if !self.request.options.dry_run {
                 turn.ran(&work.target(first));
             }
+            done.extend(work.schemas().iter().map(|schema| (index, schema.clone())));
+            is_finished = work.schemas().len() == schemas.len();
+            if !is_finished {
+                break;
+            }
         }
         if self.request.options.dry_run {
             work.roll_back();
         }
-        Ok(())
+        Ok(is_finished)
     }
 
     /// The schemas of a group that a change is to run in, and how far an earlier run came; those that have it are
@@ -209,16 +270,22 @@ impl<'r> Run<'r> {
         &self,
         work: &Work<'_>,
         records: &Records,
-        group: &Group,
+        group: &[String],
         change: &PreparedChange<'_>,
+        done: &mut DoneHere,
     ) -> (Group, Standing) {
         let mut begun = Standing::default();
         let mut lacking = Vec::new();
         for (schema, rows) in records.iter().filter(|(schema, _)| group.contains(schema)) {
+            let key = (change.index, schema.clone());
+            if done.contains(&key) {
+                continue;
+            }
             match standing::record(rows, change.change, change.script) {
                 Some(Record::Done { id: entry, at }) if !self.request.options.again => {
                     let recorded = Recorded { change: change.index, target: work.target(schema), entry, at };
                     self.outcome().recorded.push(recorded);
+                    done.insert(key);
                     continue;
                 }
                 Some(Record::Begun(standing)) => begun = standing,
@@ -229,6 +296,8 @@ impl<'r> Run<'r> {
         (lacking, begun)
     }
 
+    /// Runs a change in the schemas that the work is turned to; of a batch only in those before the first that
+    /// fails, to which it is then turned.
     fn run(
         &self,
         work: &mut Work<'_>,
@@ -242,7 +311,10 @@ impl<'r> Run<'r> {
             return outcome;
         }
         (self.tell)(Event::Begin { change: &change.change.name, database: work.database() });
+        let schemas = work.schemas();
+        work.is_batch = self.request.options.atomic == Atomic::Schema && schemas.len() > 1;
         let applied = with_retries(self.request, std::slice::from_mut(work), self.tell, &mut |works| {
+            works[0].turn_to(&schemas);
             Ok(vec![works[0].stage(change, self.tell)?])
         });
         self.outcome().done.extend(applied.map_err(|unfinished| *unfinished.error)?);
@@ -250,9 +322,8 @@ impl<'r> Run<'r> {
     }
 
     fn fail(&self, targets: &[Target], error: SubmitError) {
-        let is_last = matches!(error, SubmitError::Interrupted | SubmitError::InDoubt { .. });
         let failures = self.failures.fetch_add(1, Ordering::SeqCst) + 1;
-        if is_last || failures > self.request.options.max_failures {
+        if stops(&error) || failures > self.request.options.max_failures {
             self.is_stopped.store(true, Ordering::SeqCst);
         }
         self.outcome().failures.push(Failed { targets: targets.to_vec(), error });
@@ -265,4 +336,9 @@ impl<'r> Run<'r> {
     fn outcome(&self) -> MutexGuard<'_, Outcome> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// After such an error nothing else is begun.
+fn stops(error: &SubmitError) -> bool {
+    matches!(error, SubmitError::Interrupted | SubmitError::InDoubt { .. })
 }

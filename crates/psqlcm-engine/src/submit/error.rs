@@ -197,7 +197,7 @@ pub enum SubmitError {
     },
     /// The locks of all targets do not fit into the server's lock table.
     #[error(
-        "in one target the change takes {each} locks; for all {targets} together there is no room in the server's table of {capacity}"
+        "the change takes {each} locks in one target; for {targets} targets together the server has no room, with a table of {capacity}"
     )]
     TooManyLocks {
         /// The database.

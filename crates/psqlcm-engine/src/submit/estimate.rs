@@ -1,13 +1,19 @@
 //! What a run needs of the server, compared with what the server has, before time is spent on it.
 
+use std::time::Duration;
+
 use psqlcm_core::name::quote_literal;
 
 use super::error::SubmitError;
 use super::work::Work;
 use super::{Atomic, Request};
+use crate::session::{DbError, Session};
 
 /// A database takes one connection for the work and one for the submit lock.
 const EACH: usize = 2;
+/// What was closed just now, by this process too, may still be counted.
+const LOOKS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Whether there are connections enough for several databases.
 pub(super) fn connections(request: &Request<'_>) -> Result<(), SubmitError> {
@@ -25,35 +31,75 @@ pub(super) fn connections(request: &Request<'_>) -> Result<(), SubmitError> {
         .access
         .connect(&database)
         .map_err(|source| SubmitError::Connect { database: database.clone(), source })?;
-    let rows = session.rows(include_str!("room.sql"));
-    let rows = rows.map_err(|source| SubmitError::Db { database, doing: "count connections", source })?;
-    for row in rows {
-        let mut cells = row.into_iter().map(Option::unwrap_or_default);
-        let (limit, room) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
-        let room: usize = room.parse().unwrap_or_default();
-        if room < needed {
-            return Err(SubmitError::TooFewConnections { needed, room, limit });
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let tightest = tightest(&mut session);
+        let tightest = tightest.map_err(|source| SubmitError::Db {
+            database: database.clone(),
+            doing: "count connections",
+            source,
+        })?;
+        match tightest {
+            Some((room, _)) if room < needed && looks < LOOKS => std::thread::sleep(PAUSE),
+            Some((room, limit)) if room < needed => {
+                return Err(SubmitError::TooFewConnections { needed, room, limit });
+            }
+            _ => return Ok(()),
         }
     }
-    Ok(())
 }
 
-/// Whether the shared lock table has room for the change in all targets, by what it took in the first one.
-pub(super) fn locks(work: &mut Work<'_>) -> Result<(), SubmitError> {
-    let targets = match work.request.options.atomic {
+/// How many connections the tightest limit leaves, and which it is.
+fn tightest(session: &mut Session) -> Result<Option<(usize, String)>, DbError> {
+    let rows = session.rows(include_str!("room.sql"))?;
+    let read = |row: Vec<Option<String>>| {
+        let [limit, room] = row.try_into().ok()?;
+        // Reserved slots that are in use leave less than nothing.
+        Some((room?.parse::<i64>().ok()?.try_into().unwrap_or(0), limit?))
+    };
+    Ok(rows.into_iter().filter_map(read).min())
+}
+
+/// The locks that a transaction holds before the change runs in its first target.
+pub(super) struct Locks {
+    held: usize,
+}
+
+impl Locks {
+    /// Counts them, where the change runs in several targets; in one there is nothing to estimate.
+    pub fn before(work: &mut Work<'_>) -> Result<Option<Self>, SubmitError> {
+        if targets(work) < 2 {
+            return Ok(None);
+        }
+        Ok(Some(Self { held: room(work)?[0] }))
+    }
+
+    /// Whether the shared lock table has room for the change in all targets, by what it took in the first one.
+    pub fn check(&self, work: &mut Work<'_>) -> Result<(), SubmitError> {
+        let [held, others, capacity] = room(work)?;
+        let each = held.saturating_sub(self.held);
+        let targets = targets(work);
+        if self.held + each * targets + others <= capacity {
+            return Ok(());
+        }
+        Err(SubmitError::TooManyLocks { database: work.database().to_owned(), each, targets, capacity })
+    }
+}
+
+/// In how many targets the change holds its locks at the same time.
+fn targets(work: &Work<'_>) -> usize {
+    match work.request.options.atomic {
         Atomic::All => work.request.all_targets().len(),
         Atomic::Database | Atomic::Schema => work.schemas().len(),
-    };
-    if targets < 2 {
-        return Ok(());
     }
+}
+
+/// The locks of this transaction, those of all others, and how many there is room for.
+fn room(work: &mut Work<'_>) -> Result<[usize; 3], SubmitError> {
     let sql = include_str!("lock_room.sql").replace(":'pid'", &quote_literal(&work.pid));
     let rows = work.rows("count locks", &sql)?;
-    let mut cells = rows.into_iter().flatten().map(|cell| cell?.parse::<usize>().ok());
+    let mut cells = rows.into_iter().flatten().map(|cell| cell?.parse().ok());
     let mut next = || cells.next().flatten().unwrap_or_default();
-    let (each, others, capacity) = (next(), next(), next());
-    if each * targets + others <= capacity {
-        return Ok(());
-    }
-    Err(SubmitError::TooManyLocks { database: work.database().to_owned(), each, targets, capacity })
+    Ok([next(), next(), next()])
 }

@@ -13,9 +13,10 @@ use psqlcm_core::targets::Target;
 
 use super::effects::{self, Before, Stop, Writing};
 use super::error::SubmitError;
+use super::estimate::Locks;
 use super::locks::{self, HeldLock};
 use super::standing::{self, Records};
-use super::{Applied, Atomic, Event, Part, PreparedChange, Request, Tell, estimate};
+use super::{Applied, Atomic, Event, Part, PreparedChange, Request, Tell};
 use crate::capture::{self, CaptureError, CatalogState};
 use crate::interrupt::Guard;
 use crate::ledger::{Ledger, LedgerError, LockError, RecordedDatabase, State, SubmitLock, origin};
@@ -35,6 +36,8 @@ pub(super) struct Work<'a> {
     check_interval: Option<String>,
     /// Where statements about what all databases share have been run, if not here.
     pub shared_ran_in: Option<Target>,
+    /// Whether its schemas are by themselves: those before the first that fails are done.
+    pub is_batch: bool,
     /// Whether the run has more than one transaction.
     pub goes_on: bool,
     /// What the last capture found, if more is to come.
@@ -123,6 +126,7 @@ impl<'a> Work<'a> {
             database,
             schemas: schemas.as_slice().into(),
             shared_ran_in: None,
+            is_batch: false,
             session,
             lock,
             origin,
@@ -217,14 +221,7 @@ impl<'a> Work<'a> {
         let start = self.begin()?;
         let before = self.look()?;
         let copies = effects::copies(self, copied)?;
-        let mut shared_ran_in = self.shared_ran_in.clone();
-        for (index, schema) in self.schemas().iter().enumerate() {
-            self.run_body(change, schema, statements, shared_ran_in.as_ref(), tell)?;
-            shared_ran_in.get_or_insert_with(|| self.target(schema));
-            if index == 0 {
-                estimate::locks(self)?;
-            }
-        }
+        self.run_bodies(change, statements, tell)?;
         let shared = statements.iter().filter(|statement| is_shared(statement.text));
         let shared = shared.map(|statement| statement.line).collect();
         let writing = Writing { start, duration: started.elapsed(), shared, ..writing.clone() };
@@ -237,6 +234,43 @@ impl<'a> Work<'a> {
             locks: Vec::new(),
             not_rehearsed: Vec::new(),
         })
+    }
+
+    /// The statements in all schemas; of a batch in those before the first that fails, to which it then turns.
+    fn run_bodies(
+        &mut self,
+        change: &PreparedChange<'_>,
+        statements: &[Statement<'_>],
+        tell: &Tell<'_>,
+    ) -> Result<(), SubmitError> {
+        let mut shared_ran_in = self.shared_ran_in.clone();
+        let locks = Locks::before(self)?;
+        let schemas = self.schemas();
+        for (index, schema) in schemas.iter().enumerate() {
+            if self.is_batch {
+                self.run("set a savepoint", "SAVEPOINT psql_cm_schema")?;
+            }
+            match self.run_body(change, schema, statements, shared_ran_in.as_ref(), tell) {
+                Ok(()) => {}
+                Err(_) if self.is_batch && index > 0 && self.goes_on_after_failure() => {
+                    self.run("roll back", "ROLLBACK TO SAVEPOINT psql_cm_schema")?;
+                    self.turn_to(&schemas[..index]);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+            shared_ran_in.get_or_insert_with(|| self.target(schema));
+            if index == 0
+                && let Some(locks) = &locks
+            {
+                locks.check(self)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn goes_on_after_failure(&self) -> bool {
+        !self.session.is_closed() && self.request.check_interrupt().is_ok()
     }
 
     /// The statements in one schema. Whatever they set is given back afterwards.
