@@ -39,26 +39,15 @@ pub struct Cluster<'a> {
 impl<'a> Cluster<'a> {
     /// Resolves the connection; connects nowhere yet.
     pub fn of(context: &'a Context) -> Result<Self, Failure> {
-        let settings = &context.settings;
-        let given = match &settings.uri {
-            Some(uri) => Given::new().text(&uri.source.to_string(), &uri.value),
-            None => Given::new(),
-        };
-        let info = ConnInfo::resolve(&given, &Environment::of_process());
-        let info = info.map_err(|error| Failure::usage("the connection is not clear").cause(&error))?;
+        let access = access(context)?;
+        let info = access.info();
         for warning in info.warnings() {
             context.ui.warn(warning);
         }
         for (name, value, origin) in info.origins() {
             context.ui.verbose(&format!("{name} = {value} from {origin}"));
         }
-        let role = settings.role.as_ref().map(|role| role.value.clone());
-        Ok(Self {
-            context,
-            access: Access::new(info, role),
-            guards: Mutex::default(),
-            turn: Mutex::default(),
-        })
+        Ok(Self { context, access, guards: Mutex::default(), turn: Mutex::default() })
     }
 
     /// The databases to act on.
@@ -68,7 +57,7 @@ impl<'a> Cluster<'a> {
             Databases::All => {
                 let mut session = self.connect_anywhere()?;
                 let rows = access::databases(&mut session)
-                    .map_err(|error| db_failure("cannot list the databases", &error))?;
+                    .map_err(|error| Failure::because("cannot list the databases", &error))?;
                 let selection = databases_of_cluster(&rows);
                 self.tell_left_out(&selection, "database");
                 Ok(selection.chosen)
@@ -152,10 +141,7 @@ impl<'a> Cluster<'a> {
             self.guards.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
         }
         session.map_err(|error| {
-            let failure = db_failure(
-                &format!("cannot connect to {}", self.access.info().with_database(database).describe()),
-                &error,
-            );
+            let failure = self.not_connected(&self.access.info().with_database(database), &error);
             let failure = failure.on(&Target::database(database));
             match error.sqlstate() {
                 Some(NO_SUCH_DATABASE) => {
@@ -176,9 +162,18 @@ impl<'a> Cluster<'a> {
     /// exists, else `postgres`, else `template1`.
     pub fn connect_anywhere(&self) -> Result<Session, Failure> {
         let session = self.access.connect_first(&self.maintenance());
-        session.map_err(|error| {
-            db_failure(&format!("cannot connect to {}", self.access.info().describe()), &error)
-        })
+        session.map_err(|error| self.not_connected(self.access.info(), &error))
+    }
+
+    fn not_connected(&self, info: &ConnInfo, error: &DbError) -> Failure {
+        let place = info.describe();
+        match &self.context.settings.role {
+            Some(role) if !error.is_connecting() => {
+                Failure::because(format!("cannot act as the role {} at {place}", role.value), error)
+                    .hint(format!("the role is from {}; the login must be a member of it", role.source))
+            }
+            _ => Failure::because(format!("cannot connect to {place}"), error),
+        }
     }
 
     /// The schemas of a database to act on; those left out are told.
@@ -206,7 +201,8 @@ impl<'a> Cluster<'a> {
     ) -> Result<Vec<String>, Failure> {
         let target = Target::database(database);
         let rows = access::schemas(session);
-        let mut rows = rows.map_err(|error| db_failure("cannot list the schemas", &error).on(&target))?;
+        let mut rows =
+            rows.map_err(|error| Failure::because("cannot list the schemas", &error).on(&target))?;
         rows.iter_mut().for_each(see);
         let selection = choose_schemas(request, &rows).map_err(|error| Failure::from(error).on(&target))?;
         self.tell_left_out(&selection, &format!("schema of {database}"));
@@ -277,17 +273,16 @@ impl<'a> Cluster<'a> {
     }
 }
 
-/// What the server says, as a failure: its message as the cause, its code, its own hint.
-pub fn db_failure(message: &str, error: &DbError) -> Failure {
-    let mut failure = Failure::new(Exit::Failed, message).cause(error);
-    if let Some(detail) = error.detail() {
-        failure = failure.hint(format!("detail: {detail}"));
-    }
-    failure = failure.hint_if(error.hint());
-    match error.sqlstate() {
-        Some(state) => failure.sqlstate(state),
-        None => failure,
-    }
+/// Resolves the connection.
+pub fn access(context: &Context) -> Result<Access, Failure> {
+    let settings = &context.settings;
+    let given = match &settings.uri {
+        Some(uri) => Given::new().text(&uri.source.to_string(), &uri.value),
+        None => Given::new(),
+    };
+    let info = ConnInfo::resolve(&given, &Environment::of_process());
+    let info = info.map_err(|error| Failure::usage("the connection is not clear").cause(&error))?;
+    Ok(Access::new(info, settings.role.as_ref().map(|role| role.value.clone())))
 }
 
 /// One report of all databases: a failure if one failed, and a partial one if another was done.

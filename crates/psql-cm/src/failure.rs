@@ -3,11 +3,13 @@
 //! It carries facts; `render.rs` makes text of them. A secret never comes in here.
 
 use std::error::Error;
+use std::io;
 
 use psqlcm_core::report::{ErrorReport, Exit, Report, TargetReport};
-use psqlcm_core::targets::TargetError;
+use psqlcm_core::targets::{Target, TargetError};
 use psqlcm_engine::config::ConfigError;
 use psqlcm_engine::interrupt::Interrupted;
+use psqlcm_engine::session::DbError;
 use signal_hook::consts::SIGTERM;
 
 /// The failure of a run, with one or several problems.
@@ -25,11 +27,13 @@ pub struct Failure {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// The target, where one is to blame.
-    pub target: Option<String>,
+    pub target: Option<Target>,
     /// What failed, in one line.
     pub message: String,
     /// Why, and why that; each without the next.
     pub causes: Vec<String>,
+    /// What there is to know besides, each after a word that says what it is.
+    pub details: Vec<(&'static str, String)>,
     /// What to do next.
     pub hints: Vec<String>,
     /// PostgreSQL's code for it.
@@ -64,16 +68,24 @@ impl Failure {
     }
 
     /// It failed and nothing changed, because of `error` and what that was because of.
-    pub fn because(message: impl Into<String>, error: &dyn Error) -> Self {
+    pub fn because(message: impl Into<String>, error: &(dyn Error + 'static)) -> Self {
         Self::new(Exit::Failed, message).cause(error)
     }
 
-    /// Adds an error and the chain of its sources as causes.
+    /// Adds an error and the chain of its sources as causes. Of a server's answer all is told, here and nowhere else.
     #[must_use]
-    pub fn cause(mut self, error: &dyn Error) -> Self {
+    pub fn cause(mut self, error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            self.problem().causes.push(error.to_string());
+            let text = error.to_string();
+            // Some errors only lead to another one and say the same.
+            if self.problem().causes.last() != Some(&text) {
+                self.problem().causes.push(text);
+            }
+            if let Some(answer) = error.downcast_ref::<DbError>() {
+                // Its message has those of its sources in it.
+                return self.answer(answer);
+            }
             next = error.source();
         }
         self
@@ -88,17 +100,35 @@ impl Failure {
         self
     }
 
-    /// Adds a line to what failed.
+    /// What the server said besides its message, and what we know to do about it.
+    fn answer(mut self, error: &DbError) -> Self {
+        if let Some(detail) = error.detail() {
+            self = self.detail("detail", detail);
+        }
+        if let Some((query, _)) = error.internal_query() {
+            self = self.detail("query", query);
+        }
+        if let Some(context) = error.context() {
+            self = self.detail("context", context);
+        }
+        self = self.hint_if(error.hint().or_else(|| advice(error)));
+        if let Some(state) = error.sqlstate() {
+            self.problem().sqlstate = Some(state.to_owned());
+        }
+        self
+    }
+
+    /// Adds what there is to know besides, after a word that says what it is.
     #[must_use]
-    pub fn detail(mut self, line: impl Into<String>) -> Self {
-        self.problem().causes.push(line.into());
+    pub fn detail(mut self, label: &'static str, text: impl Into<String>) -> Self {
+        self.problem().details.push((label, text.into()));
         self
     }
 
     /// Says on which target it failed.
     #[must_use]
-    pub fn on(mut self, target: &impl ToString) -> Self {
-        self.problem().target = Some(target.to_string());
+    pub fn on(mut self, target: &Target) -> Self {
+        self.problem().target = Some(target.clone());
         self
     }
 
@@ -116,13 +146,6 @@ impl Failure {
             Some(hint) => self.hint(hint),
             None => self,
         }
-    }
-
-    /// Says which code PostgreSQL gave it.
-    #[must_use]
-    pub fn sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
-        self.problem().sqlstate = Some(sqlstate.into());
-        self
     }
 
     /// Says where the statement stands.
@@ -175,13 +198,17 @@ impl Failure {
 
 impl Problem {
     fn into_report(self) -> ErrorReport {
-        let Self { target, message, causes, hints, sqlstate, place } = self;
+        let Self { target, message, causes, details, hints, sqlstate, place } = self;
         let (file, line, column) = match place {
             Some(place) => (Some(place.file), Some(place.line), place.column),
             None => (None, None, None),
         };
-        let message = [vec![message], causes].concat().join(": ");
+        let mut message = [vec![message], causes].concat().join(": ");
+        for (label, text) in details {
+            message.push_str(&format!("\n{label}: {text}"));
+        }
         let hint = (!hints.is_empty()).then(|| hints.join("\n"));
+        let target = target.map(|target| target.to_string());
         ErrorReport { target, message, sqlstate, file, line, column, hint }
     }
 }
@@ -213,6 +240,36 @@ impl From<Interrupted> for Failure {
     }
 }
 
+/// What to do next, where the server's answer leaves that open.
+fn advice(error: &DbError) -> Option<&'static str> {
+    if error.is_connecting() && was_not_reached(error) {
+        return Some(
+            "is the server up, and do --uri, PGHOST and PGPORT lead to it? --verbose says where each comes from",
+        );
+    }
+    Some(match error.sqlstate()? {
+        "22P05" => {
+            "the encoding of the database has no such character: write it otherwise, or use a database in UTF8"
+        }
+        "28P01" => "check the user and the password: ~/.pgpass or PGPASSWORD",
+        "28000" => "check the user and the database, and what pg_hba.conf of the server says of them",
+        "42501" => "act as a role that may (--role), or have the privilege granted",
+        "53100" => "make room on the server's disk, then run it again",
+        "53300" => {
+            "all connections are taken: wait, work on fewer databases at once with --jobs, or raise max_connections"
+        }
+        _ => return None,
+    })
+}
+
+/// Whether nobody answered; what is wrong with TLS comes in other kinds.
+fn was_not_reached(error: &DbError) -> bool {
+    use io::ErrorKind::{InvalidData, Other, UnexpectedEof};
+    let mut sources = std::iter::successors(error.source(), |error| (*error).source());
+    let reason = sources.find_map(|error| error.downcast_ref::<io::Error>());
+    reason.is_some_and(|reason| !matches!(reason.kind(), InvalidData | Other | UnexpectedEof))
+}
+
 fn exit_by(interrupted: Interrupted) -> Exit {
     if interrupted.signal == SIGTERM { Exit::Terminated } else { Exit::Interrupted }
 }
@@ -233,9 +290,29 @@ mod tests {
     }
 
     #[test]
+    fn an_error_that_only_leads_to_another_is_said_once() {
+        #[derive(Debug)]
+        struct Leads(io::Error);
+        impl std::fmt::Display for Leads {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+        impl Error for Leads {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let failure = Failure::because("no", &Leads(io::Error::other("why")));
+        assert_eq!(failure.problems[0].causes, ["why"]);
+    }
+
+    #[test]
     fn several_failures_are_one_report() {
-        let first = Failure::new(Exit::Partly, "no").on(&"a.public");
-        let report = first.and(Failure::new(Exit::Failed, "neither").on(&"b.public")).into_report("submit");
+        let first = Failure::new(Exit::Partly, "no").on(&Target::schema("a", "public"));
+        let report = first
+            .and(Failure::new(Exit::Failed, "neither").on(&Target::schema("b", "public")))
+            .into_report("submit");
         let targets: Vec<_> = report.errors.iter().filter_map(|error| error.target.as_deref()).collect();
         assert_eq!((report.exit_code, targets), (Exit::Partly, vec!["a.public", "b.public"]));
     }

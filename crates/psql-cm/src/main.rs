@@ -5,6 +5,7 @@ mod args;
 mod cluster;
 mod commands;
 mod context;
+mod explain;
 mod failure;
 mod progress;
 #[cfg(test)]
@@ -74,7 +75,7 @@ fn prepare(common: &Common, variables: &Variables) -> Result<Context, Failure> {
 }
 
 fn perform(command: &Command, context: &Context) -> Result<Done, Failure> {
-    let outcome = command.run(context);
+    let outcome = command.run(context).map_err(|failure| explain::explain(failure, context));
     // A statement that was cancelled fails like any other; that a signal was the cause is known here.
     match (outcome, context.interrupt.check()) {
         (Err(failure), Err(interrupted)) => Err(failure.by_signal(interrupted)),

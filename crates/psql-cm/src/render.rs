@@ -137,12 +137,18 @@ pub fn failure(failure: &Failure, paint: Paint) -> String {
 fn problem(problem: &Problem, paint: Paint) -> String {
     let mut text = String::new();
     let error = paint.apply(BAD, "error:");
-    let target = problem.target.as_deref().map(|target| format!("{}: ", visible(target))).unwrap_or_default();
-    let sqlstate = problem.sqlstate.as_deref().map(|code| format!(" (SQLSTATE {})", visible(code)));
+    let target = problem
+        .target
+        .as_ref()
+        .map(|target| format!("{}: ", visible(&target.to_string())))
+        .unwrap_or_default();
     let message = paint.apply(STRONG, &format!("{target}{}", visible_lines(&problem.message)));
-    line(&mut text, &format!("{error} {message}{}", sqlstate.unwrap_or_default()));
+    line(&mut text, &format!("{error} {message}"));
     for cause in &problem.causes {
         line(&mut text, &format!("  caused by: {}", indented(&visible_lines(cause))));
+    }
+    for (label, detail) in &problem.details {
+        line(&mut text, &format!("  {label}: {}", indented(&visible_lines(detail))));
     }
     if let Some(place) = &problem.place {
         text.push_str(&self::place(place, paint));
@@ -183,6 +189,7 @@ fn line(text: &mut String, line: &str) {
 mod tests {
     use super::*;
     use psqlcm_core::report::Exit;
+    use psqlcm_core::targets::Target;
     use serde_json::json;
     use std::io;
 
@@ -226,9 +233,9 @@ mod tests {
     fn a_failure_names_target_code_place_causes_and_hints() {
         let cause = io::Error::other("the inner reason");
         let told = Failure::new(Exit::Failed, "column \"x\" does not exist")
-            .on(&"app.public")
-            .sqlstate("42703")
+            .on(&Target::schema("app", "public"))
             .cause(&cause)
+            .detail("detail", "two\nlines")
             .at(Place {
                 file: "change.sql".into(),
                 line: 12,
@@ -238,15 +245,19 @@ mod tests {
             .hint("look at the table");
         assert_eq!(
             failure(&told, Paint(false)),
-            "error: app.public: column \"x\" does not exist (SQLSTATE 42703)\n\
+            "error: app.public: column \"x\" does not exist\n\
              \x20 caused by: the inner reason\n\
+             \x20 detail: two\n    lines\n\
              \x20 at change.sql:12:12\n\
              \x20 12 |  SELECT \\u{202e}, x\n\
              \x20    |                   ^\n\
              hint: look at the table\n"
         );
         let report = told.into_report("submit");
-        assert_eq!(report.errors[0].message, "column \"x\" does not exist: the inner reason");
+        assert_eq!(
+            report.errors[0].message,
+            "column \"x\" does not exist: the inner reason\ndetail: two\nlines"
+        );
         assert_eq!((report.errors[0].line, report.errors[0].column), (Some(12), Some(12)));
     }
 

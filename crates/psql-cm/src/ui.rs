@@ -283,6 +283,7 @@ impl std::fmt::Debug for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use psqlcm_core::targets::Target;
     use std::sync::Arc;
 
     /// Takes what is written, or fails with an error of this kind.
@@ -351,7 +352,7 @@ mod tests {
         let (ui, out, err) = ui(json, None);
         let exit = ui.conclude(
             "submit",
-            Err(Failure::new(Exit::LockNotHad, "waited").on(&"app.public").hint("later")),
+            Err(Failure::new(Exit::LockNotHad, "waited").on(&Target::schema("app", "public")).hint("later")),
         );
         let value: serde_json::Value = serde_json::from_str(&out.text()).unwrap();
         assert_eq!(exit, Exit::LockNotHad);

@@ -432,7 +432,7 @@ pub enum TargetError {
     #[error("--all-databases and named databases exclude each other")]
     AllAndNamed,
     /// Named, but not there or not usable.
-    #[error("{}", describe("cannot act on", .0))]
+    #[error("{}", describe("cannot act on schema", .0))]
     CannotBeHad(Vec<LeftOut>),
     /// Every schema was left out.
     #[error("{}", describe("no schema to act on", .0))]
@@ -472,18 +472,37 @@ impl TargetError {
             Self::NoSchema(_) => {
                 Some("create a schema, or let the role create in one: GRANT CREATE ON SCHEMA")
             }
+            Self::CannotBeHad(left_out) if has(left_out, &Reason::Missing) => Some(
+                "names are taken as they are, letter case too; psql-cm status lists the schemas there are",
+            ),
+            Self::CannotBeHad(left_out) if has(left_out, &Reason::MayNotCreate) => {
+                Some("let the role create in it (GRANT CREATE ON SCHEMA), or act as one that may: --role")
+            }
+            Self::CannotBeHad(_) => Some("name other schemas, or none to take all that can be had"),
             _ => None,
         }
     }
+}
+
+fn has(left_out: &[LeftOut], reason: &Reason) -> bool {
+    left_out.iter().any(|item| item.reason == *reason)
 }
 
 fn describe(what: &str, left_out: &[LeftOut]) -> String {
     let told: Vec<String> = left_out
         .iter()
         .filter(|item| what.starts_with("cannot") || !item.reason.is_routine())
-        .map(|item| format!("{:?}: {}", item.name, item.reason))
+        .map(|item| {
+            let reason = item.reason.to_string();
+            let subject = if reason.starts_with("the role") { "" } else { "it " };
+            format!("{:?}: {subject}{reason}", item.name)
+        })
         .collect();
-    if told.is_empty() { what.to_owned() } else { format!("{what}: {}", told.join("; ")) }
+    match told.is_empty() {
+        true => what.to_owned(),
+        false if what.starts_with("cannot") => format!("{what} {}", told.join("; ")),
+        false => format!("{what}: {}", told.join("; ")),
+    }
 }
 
 #[cfg(test)]
@@ -638,8 +657,8 @@ mod tests {
         let error = schemas(&["app", "vendor", "App", "pg_catalog", "scratch_1"], &["scratch*"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot act on: \"App\": does not exist; \"pg_catalog\": belongs to PostgreSQL; \
-             \"scratch_1\": is excluded by scratch*; \"vendor\": the role may not create in it"
+            "cannot act on schema \"App\": it does not exist; \"pg_catalog\": it belongs to PostgreSQL; \
+             \"scratch_1\": it is excluded by scratch*; \"vendor\": the role may not create in it"
         );
         assert!(!error.is_usage());
     }

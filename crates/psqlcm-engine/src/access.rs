@@ -112,6 +112,59 @@ pub fn schemas(session: &mut Session) -> Result<Vec<SchemaRow>, DbError> {
     Ok(rows.iter().map(|row| schema_row(row)).collect())
 }
 
+/// How many locks the sessions of a cluster can hold together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockRoom {
+    /// `max_locks_per_transaction`.
+    pub per_session: u64,
+    /// How many sessions and prepared transactions there can be.
+    pub sessions: u64,
+}
+
+impl LockRoom {
+    /// The server reckons so; what memory is left to spare it may use beyond.
+    #[must_use]
+    pub const fn locks(self) -> u64 {
+        self.per_session * self.sessions
+    }
+}
+
+/// Asks for the settings that say how many locks there can be. Takes no lock itself.
+///
+/// # Errors
+/// The server's.
+pub fn lock_room(session: &mut Session) -> Result<LockRoom, DbError> {
+    let rows = session
+        .rows("SHOW max_locks_per_transaction; SHOW max_connections; SHOW max_prepared_transactions")?;
+    let number = |index: usize| {
+        let cell = rows.get(index).and_then(|row| row.first()).and_then(Option::as_deref);
+        cell.and_then(|cell| cell.parse::<u64>().ok()).unwrap_or_default()
+    };
+    Ok(LockRoom { per_session: number(0), sessions: number(1) + number(2) })
+}
+
+/// What a database in SQL_ASCII, whose server passes bytes on as they are, holds that is no UTF-8: the first few,
+/// each with the bytes escaped.
+///
+/// # Errors
+/// The server's.
+pub fn not_utf_8(session: &mut Session) -> Result<Vec<String>, DbError> {
+    let mut found = Vec::new();
+    session.read(include_str!("not_utf_8.sql"), &mut |_, cells| {
+        let [Some(what), Some(hex)] = cells else { return };
+        let bytes = from_hex(hex);
+        if found.len() < 10 && std::str::from_utf8(&bytes).is_err() {
+            found.push(format!("{what} {}", bytes.escape_ascii()));
+        }
+    })?;
+    Ok(found)
+}
+
+fn from_hex(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2);
+    pairs.filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
 fn database_row(row: &[Option<String>]) -> DatabaseRow {
     DatabaseRow {
         name: row[0].clone().unwrap_or_default(),

@@ -40,7 +40,8 @@ pub enum ObserveError {
     #[error("cannot read the ledgers")]
     Ledger(#[from] LedgerError),
     /// The server refused, or was lost.
-    #[error(transparent)]
+    // Not transparent: whoever tells it looks for the answer among the sources.
+    #[error("{0}")]
     Db(#[from] DbError),
 }
 

@@ -9,7 +9,6 @@ use psqlcm_engine::git;
 use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
 use psqlcm_engine::session::Session;
 
-use crate::cluster::db_failure;
 use crate::commands::{Done, Text};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -180,6 +179,6 @@ impl Demo<'_> {
         let info = info.map_err(|error| Failure::because("cannot reach the server", &error))?;
         let session = Session::connect(&info.with_database(database));
         let run = session.and_then(|mut session| session.run(sql));
-        run.map_err(|error| db_failure("the demo's own SQL failed", &error))
+        run.map_err(|error| Failure::because("the demo's own SQL failed", &error))
     }
 }

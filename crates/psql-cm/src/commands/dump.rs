@@ -195,7 +195,7 @@ fn refused(target: &Target, left_out: &[LeftOut]) -> Failure {
         "the database holds what psql-cm cannot write to the tree; no file was written",
     );
     for name in names {
-        failure = failure.detail(name);
+        failure = failure.detail("object", name);
     }
     failure
         .on(target)

@@ -5,7 +5,6 @@ use psqlcm_core::report::{Outcome, TargetReport};
 use psqlcm_core::targets::{Target, check_name};
 use psqlcm_engine::restore::{self, Comparison, RestoreError};
 use psqlcm_engine::run;
-use psqlcm_engine::session::DbError;
 
 use crate::cluster::Cluster;
 use crate::commands::Done;
@@ -141,6 +140,9 @@ fn shown(version: u32) -> String {
     format!("{}.{}", version / 10_000, version % 10_000)
 }
 
+const OUT_OF_LOCKS: &str = "53200";
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 fn failure(error: &RestoreError) -> Failure {
     match error {
         RestoreError::Left { error, left } => {
@@ -171,9 +173,23 @@ fn failure_of(message: &str, error: &RestoreError) -> Failure {
         ),
         RestoreError::NotEmpty { .. } => base.hint("--into-empty takes a database with nothing in it"),
         RestoreError::Unreadable { place, .. } => at(base, place),
-        RestoreError::Statement { place, error, .. } => server(at(base, place), error),
-        RestoreError::Create(error) | RestoreError::Role { error, .. } | RestoreError::Db { error, .. } => {
-            server(base, error)
+        RestoreError::Statement { place, error, .. } => {
+            let hint = match error.sqlstate() {
+                Some(INSUFFICIENT_PRIVILEGE) => Some(
+                    "--no-owner and --no-privileges leave out what belongs to other roles, --role-map exchanges them",
+                ),
+                Some(OUT_OF_LOCKS) => {
+                    Some("without --into-empty each statement commits by itself, which takes few locks")
+                }
+                _ => None,
+            };
+            at(base, place).hint_if(hint)
+        }
+        RestoreError::Create(error) if error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) => {
+            base.hint("it takes CREATEDB; or let somebody make the database, and load it with --into-empty")
+        }
+        RestoreError::Role { error, .. } if error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) => {
+            base.hint("it takes CREATEROLE; or let somebody make the role, or exchange it with --role-map")
         }
         RestoreError::Files(error) => base.hint_if(error.hint()),
         RestoreError::Interrupted(interrupted) => Failure::from(*interrupted),
@@ -184,15 +200,4 @@ fn failure_of(message: &str, error: &RestoreError) -> Failure {
 fn at(failure: Failure, place: &restore::Place) -> Failure {
     let (file, line, column) = (place.path.clone(), place.line, Some(place.column));
     failure.at(Place { file, line, column, text: Some(place.text.clone()) })
-}
-
-fn server(mut failure: Failure, error: &DbError) -> Failure {
-    for line in [error.detail(), error.context()].into_iter().flatten() {
-        failure = failure.detail(line);
-    }
-    failure = failure.hint_if(error.hint());
-    match error.sqlstate() {
-        Some(state) => failure.sqlstate(state),
-        None => failure,
-    }
 }

@@ -53,6 +53,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     Ok(report.into())
 }
 
+const NOT_REMOVED: &str = "the ledgers are as they were";
+
 struct Work<'a> {
     args: &'a Args,
     context: &'a Context,
@@ -75,7 +77,7 @@ impl Work<'_> {
                 setup::setup(&mut session, &ledger, &schemas, &origin)
             }
         };
-        let done = done.map_err(|error| self.failure(&error))?;
+        let done = done.map_err(|error| self.failure("not set up; the schemas are as they were", &error))?;
         dump::tell_left_out(self.context, self.database, &done.left_out, "the base does not hold");
         Ok(done.actions.iter().map(|(schema, action)| self.report(schema, action)).collect())
     }
@@ -100,7 +102,8 @@ impl Work<'_> {
         let mut session = self.cluster.connect(self.database)?;
         let request = &self.context.settings.schemas.value;
         let schemas = self.cluster.schemas(&mut session, self.database, request)?;
-        let managed = ledger.managed(&mut session).map_err(|error| self.failure(&error.into()))?;
+        let managed =
+            ledger.managed(&mut session).map_err(|error| self.failure(NOT_REMOVED, &error.into()))?;
         let managed: Vec<String> =
             managed.into_iter().map(|(schema, _)| schema).filter(|schema| schemas.contains(schema)).collect();
         if self.args.dry_run {
@@ -117,7 +120,7 @@ impl Work<'_> {
                 .manifest;
         let written = |schema: &str| manifest.ledgers.get(schema).map(|head| head.hash.clone());
         let removed = setup::remove(&mut session, &ledger, &schemas, &written);
-        let removed = removed.map_err(|error| self.failure(&error))?;
+        let removed = removed.map_err(|error| self.failure(NOT_REMOVED, &error))?;
         // So that the tree does not bring them back; their files stay.
         dump::dump_database(self.context, self.cluster, self.database, Some(&schemas), &options)?;
         let report = |(schema, removal): &(String, Removal)| {
@@ -135,7 +138,7 @@ impl Work<'_> {
         Target::schema(self.database, schema)
     }
 
-    fn failure(&self, error: &SetupError) -> Failure {
-        Failure::because("the schemas are as they were", error).on(&Target::database(self.database))
+    fn failure(&self, message: &str, error: &SetupError) -> Failure {
+        Failure::because(message, error).on(&Target::database(self.database))
     }
 }

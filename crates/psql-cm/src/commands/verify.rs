@@ -130,7 +130,7 @@ fn finding(finding: &Finding) -> Value {
 }
 
 fn problems_of(database: &str, verified: &Verified) -> Vec<Problem> {
-    let target = Some(Target::schema(database, &verified.schema).to_string());
+    let target = Some(Target::schema(database, &verified.schema));
     let broken = verified.findings.iter().filter(|finding| finding.severity() == Severity::Broken);
     let broken = broken.map(|finding| (finding.message(), finding.hint().to_owned()));
     let damaged = verified.damages.iter().map(|damage| {
@@ -148,9 +148,9 @@ fn problems_of(database: &str, verified: &Verified) -> Vec<Problem> {
 
 fn not_managed(database: &str, schema: &str) -> Problem {
     Problem {
-        target: Some(Target::schema(database, schema).to_string()),
+        target: Some(Target::schema(database, schema)),
         message: "it is not under control, and git knows no ledger of it".to_owned(),
-        hints: vec!["run psql-cm setup".to_owned()],
+        hints: vec!["is the name right? psql-cm setup takes a schema under control".to_owned()],
         ..Problem::default()
     }
 }

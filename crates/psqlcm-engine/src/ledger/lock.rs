@@ -49,7 +49,8 @@ impl std::fmt::Display for Holder {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// The server refused, or was lost.
-    #[error(transparent)]
+    // Not transparent: whoever tells it looks for the answer among the sources.
+    #[error("{0}")]
     Db(#[from] DbError),
     /// Somebody else has it.
     #[error("another run holds the submit lock after {waited:?}: {}", holder_text(holder.as_ref()))]

@@ -12,7 +12,7 @@ mod state;
 
 use psqlcm_core::ledger::sql::Table;
 use psqlcm_core::ledger::{Origin, RowError};
-use psqlcm_core::name::{Ident, NameError};
+use psqlcm_core::name::{Ident, NameError, quote_literal};
 
 use crate::session::{DbError, Session};
 
@@ -49,6 +49,16 @@ impl Ledger {
         &self.table
     }
 
+    /// The privileges that the session's role lacks to read and write the ledgers there are, sorted, as it would be told.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn lacking(&self, session: &mut Session) -> Result<Vec<String>, LedgerError> {
+        let table = quote_literal(&self.table);
+        let rows = session.rows(&include_str!("lacking.sql").replace("'TABLE'", &table))?;
+        Ok(rows.into_iter().flatten().flatten().collect())
+    }
+
     /// The table in one schema, for its SQL.
     #[must_use]
     pub fn at<'a>(&'a self, schema: &'a str) -> Table<'a> {
@@ -63,7 +73,8 @@ const NAME_LIMIT: usize = 63;
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The server refused, or was lost.
-    #[error(transparent)]
+    // Not transparent: whoever tells it looks for the answer among the sources.
+    #[error("{0}")]
     Db(#[from] DbError),
     /// A row that is no entry.
     #[error("schema {schema}: {source}")]

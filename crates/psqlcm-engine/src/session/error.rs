@@ -245,15 +245,20 @@ const UNEXPECTED_MESSAGE: &str = "unexpected message from server";
 
 /// The message and those of its causes: the library says "error connecting to server" and keeps the reason below.
 fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
+    let mut words = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        words.push(error.to_string());
         cause = error.source();
     }
-    text
+    // Whoever tells it says what could not be reached.
+    if words.len() > 1 && words[0] == NOT_REACHED {
+        words.remove(0);
+    }
+    words.join(": ")
 }
+
+const NOT_REACHED: &str = "error connecting to server";
 
 impl fmt::Display for DbError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

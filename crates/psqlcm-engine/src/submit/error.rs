@@ -44,7 +44,7 @@ pub enum SubmitError {
         database: String,
     },
     /// The ledger cannot be read or written.
-    #[error("the ledger refuses")]
+    #[error("the ledger cannot be read or written")]
     Ledger {
         /// The database.
         database: String,
@@ -98,7 +98,7 @@ pub enum SubmitError {
         first: usize,
     },
     /// A statement of a change failed.
-    #[error("{}", source.message())]
+    #[error("a statement failed")]
     Statement {
         /// Which change.
         change: usize,
@@ -112,7 +112,7 @@ pub enum SubmitError {
         source: DbError,
     },
     /// What the change left to the end of the transaction failed: deferred constraints and triggers.
-    #[error("what the change deferred to its end failed: {}", source.message())]
+    #[error("what the change deferred to its end failed")]
     Deferred {
         /// Which change.
         change: usize,

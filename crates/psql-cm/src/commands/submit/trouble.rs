@@ -88,12 +88,12 @@ impl Told<'_> {
             SubmitError::Statement { change, target, offset, statement, source } => {
                 let change = &self.request.changes[*change];
                 let at = source.position().map_or(0, |position| char_to_byte(statement, position));
-                let failure = Failure::new(exit_of(source), message).on(target);
-                let failure = by_server(failure, source).at(place(change, offset + at));
+                let failure = Failure::new(exit_of(source), message).on(target).cause(source);
+                let failure = failure.at(place(change, offset + at));
                 failure.hint_if(self.role_of_elsewhere(change, target, source))
             }
             SubmitError::Deferred { target, source, .. } => {
-                by_server(Failure::new(exit_of(source), message).on(target), source)
+                Failure::new(exit_of(source), message).on(target).cause(source)
             }
             SubmitError::Outside { database, facts, .. } => outside(database, facts, &message),
             SubmitError::Ledgers { target, .. } => Failure::new(Exit::Refused, message)
@@ -144,20 +144,13 @@ impl Told<'_> {
                 .hint("nothing was changed; submit it again"),
             SubmitError::Interrupted => Failure::new(Exit::Failed, message),
             SubmitError::Connect { database, source } => {
-                by_server(Failure::new(Exit::Failed, message).on(&Target::database(database)), source)
-                    .cause(source)
+                Failure::new(Exit::Failed, message).on(&Target::database(database)).cause(source)
             }
             SubmitError::Db { database, source, .. } => {
-                by_server(Failure::new(exit_of(source), message).on(&Target::database(database)), source)
-                    .cause(source)
+                Failure::new(exit_of(source), message).on(&Target::database(database)).cause(source)
             }
             SubmitError::Ledger { database, source } => {
-                let failure =
-                    Failure::new(Exit::Failed, message).on(&Target::database(database)).cause(source);
-                match error.db_error() {
-                    Some(source) => by_server(failure, source),
-                    None => failure,
-                }
+                Failure::new(Exit::Failed, message).on(&Target::database(database)).cause(source)
             }
             SubmitError::Capture { database, source } => {
                 Failure::new(Exit::Failed, message).on(&Target::database(database)).cause(source)
@@ -258,23 +251,6 @@ fn exit_of(error: &DbError) -> Exit {
             Exit::Refused
         }
         _ => Exit::Failed,
-    }
-}
-
-/// What the server said besides its message.
-fn by_server(mut failure: Failure, error: &DbError) -> Failure {
-    if let Some(detail) = error.detail() {
-        failure = failure.hint(format!("detail: {detail}"));
-    }
-    if let Some(hint) = error.hint() {
-        failure = failure.hint(hint);
-    }
-    if let Some(context) = error.context() {
-        failure = failure.hint(format!("context: {context}"));
-    }
-    match error.sqlstate() {
-        Some(state) => failure.sqlstate(state),
-        None => failure,
     }
 }
 
