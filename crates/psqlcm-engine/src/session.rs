@@ -194,7 +194,7 @@ impl Session {
         let number = rows.first().and_then(|row| row.first()).and_then(Option::as_deref).unwrap_or_default();
         self.server_version =
             number.parse().map_err(|_| DbError::protocol(format!("server_version_num is {number:?}")))?;
-        Ok(())
+        check_version(self.server_version)
     }
 
     fn call<T>(
@@ -212,6 +212,25 @@ impl Session {
         }
         outcome
     }
+}
+
+/// The major versions whose catalogs are known.
+const KNOWN: std::ops::RangeInclusive<u32> = 13..=18;
+
+/// What a catalog of another version holds, and how, would only be guessed.
+fn check_version(version: u32) -> Result<(), DbError> {
+    let (major, minor) = (version / 10_000, version % 10_000);
+    let (oldest, newest) = KNOWN.into_inner();
+    let complaint = match major {
+        major if major < oldest => format!("older than {oldest}, the oldest that psql-cm works with"),
+        major if major > newest => {
+            format!("newer than {newest}, the newest that this psql-cm knows: install a newer psql-cm")
+        }
+        _ => return Ok(()),
+    };
+    // Before version 10 the second number was part of the major version.
+    let shown = if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") };
+    Err(DbError::unreachable(format!("the server is of version {shown}, {complaint}"), None))
 }
 
 const INVALID_PARAMETER_VALUE: &str = "22023";
