@@ -92,6 +92,46 @@ pub fn dump(observed: &Observed, request: &Request<'_>) -> Result<Dump, PlanErro
     Ok(Dump { files, removed, manifest, broken: request.broken(observed) })
 }
 
+/// What the environment's manifest is about, when that is not this database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// Another one: the ledgers have no entry in common.
+    Other {
+        /// Its instance id.
+        instance: String,
+    },
+    /// One of another cluster, and there is no ledger that could tell whether this one is a copy of it.
+    Unknown {
+        /// Its instance id.
+        instance: String,
+    },
+}
+
+/// Tells whether the environment knows another database by this name: that of another cluster, whose facts a dump
+/// would overwrite. A restored database is another instance too, but its ledgers go on from those of the tree.
+pub fn stranger(observed: &Observed, request: &Request<'_>) -> Option<Stranger> {
+    let known = request.manifests.get(request.environment)?;
+    if known.instance == observed.instance {
+        return None;
+    }
+    let instance = known.instance.clone();
+    let heads = known.ledgers.values();
+    let anchors: BTreeSet<&str> = heads
+        .flat_map(|head| head.earlier.iter().map(|link| link.hash.as_str()).chain([head.hash.as_str()]))
+        .filter(|hash| !hash.is_empty())
+        .collect();
+    let mut entries = observed.ledgers.values().flat_map(|seen| &seen.entries);
+    let cluster = |instance: &str| instance.split('/').next().map(str::to_owned);
+    match anchors.is_empty() {
+        true if cluster(&instance) == cluster(&observed.instance) => None,
+        true => Some(Stranger::Unknown { instance }),
+        false if entries.any(|entry| entry.hash.as_deref().is_some_and(|hash| anchors.contains(hash))) => {
+            None
+        }
+        false => Some(Stranger::Other { instance }),
+    }
+}
+
 /// What keeps a dump from being whole, by name.
 pub fn left_out(observed: &Observed) -> Vec<LeftOut> {
     observed.facts.left_out.clone()

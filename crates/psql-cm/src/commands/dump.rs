@@ -8,7 +8,7 @@ use psqlcm_core::snapshot::LeftOut;
 use psqlcm_core::targets::Target;
 use psqlcm_core::tree;
 use psqlcm_core::tree::manifest::Manifest;
-use psqlcm_engine::dump::{self, Dump, Scope};
+use psqlcm_engine::dump::{self, Dump, Scope, Stranger};
 use psqlcm_engine::files::{Changes, FilesError, Writer};
 use psqlcm_engine::git::{self, Committed, GitError};
 use psqlcm_engine::manifests::{self, ManifestsError};
@@ -122,6 +122,16 @@ pub fn dump_database(
     let mut writer = Writer::open(root, "psql-cm dump").map_err(|error| files_failure(&target, &error))?;
     let manifests = manifests(root, database)?;
     let request = dump::Request { database, scope, environment, ledger: &ledger, manifests: &manifests };
+    match dump::stranger(&observed, &request) {
+        Some(Stranger::Other { instance }) => {
+            return Err(another(&target, environment, &instance, &observed.instance));
+        }
+        Some(Stranger::Unknown { instance }) => context.ui.warn(&format!(
+            "{database}: the tree was written from a database of another cluster (instance {instance}); neither has a \
+             ledger that would tell whether this one is a copy of it"
+        )),
+        None => {}
+    }
     let dumped = dump::dump(&observed, &request)
         .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
     for finding in &dumped.broken {
@@ -202,8 +212,27 @@ fn refused(target: &Target, left_out: &[LeftOut]) -> Failure {
         .hint("--allow-unsupported goes on without these objects, and names them in the manifest")
 }
 
+/// Its facts would take the place of the other's, whose ledgers then have no anchors.
+fn another(target: &Target, environment: &str, theirs: &str, ours: &str) -> Failure {
+    Failure::new(Exit::Refused, "the tree holds another database of this name; no file was written")
+        .on(target)
+        .detail("in the tree", format!("instance {theirs}, in the environment {environment}"))
+        .detail(
+            "connected to",
+            format!("instance {ours}, whose ledgers have no entry in common with the tree's"),
+        )
+        .hint(
+            "is it the right server? two clusters are told apart by --environment, or by another --sql-path",
+        )
+        .hint(format!(
+            "if it is to take the other's place, remove what the tree knows of that: {}",
+            tree::facts_folder(environment, &target.database)
+        ))
+}
+
 fn files_failure(target: &Target, error: &FilesError) -> Failure {
-    Failure::because("cannot write the tree", error).on(target).hint_if(error.hint())
+    let exit = if matches!(error, FilesError::Busy { .. }) { Exit::LockNotHad } else { Exit::Failed };
+    Failure::new(exit, "cannot write the tree").cause(error).on(target).hint_if(error.hint())
 }
 
 fn git_failure(target: &Target, error: &GitError) -> Failure {
