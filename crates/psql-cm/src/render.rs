@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use psqlcm_core::report::{FactChange, Op, Outcome, Report, TargetReport};
+use psqlcm_core::source::Window;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Place, Problem};
@@ -166,12 +167,10 @@ fn place(place: &Place, paint: Paint) -> String {
     let Some(source) = &place.text else { return text };
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());
-    // A tab has no fixed width: as a blank it keeps the caret where it belongs.
-    let source = source.replace('\t', " ");
-    line(&mut text, &format!("  {number} | {}", visible(&source)));
-    if let Some(column) = place.column {
-        let before: String = source.chars().take(column.saturating_sub(1) as usize).collect();
-        let blanks = " ".repeat(visible(&before).chars().count());
+    let window = Window::of(source, place.column.unwrap_or(1));
+    line(&mut text, format!("  {number} | {}", window.text).trim_end());
+    if place.column.is_some() {
+        let blanks = " ".repeat(window.caret);
         line(&mut text, &format!("  {gutter} | {blanks}{}", paint.apply(BAD, "^")));
     }
     text
@@ -249,8 +248,8 @@ mod tests {
              \x20 caused by: the inner reason\n\
              \x20 detail: two\n    lines\n\
              \x20 at change.sql:12:12\n\
-             \x20 12 |  SELECT \\u{202e}, x\n\
-             \x20    |                   ^\n\
+             \x20 12 |     SELECT \u{fffd}, x\n\
+             \x20    |               ^\n\
              hint: look at the table\n"
         );
         let report = told.into_report("submit");

@@ -14,13 +14,21 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Line and column of a byte offset, both from 1; the column counts characters.
+    /// Line and column of a byte offset, both from 1; the column counts characters, without a byte order mark.
     pub fn line_column(&self, offset: usize) -> (u32, u32) {
         let offset = self.text.floor_char_boundary(offset);
         let before = &self.text[..offset];
         let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
-        let column = before[line_start(before)..].chars().count() + 1;
+        let start = line_start(before);
+        let column = before[start..].trim_start_matches(mark_at(start)).chars().count() + 1;
         (saturate(line), saturate(column))
+    }
+
+    /// The text of a line, counted from 1, without its end and without a byte order mark.
+    pub fn line(&self, line: u32) -> &str {
+        let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let text = self.text.split('\n').nth(index).unwrap_or_default();
+        text.trim_end_matches('\r').trim_start_matches(mark_at(index))
     }
 }
 
@@ -31,33 +39,21 @@ pub fn char_to_byte(text: &str, position: u32) -> usize {
     text.char_indices().nth(skipped).map_or(text.len(), |(offset, _)| offset)
 }
 
-/// `file:line:column`, the line, and a caret under the place; a long line is shown around the place.
-///
-/// ```text
-/// change.sql:2:8
-///   2 | SELECT nothing;
-///     |        ^
-/// ```
-pub fn excerpt(source: Source<'_>, offset: usize) -> String {
-    let offset = source.text.floor_char_boundary(offset);
-    let (line, column) = source.line_column(offset);
-    let start = line_start(&source.text[..offset]);
-    let end = source.text[offset..].find('\n').map_or(source.text.len(), |length| offset + length);
-    let whole = source.text[start..end].trim_end_matches('\r');
-    // An offset on the line break itself points behind the last character.
-    let (before, after) = whole.split_at(whole.len().min(offset - start));
-    let window = Window::around(before, after);
-    let name = visible::visible(source.name);
-    let number = line.to_string();
-    let gutter = " ".repeat(number.len());
-    let caret = " ".repeat(window.caret);
-    format!("{name}:{line}:{column}\n  {number} | {}\n  {gutter} | {caret}^", window.text)
+/// What editors on Windows put before a text.
+const BYTE_ORDER_MARK: &[char] = &['\u{feff}'];
+
+/// Elsewhere than at the beginning the character is one like any other.
+fn mark_at(start: usize) -> &'static [char] {
+    if start == 0 { BYTE_ORDER_MARK } else { &[] }
 }
 
-/// The part of a line that is shown, and the terminal column of the caret in it.
-struct Window {
-    text: String,
-    caret: usize,
+/// The part of a line that is shown, and the terminal column of the caret in it. Nothing in it acts on a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The text to show.
+    pub text: String,
+    /// How many terminal columns are before the caret.
+    pub caret: usize,
 }
 
 /// Terminal columns shown at most on each side of the caret.
@@ -66,6 +62,12 @@ const AFTER: usize = 50;
 const TAB: usize = 4;
 
 impl Window {
+    /// What to show of a line whose place is that column, counted in characters from 1.
+    pub fn of(line: &str, column: u32) -> Self {
+        let (before, after) = line.split_at(char_to_byte(line, column));
+        Self::around(before, after)
+    }
+
     /// Looks only at as many characters as it shows, so that a line of megabytes costs nothing.
     fn around(before: &str, after: &str) -> Window {
         let head: Vec<char> = before.chars().rev().take(BEFORE + 1).collect();
@@ -115,6 +117,15 @@ fn saturate(number: usize) -> u32 {
 mod tests {
     use super::*;
 
+    /// As a message shows it: `file:line:column`, the line, and a caret under the place.
+    fn excerpt(source: Source<'_>, offset: usize) -> String {
+        let (line, column) = source.line_column(offset);
+        let window = Window::of(source.line(line), column);
+        let gutter = " ".repeat(line.to_string().len());
+        let caret = " ".repeat(window.caret);
+        format!("{}:{line}:{column}\n  {line} | {}\n  {gutter} | {caret}^", source.name, window.text)
+    }
+
     fn source(text: &str) -> Source<'_> {
         Source { name: "change.sql", text }
     }
@@ -149,6 +160,7 @@ mod tests {
             ("e\u{301}x", 3, "change.sql:1:3\n  1 | e\u{301}x\n    |  ^"),
             ("a\x1b]0;b\u{202e}c", 9, "change.sql:1:8\n  1 | a␛]0;b\u{fffd}c\n    |        ^"),
             ("ab\r\nc", 3, "change.sql:1:4\n  1 | ab\n    |   ^"),
+            ("\u{feff}ab", 4, "change.sql:1:2\n  1 | ab\n    |  ^"),
             ("", 0, "change.sql:1:1\n  1 | \n    | ^"),
             ("a\n", 2, "change.sql:2:1\n  2 | \n    | ^"),
         ] {

@@ -204,8 +204,7 @@ pub struct Place {
 impl Place {
     fn of(source: Source<'_>, offset: usize) -> Self {
         let (line, column) = source.line_column(offset);
-        let text = source.text.lines().nth(line as usize - 1).unwrap_or_default().to_owned();
-        Self { path: source.name.to_owned(), line, column, text }
+        Self { path: source.name.to_owned(), line, column, text: source.line(line).to_owned() }
     }
 }
 

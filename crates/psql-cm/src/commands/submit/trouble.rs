@@ -90,7 +90,9 @@ impl Told<'_> {
                 let at = source.position().map_or(0, |position| char_to_byte(statement, position));
                 let failure = Failure::new(exit_of(source), message).on(target).cause(source);
                 let failure = failure.at(place(change, offset + at));
-                failure.hint_if(self.role_of_elsewhere(change, target, source))
+                let failure = failure.hint_if(self.role_of_elsewhere(change, target, source));
+                let is_path = looks_like_a_path(change);
+                failure.hint_if(is_path.then_some("there is no file of that name; it was taken for SQL"))
             }
             SubmitError::Deferred { target, source, .. } => {
                 Failure::new(exit_of(source), message).on(target).cause(source)
@@ -254,10 +256,16 @@ fn exit_of(error: &DbError) -> Exit {
     }
 }
 
+/// SQL on the command line that may have been meant as the name of a file.
+fn looks_like_a_path(change: &Change) -> bool {
+    let text = change.text.trim();
+    change.name == "--change" && !text.contains('\n') && text.to_ascii_lowercase().ends_with(".sql")
+}
+
 /// A place in a change, with the text of its line.
 fn place(change: &Change, offset: usize) -> Place {
-    let (line, column) = Source { name: &change.name, text: &change.text }.line_column(offset);
-    let index = usize::try_from(line.saturating_sub(1)).unwrap_or_default();
-    let text = change.text.split('\n').nth(index).map(|text| text.trim_end_matches('\r').to_owned());
+    let source = Source { name: &change.name, text: &change.text };
+    let (line, column) = source.line_column(offset);
+    let text = Some(source.line(line).to_owned());
     Place { file: change.name.clone(), line, column: Some(column), text }
 }
