@@ -212,8 +212,9 @@ impl<'a> Cluster<'a> {
     /// The ledgers of that table name.
     pub fn ledger(&self) -> Result<Ledger, Failure> {
         let table = &self.context.settings.cm_table;
-        Ledger::new(&table.value)
-            .map_err(|error| Failure::usage(format!("--cm-table from {}: {error}", table.source)))
+        Ledger::new(&table.value).map_err(|error| {
+            Failure::usage(format!("the name of the ledgers' table, from {}: {error}", table.source))
+        })
     }
 
     /// Waits for the lock that those who write to a database's ledgers take.

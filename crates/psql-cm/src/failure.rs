@@ -78,8 +78,8 @@ impl Failure {
         let mut next = Some(error);
         while let Some(error) = next {
             let text = error.to_string();
-            // Some errors only lead to another one and say the same.
-            if self.problem().causes.last() != Some(&text) {
+            // Some errors lead to another one and say the same, or end with it.
+            if !self.problem().causes.last().is_some_and(|before| before.ends_with(&text)) {
                 self.problem().causes.push(text);
             }
             if let Some(answer) = error.downcast_ref::<DbError>() {

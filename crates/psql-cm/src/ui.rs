@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anstream::ColorChoice;
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
-use psqlcm_core::report::{Exit, Report};
+use psqlcm_core::report::{Exit, Outcome, Report};
 
 use crate::args::{Color, Format};
 use crate::commands::{Done, Text};
@@ -154,11 +154,12 @@ impl Ui {
 
     /// Shows how a command ended, and says how the process ends.
     pub fn conclude(&self, command: &str, outcome: Result<Done, Failure>) -> Exit {
-        let exit = match outcome {
-            Ok(done) => self.done(&done),
-            Err(failure) => self.failed(command, failure),
+        let (exit, untold) = match outcome {
+            Ok(done) if Self::did(&done) => (self.done(&done), Exit::Partly),
+            Ok(done) => (self.done(&done), Exit::Failed),
+            Err(failure) => (self.failed(command, failure), Exit::Failed),
         };
-        self.finish(exit)
+        self.finish(exit, untold)
     }
 
     /// Shows help, the version, or what is wrong with the command line.
@@ -174,7 +175,7 @@ impl Ui {
         };
         if !error.use_stderr() {
             self.data(&painted(self.out.paint));
-            return self.finish(Exit::Done);
+            return self.finish(Exit::Done, Exit::Failed);
         }
         if self.is_json() {
             let text = rendered.to_string();
@@ -185,7 +186,12 @@ impl Ui {
         } else {
             self.talk(&painted(self.err.paint));
         }
-        self.finish(Exit::Usage)
+        self.finish(Exit::Usage, Exit::Usage)
+    }
+
+    /// What was done stays done when the telling fails.
+    fn did(done: &Done) -> bool {
+        done.report.targets.iter().any(|target| target.outcome == Outcome::Done)
     }
 
     fn done(&self, done: &Done) -> Exit {
@@ -218,13 +224,16 @@ impl Ui {
         self.above_bars(|| self.err.write(text.as_bytes()));
     }
 
-    /// A success that could not be written out is none.
-    fn finish(&self, exit: Exit) -> Exit {
+    /// A success that could not be written out is none: then it ends with `untold`.
+    fn finish(&self, exit: Exit, untold: Exit) -> Exit {
         let Some(trouble) = self.out.trouble() else {
             return exit;
         };
         self.say(&format!("error: cannot write to standard output: {trouble}"));
-        if exit == Exit::Done { Exit::Failed } else { exit }
+        if untold == Exit::Partly {
+            self.say("hint: what was asked for is done; only the telling failed");
+        }
+        if exit == Exit::Done { untold } else { exit }
     }
 
     fn above_bars(&self, write: impl FnOnce()) {

@@ -67,6 +67,7 @@ impl FromIterator<(String, OsString)> for Variables {
 /// The value of a variable is wrong.
 pub fn wrong(variable: &str, error: &dyn fmt::Display) -> Failure {
     Failure::usage(format!("the variable {variable} is wrong: {error}"))
+        .hint("it takes what the option of its name takes: see psql-cm --help")
 }
 
 #[cfg(test)]

@@ -82,7 +82,14 @@ impl Refusal {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Empty => "write at least one SQL statement",
-            Self::Split(_) => "nothing was run",
+            Self::Split(error) => match error.kind {
+                SplitErrorKind::MetaCommandInStatement { .. } => {
+                    "write what it does as SQL, or run it with psql"
+                }
+                SplitErrorKind::ConflictMark { .. } => "resolve the conflict that git left; nothing was run",
+                SplitErrorKind::Nul => "save the file as text in UTF-8; nothing was run",
+                _ => "close it; nothing was run",
+            },
             Self::TransactionControl { .. } => {
                 "take it out: each change is one transaction; give several changes by repeating --change"
             }

@@ -3,6 +3,7 @@
 use psqlcm_core::name::quote_ident;
 use psqlcm_core::report::{Outcome, TargetReport};
 use psqlcm_core::targets::{Target, check_name};
+use psqlcm_core::tree::manifest::ManifestError;
 use psqlcm_engine::restore::{self, Comparison, RestoreError};
 use psqlcm_engine::run;
 
@@ -140,6 +141,7 @@ fn shown(version: u32) -> String {
     format!("{}.{}", version / 10_000, version % 10_000)
 }
 
+const MEND: &str = "mend the file, or take it from git: git checkout FILE";
 const OUT_OF_LOCKS: &str = "53200";
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
@@ -172,7 +174,11 @@ fn failure_of(message: &str, error: &RestoreError) -> Failure {
              with the same encoding and locale",
         ),
         RestoreError::NotEmpty { .. } => base.hint("--into-empty takes a database with nothing in it"),
-        RestoreError::Unreadable { place, .. } => at(base, place),
+        RestoreError::Unreadable { place, .. } => at(base, place).hint(MEND),
+        RestoreError::NotUtf8 { .. } => base.hint("save it as UTF-8, or take it from git: git checkout FILE"),
+        RestoreError::Manifest { source: ManifestError::Malformed(_), .. } => {
+            base.hint("take it from git: git checkout FILE; without the file nothing is compared")
+        }
         RestoreError::Statement { place, error, .. } => {
             let hint = match error.sqlstate() {
                 Some(INSUFFICIENT_PRIVILEGE) => Some(

@@ -202,7 +202,14 @@ fn unreadable(error: &SourceError) -> Failure {
     let failure = Failure::usage("the change cannot be read").cause(error);
     match error {
         SourceError::Missing { .. } => failure.hint("check the name; SQL has more than one word"),
-        _ => failure,
+        SourceError::Empty | SourceError::NoFiles { .. } => {
+            failure.hint("give SQL, a file, or a folder with files whose names end in .sql")
+        }
+        SourceError::NotText { at: 0, .. } => failure.hint("is it UTF-16? save it as UTF-8"),
+        SourceError::NotText { .. } => {
+            failure.hint("save it as UTF-8, or convert it: iconv -f LATIN1 -t UTF-8")
+        }
+        SourceError::Unreadable { .. } => failure,
     }
 }
 

@@ -56,7 +56,13 @@ impl Disk {
     pub(super) fn open(root: &Path, faults: Faults) -> Result<Self, FilesError> {
         let make = |source| failed("make", root.to_path_buf(), source);
         faults.pass().map_err(make)?;
-        fs::create_dir_all(or_here(root)).map_err(make)?;
+        fs::create_dir_all(or_here(root)).map_err(|error| {
+            // The system names the folder that was to be made, and not the file that is in its way.
+            match root.ancestors().find(|path| path.is_file()) {
+                Some(file) => FilesError::NotAFolder { path: file.to_path_buf() },
+                None => make(error),
+            }
+        })?;
         Self::open_folder(root, faults)
     }
 

@@ -28,11 +28,13 @@ pub enum SourceError {
         source: io::Error,
     },
     /// The file is not text.
-    #[error("{} is not UTF-8 text (at byte {at})", path.display())]
+    #[error("{} is not UTF-8 text (line {line}, byte {at})", path.display())]
     NotText {
         /// Which.
         path: PathBuf,
-        /// Where.
+        /// In which line, from 1.
+        line: usize,
+        /// Where in the file, from 0.
         at: usize,
     },
     /// The folder has no script.
@@ -88,9 +90,10 @@ pub fn read_script(value: &str, name: &str) -> Result<Change, SourceError> {
 fn read_file(path: &Path) -> Result<Change, SourceError> {
     let unreadable = |source| SourceError::Unreadable { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| SourceError::NotText {
-        path: path.to_owned(),
-        at: error.utf8_error().valid_up_to(),
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        SourceError::NotText { path: path.to_owned(), line, at }
     })?;
     Ok(Change { name: path.display().to_string(), text })
 }
@@ -118,6 +121,6 @@ mod tests {
         );
         assert_eq!(refused(" "), "the change is empty");
         std::fs::write(folder.path().join("bad.sql"), b"a\xff").unwrap();
-        assert!(refused(folder.path().join("bad.sql").to_str().unwrap()).ends_with("(at byte 1)"));
+        assert!(refused(folder.path().join("bad.sql").to_str().unwrap()).ends_with("(line 1, byte 1)"));
     }
 }
