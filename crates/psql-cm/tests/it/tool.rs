@@ -52,7 +52,8 @@ impl Tool {
         std::fs::write(self.tree(path), text).unwrap();
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    /// A program in the folder, with nothing of the environment that would lead it elsewhere.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.folder()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
@@ -65,12 +66,17 @@ impl Tool {
         command
     }
 
-    /// Runs the binary on the server with these words.
-    pub fn run(&self, words: &[&str]) -> Ran {
+    /// The binary, to be run on the server with these words.
+    pub fn psql_cm(&self, words: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_psql-cm"));
         command.env("PGHOST", self.server.socket_dir()).env("PGPORT", self.server.port().to_string());
         command.env("PGUSER", "postgres").args(words);
-        Ran::of(&command.output().unwrap())
+        command
+    }
+
+    /// Runs the binary on the server with these words.
+    pub fn run(&self, words: &[&str]) -> Ran {
+        Ran::of(&self.psql_cm(words).output().unwrap())
     }
 
     /// Runs the binary, which must succeed, and gives what it wrote to standard output.
@@ -117,10 +123,15 @@ impl Tool {
 
     /// All rows of all ledgers of a database, and what their sequences will give next.
     pub fn ledgers(&self, database: &str) -> String {
+        self.try_ledgers(database).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or why they are none.
+    pub fn try_ledgers(&self, database: &str) -> Result<String, String> {
         let rows = "SELECT n.nspname, query_to_xml(format('SELECT * FROM %I.pg_psql_cm ORDER BY id', n.nspname), true, true, ''),
             query_to_xml(format('SELECT last_value, is_called FROM %I.pg_psql_cm_id_seq', n.nspname), true, true, '')
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'pg_psql_cm' ORDER BY 1";
-        self.psql(database, rows)
+        self.server.psql(database, rows)
     }
 
     /// The trip: dump; drop; restore by the tool, then by psql; each time all is as it was, and a second dump
@@ -149,7 +160,7 @@ impl Tool {
 }
 
 impl Ran {
-    fn of(output: &Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
