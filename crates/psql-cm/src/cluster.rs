@@ -141,6 +141,10 @@ impl<'a> Cluster<'a> {
             self.guards.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
         }
         session.map_err(|error| {
+            if error.sqlstate() == Some(NO_SUCH_DATABASE) && is_uri(database) {
+                return Failure::new(Exit::Failed, "no database has the name that is given, which is a URI")
+                    .hint("give the URI with --uri; the database in it is the one to act on");
+            }
             let failure = self.not_connected(&self.access.info().with_database(database), &error);
             let failure = failure.on(&Target::database(database));
             match error.sqlstate() {
@@ -272,6 +276,11 @@ impl<'a> Cluster<'a> {
         };
         info.origins().iter().any(typed).then(|| info.database())
     }
+}
+
+/// A database may have such a name, but as a rule it is meant for --uri, and there may be a password in it.
+fn is_uri(name: &str) -> bool {
+    ["postgres://", "postgresql://"].iter().any(|scheme| name.starts_with(scheme))
 }
 
 /// Resolves the connection.

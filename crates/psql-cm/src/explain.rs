@@ -17,6 +17,9 @@ const OUT_OF_LOCKS: &str = "53200";
 /// `character_not_in_repertoire`: bytes that are no text in the encoding of the session, which is UTF-8.
 const NOT_UTF_8: &str = "22021";
 
+/// How many privileges a hint names.
+const SHOWN: usize = 10;
+
 /// Adds to each problem what the server can tell of it.
 pub fn explain(mut failure: Failure, context: &Context) -> Failure {
     for problem in &mut failure.problems {
@@ -32,9 +35,9 @@ fn more_about(problem: &Problem, context: &Context) -> Option<String> {
         // A statement of a script needs privileges on anything; what the tool itself needs is known.
         FORBIDDEN if problem.place.is_none() => {
             let ledger = Ledger::new(&context.settings.cm_table.value).ok()?;
-            let lacking = ledger.lacking(&mut session(problem, context)?).ok()?;
+            let lacking = in_question(ledger.lacking(&mut session(problem, context)?).ok()?);
             (!lacking.is_empty())
-                .then(|| format!("of what ledgers need, the role lacks {}", lacking.join(", ")))
+                .then(|| format!("of what ledgers need, the role lacks {}", in_short(&lacking)))
         }
         OUT_OF_LOCKS => {
             let room = access::lock_room(&mut session(problem, context)?).ok()?;
@@ -57,6 +60,24 @@ fn more_about(problem: &Problem, context: &Context) -> Option<String> {
             })
         }
         _ => None,
+    }
+}
+
+/// Whoever may not read the ledgers fails for that, whatever else is missing.
+fn in_question(lacking: Vec<String>) -> Vec<String> {
+    let (writing, reading): (Vec<_>, Vec<_>) =
+        lacking.into_iter().partition(|what| what.starts_with("INSERT"));
+    match reading.iter().all(|what| what.starts_with("SELECT on the sequence")) {
+        true => [writing, reading].concat(),
+        false => reading,
+    }
+}
+
+fn in_short(lacking: &[String]) -> String {
+    let shown = lacking[..lacking.len().min(SHOWN)].join(", ");
+    match lacking.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

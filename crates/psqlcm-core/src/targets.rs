@@ -83,9 +83,6 @@ pub fn choose_databases(
     if request.all {
         return Ok(Databases::All);
     }
-    if request.named.iter().any(|name| is_uri(name)) {
-        return Err(TargetError::Uri);
-    }
     if !request.named.is_empty() {
         return Ok(Databases::Named(each_once(&request.named)?));
     }
@@ -95,11 +92,6 @@ pub fn choose_databases(
         return Err(TargetError::NoDatabase);
     };
     Ok(Databases::Named(each_once(&[fallback.to_owned()])?))
-}
-
-/// psql takes a URI for a database, and there may be a password in it.
-fn is_uri(name: &str) -> bool {
-    ["postgres://", "postgresql://"].iter().any(|scheme| name.starts_with(scheme))
 }
 
 /// A database of the cluster, as `pg_database` tells.
@@ -445,9 +437,6 @@ pub enum TargetError {
     /// Every schema was left out.
     #[error("{}", describe("no schema to act on", .0))]
     NoSchema(Vec<LeftOut>),
-    /// A connection string where a name belongs. It is not told, for a password may be in it.
-    #[error("a connection URI is given as the name of a database")]
-    Uri,
     /// A name without characters.
     #[error("a name is empty")]
     EmptyName,
@@ -480,7 +469,6 @@ impl TargetError {
             Self::NoDatabase => {
                 Some("name it with --database NAME, in --uri, in PGDATABASE, or say --all-databases")
             }
-            Self::Uri => Some("give the URI with --uri; the database in it is the one to act on"),
             Self::AllAndNamed => Some("say the one or the other"),
             Self::NoSchema(_) => {
                 Some("create a schema, or let the role create in one: GRANT CREATE ON SCHEMA")
@@ -536,14 +524,6 @@ mod tests {
         assert_eq!(choose_databases(&request(&[]), Some("u"), Some("p")), named(&["u"]));
         assert_eq!(choose_databases(&request(&[]), Some(""), Some("p")), named(&["p"]));
         assert_eq!(choose_databases(&request(&[]), None, Some("p")), named(&["p"]));
-    }
-
-    #[test]
-    fn a_uri_is_no_name() {
-        let uri = "postgres://ann:s3cret@h/app";
-        let error = choose_databases(&request(&["a", uri]), None, None).unwrap_err();
-        assert_eq!(error, TargetError::Uri);
-        assert!(!error.to_string().contains("s3cret"));
     }
 
     #[test]

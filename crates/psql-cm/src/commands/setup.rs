@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use psqlcm_core::report::{Outcome, TargetReport};
 use psqlcm_core::targets::Target;
-use psqlcm_engine::ledger::{Action, Removal};
+use psqlcm_engine::ledger::{Action, LedgerError, Removal};
 use psqlcm_engine::run;
 use psqlcm_engine::setup::{self, SetupError};
 
@@ -139,6 +139,8 @@ impl Work<'_> {
     }
 
     fn failure(&self, message: &str, error: &SetupError) -> Failure {
-        Failure::because(message, error).on(&Target::database(self.database))
+        let taken = matches!(error, SetupError::Ledger(LedgerError::Unusable { .. }));
+        let hint = taken.then_some("rename what is there, or choose another name with --cm-table");
+        Failure::because(message, error).hint_if(hint).on(&Target::database(self.database))
     }
 }
