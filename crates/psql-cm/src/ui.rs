@@ -33,6 +33,9 @@ pub struct Appearance {
     pub verbosity: Verbosity,
 }
 
+/// The commands that change nothing.
+const READERS: [&str; 3] = ["status", "verify", "log"];
+
 /// How much to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -155,7 +158,7 @@ impl Ui {
     /// Shows how a command ended, and says how the process ends.
     pub fn conclude(&self, command: &str, outcome: Result<Done, Failure>) -> Exit {
         let (exit, untold) = match outcome {
-            Ok(done) if Self::did(&done) => (self.done(&done), Exit::Partly),
+            Ok(done) if Self::did(command, &done) => (self.done(&done), Exit::Partly),
             Ok(done) => (self.done(&done), Exit::Failed),
             Err(failure) => (self.failed(command, failure), Exit::Failed),
         };
@@ -190,8 +193,9 @@ impl Ui {
     }
 
     /// What was done stays done when the telling fails.
-    fn did(done: &Done) -> bool {
-        done.report.targets.iter().any(|target| target.outcome == Outcome::Done)
+    fn did(command: &str, done: &Done) -> bool {
+        !READERS.contains(&command)
+            && done.report.targets.iter().any(|target| target.outcome == Outcome::Done)
     }
 
     fn done(&self, done: &Done) -> Exit {
