@@ -115,7 +115,16 @@ impl Failure {
         if let Some(state) = error.sqlstate() {
             self.problem().sqlstate = Some(state.to_owned());
         }
-        self
+        self.refused_if_pooled(error)
+    }
+
+    /// Refuses to work through a connection pooler, where that is what the error is about.
+    fn refused_if_pooled(mut self, error: &DbError) -> Self {
+        if !error.is_pooled() {
+            return self;
+        }
+        self.exit = Exit::Refused;
+        self.hint("connect to the server itself, at its own host and port, or to a pool in session mode")
     }
 
     /// Adds what there is to know besides, after a word that says what it is.

@@ -9,6 +9,7 @@
 
 mod dial;
 mod error;
+mod process;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -23,6 +24,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 pub use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, SimpleQueryMessage, Socket};
 
+use crate::checks::pooler;
 use crate::conninfo::ConnInfo;
 use crate::tls::Connector;
 pub use error::{DbError, Notice};
@@ -41,15 +43,29 @@ pub struct Session {
     line: Line,
     runtime: Runtime,
     server_version: u32,
+    is_relayed: bool,
     cancel: CancelHandle,
 }
 
 impl Session {
     /// Connects as libpq would: every host and address in order, encrypted as `sslmode` says.
     ///
+    /// Behind a connection pooler it makes sure that the session will be one session of the server.
+    ///
     /// # Errors
-    /// The last failure, with a message that names every endpoint that was tried.
+    /// The last failure, with a message that names every endpoint that was tried; and that a pooler gives each
+    /// transaction another server session: see [`DbError::is_pooled`].
     pub fn connect(info: &ConnInfo) -> Result<Self, DbError> {
+        let mut session = Self::open(info)?;
+        if session.is_relayed && pooler::gives_sessions_away(&mut session, || Self::open(info))? {
+            return Err(DbError::pooled());
+        }
+        session.watch()?;
+        Ok(session)
+    }
+
+    /// A session in which nothing was set.
+    fn open(info: &ConnInfo) -> Result<Self, DbError> {
         let runtime = runtime()?;
         let dialled = match runtime.block_on(dial::dial(info)) {
             Ok(dialled) => dialled,
@@ -68,9 +84,10 @@ impl Session {
             line: Line::new(dialled.connection),
             runtime,
             server_version: 0,
+            is_relayed: false,
             cancel,
         };
-        session.prepare()?;
+        session.identify()?;
         Ok(session)
     }
 
@@ -78,6 +95,13 @@ impl Session {
     #[must_use]
     pub const fn server_version(&self) -> u32 {
         self.server_version
+    }
+
+    /// Whether the server process that answers is another than the one that was named when the session began: a
+    /// connection pooler stands in between.
+    #[must_use]
+    pub const fn is_relayed(&self) -> bool {
+        self.is_relayed
     }
 
     /// Runs any number of statements in one message (simple protocol) and drops their results.
@@ -181,20 +205,30 @@ impl Session {
         self.client.is_none() || self.line.connection.is_none()
     }
 
-    /// Learns the version and asks the server to notice when we die: a killed client's statement would go on, and
-    /// hold its locks, until its end.
-    fn prepare(&mut self) -> Result<(), DbError> {
-        // Where the platform cannot watch a socket the setting refuses everything but 0; then there is no watching.
-        if let Err(error) = self.run(WATCH_CLIENT)
-            && (error.is_connection_lost() || error.sqlstate() != Some(INVALID_PARAMETER_VALUE))
-        {
-            return Err(error);
-        }
-        let rows = self.rows("SHOW server_version_num")?;
-        let number = rows.first().and_then(|row| row.first()).and_then(Option::as_deref).unwrap_or_default();
+    /// Learns the version, and whether the server itself answers.
+    fn identify(&mut self) -> Result<(), DbError> {
+        let rows = self.rows(WHO_ANSWERS)?;
+        let [version, process] = match rows.first().map(Vec::as_slice) {
+            Some([version, process]) => [version, process].map(|cell| cell.as_deref().unwrap_or_default()),
+            _ => ["", ""],
+        };
         self.server_version =
-            number.parse().map_err(|_| DbError::protocol(format!("server_version_num is {number:?}")))?;
+            version.parse().map_err(|_| DbError::protocol(format!("server_version_num is {version:?}")))?;
+        let named = self.runtime.block_on(process::process(&self.cancel.0.token));
+        self.is_relayed = named.is_none_or(|named| process.parse() != Ok(named));
         check_version(self.server_version)
+    }
+
+    /// Asks the server to notice when we die: a killed client's statement would go on, and hold its locks, until its
+    /// end.
+    fn watch(&mut self) -> Result<(), DbError> {
+        // Where the platform cannot watch a socket the setting refuses everything but 0; then there is no watching.
+        match self.run(WATCH_CLIENT) {
+            Err(error) if error.is_connection_lost() || error.sqlstate() != Some(INVALID_PARAMETER_VALUE) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn call<T>(
@@ -235,6 +269,9 @@ fn check_version(version: u32) -> Result<(), DbError> {
 
 const INVALID_PARAMETER_VALUE: &str = "22023";
 
+const WHO_ANSWERS: &str =
+    "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid()";
+
 /// Does nothing before version 14, where the setting does not exist, and where somebody has chosen a value.
 const WATCH_CLIENT: &str = "
 SELECT CASE WHEN pg_catalog.current_setting('client_connection_check_interval', true) OPERATOR(pg_catalog.=) '0'
@@ -261,6 +298,7 @@ impl std::fmt::Debug for Session {
             .debug_struct("Session")
             .field("server_version", &self.server_version)
             .field("is_closed", &self.is_closed())
+            .field("is_relayed", &self.is_relayed)
             .finish_non_exhaustive()
     }
 }

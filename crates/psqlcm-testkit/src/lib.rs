@@ -6,9 +6,11 @@
 //! a test may want to see the refusal.
 
 mod corpus;
+mod pooler;
 mod server;
 mod text;
 
 pub use corpus::{corpus, load_corpus};
+pub use pooler::{Pooler, Pooling};
 pub use server::{TestDatabase, TestServer, client_bin, server, servers, unique};
 pub use text::{assert_same_text, text_difference};

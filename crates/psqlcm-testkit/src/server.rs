@@ -168,6 +168,15 @@ impl TestServer {
     }
 }
 
+/// Runs one statement through psql at a URI.
+pub(crate) fn psql_at(uri: &str, sql: &str) -> Result<String, String> {
+    let mut command = Command::new(client_bin().join("psql"));
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+        command.env_remove(name);
+    }
+    rows(command.args(PSQL).args(["-d", uri, "-c", sql]).stdin(Stdio::null()))
+}
+
 const PSQL: [&str; 6] = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
 
 const VARYING: [&str; 4] =
@@ -242,7 +251,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
         .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })

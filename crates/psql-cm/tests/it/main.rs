@@ -13,6 +13,7 @@ mod catalog;
 mod hostile;
 mod log;
 mod lost;
+mod poolers;
 mod restore;
 mod several;
 mod status;

@@ -20,6 +20,8 @@ struct Inner {
 enum Kind {
     /// No session came about.
     Connect,
+    /// No session came about that would be one session of the server.
+    Pooled,
     /// The server refused a statement; the session goes on.
     Statement,
     /// The session is over.
@@ -112,7 +114,13 @@ impl DbError {
     /// Whether no session came about at all.
     #[must_use]
     pub fn is_connecting(&self) -> bool {
-        self.0.kind == Kind::Connect
+        matches!(self.0.kind, Kind::Connect | Kind::Pooled)
+    }
+
+    /// Whether a connection pooler gives each transaction another session of the server, which is no place for ours.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        self.0.kind == Kind::Pooled
     }
 
     pub(super) fn is_out_of_step(&self) -> bool {
@@ -121,6 +129,13 @@ impl DbError {
 
     pub(super) fn closed() -> Self {
         Self::new(Kind::Lost, "the connection to the server is closed".to_owned())
+    }
+
+    pub(super) fn pooled() -> Self {
+        let message = "a connection pooler in transaction mode stands before the server: each transaction may run in \
+            another session of it, where our settings and our lock do not hold, and other clients would get the \
+            settings that we leave";
+        Self::new(Kind::Pooled, message.to_owned())
     }
 
     pub(super) fn protocol(message: String) -> Self {

@@ -11,6 +11,7 @@ fn knows_its_server_and_sets_what_every_session_needs() {
     for server in servers::all() {
         let mut session = server.session();
         assert_eq!(session.server_version() / 10_000, server.major);
+        assert!(!session.is_relayed(), "the server itself answers");
         let rows = session
             .rows(
                 "SELECT current_setting('application_name'), current_setting('client_encoding'),
