@@ -7,6 +7,7 @@ use psqlcm_core::snapshot::{LeftOut, Snapshot};
 use psqlcm_core::tree;
 
 use crate::capture::{self, CaptureError};
+use crate::checks::publications::{Published, publications};
 use crate::ledger::{Action, Ledger, LedgerError, Removal, State, database_evidence};
 use crate::session::{DbError, Session};
 
@@ -22,6 +23,9 @@ pub enum SetupError {
     /// The schemas cannot be written as SQL.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Subscribers that have no such table would stop.
+    #[error("{}", list(.0))]
+    Published(Vec<Published>),
     /// Since the entries were written to the tree, others were added.
     #[error("the ledgers were changed after their entries were written to the tree")]
     Moved,
@@ -40,21 +44,47 @@ fn doing(doing: &'static str) -> impl Fn(DbError) -> SetupError {
     move |error| SetupError::Db { doing, error }
 }
 
+fn list(published: &[Published]) -> String {
+    let lines: Vec<String> = published
+        .iter()
+        .map(|published| format!("the ledger of schema {}: {published}", published.schema))
+        .collect();
+    lines.join("\n")
+}
+
+/// What to do about a new ledger that a publication would carry to subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publishing {
+    /// Set nothing up.
+    Refused,
+    /// Set it up, and tell.
+    Allowed,
+}
+
 /// What setting up did, or would do.
 pub struct SetUp {
     /// Each schema, and what was done in it.
     pub actions: Vec<(String, Action)>,
     /// What the bases could not hold.
     pub left_out: Vec<LeftOut>,
+    /// The publications that carry a new ledger.
+    pub published: Vec<Published>,
 }
 
 /// What [`setup`] would do; changes nothing.
 ///
 /// # Errors
 /// As [`setup`].
-pub fn plan_setup(session: &mut Session, ledger: &Ledger, schemas: &[String]) -> Result<SetUp, SetupError> {
+pub fn plan_setup(
+    session: &mut Session,
+    ledger: &Ledger,
+    schemas: &[String],
+    publishing: Publishing,
+) -> Result<SetUp, SetupError> {
     let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
-    Ok(SetUp { actions: ledger.plan_setup(session, &names)?, left_out: Vec::new() })
+    let actions = ledger.plan_setup(session, &names)?;
+    let published = published(session, ledger, &actions, publishing)?;
+    Ok(SetUp { actions, left_out: Vec::new(), published })
 }
 
 /// Gives each schema a ledger and in it a base: the schema as it is. One transaction; a schema that is under control
@@ -63,15 +93,17 @@ pub fn plan_setup(session: &mut Session, ledger: &Ledger, schemas: &[String]) ->
 /// The caller holds the submit lock.
 ///
 /// # Errors
-/// When a schema has something else of the ledger's name, when it cannot be read, when the server refuses.
+/// When a schema has something else of the ledger's name, when it cannot be read, when a publication would carry a new
+/// ledger and that is refused, when the server refuses.
 pub fn setup(
     session: &mut Session,
     ledger: &Ledger,
     schemas: &[String],
     origin: &Origin,
+    publishing: Publishing,
 ) -> Result<SetUp, SetupError> {
     session.run("BEGIN").map_err(doing("cannot begin"))?;
-    let done = within(session, ledger, schemas, origin);
+    let done = within(session, ledger, schemas, origin, publishing);
     match &done {
         Ok(_) => session.run("COMMIT").map_err(doing("cannot commit"))?,
         // A lost connection rolls back by itself.
@@ -89,15 +121,16 @@ pub fn within(
     ledger: &Ledger,
     schemas: &[String],
     origin: &Origin,
+    publishing: Publishing,
 ) -> Result<SetUp, SetupError> {
     let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
     let planned = ledger.plan_setup(session, &names)?;
     if planned.iter().all(|(_, action)| *action == Action::Nothing) {
-        return Ok(SetUp { actions: planned, left_out: Vec::new() });
+        return Ok(SetUp { actions: planned, left_out: Vec::new(), published: Vec::new() });
     }
+    let published = published(session, ledger, &planned, publishing)?;
     let (facts, _) = own::split(capture::within(session)?, ledger.table(), names.iter().copied());
     let actions = ledger.setup(session, &names, origin)?;
-    let starts = |action: &Action| matches!(action, Action::Create | Action::Adopt);
     let new: Vec<&String> =
         actions.iter().filter(|(_, action)| starts(action)).map(|(schema, _)| schema).collect();
     let recorder = recorder(session, ledger, &new)?;
@@ -106,7 +139,29 @@ pub fn within(
         let mut heads = ledger.heads(session)?;
         ledger.append(session, &mut heads, bases)?;
     }
-    Ok(SetUp { actions, left_out: facts.left_out })
+    Ok(SetUp { actions, left_out: facts.left_out, published })
+}
+
+/// Whether a ledger begins: with a table that is new, or that has new columns.
+fn starts(action: &Action) -> bool {
+    matches!(action, Action::Create | Action::Adopt)
+}
+
+/// The publications that will carry a ledger that begins, unless that is refused.
+fn published(
+    session: &mut Session,
+    ledger: &Ledger,
+    actions: &[(String, Action)],
+    publishing: Publishing,
+) -> Result<Vec<Published>, SetupError> {
+    let begins = |schema: &str| actions.iter().any(|(name, action)| name == schema && starts(action));
+    let mut published =
+        publications(session, ledger.table()).map_err(doing("cannot read the publications"))?;
+    published.retain(|published| begins(&published.schema));
+    match publishing {
+        Publishing::Refused if !published.is_empty() => Err(SetupError::Published(published)),
+        _ => Ok(published),
+    }
 }
 
 /// A base entry for each schema: what builds it, and its fingerprints.

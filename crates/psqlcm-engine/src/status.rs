@@ -10,6 +10,7 @@ use psqlcm_core::ledger::{EntryKind, own};
 use psqlcm_core::name::quote_literal;
 
 use crate::capture::{self, CaptureError};
+use crate::checks::publications::{Published, publications};
 use crate::ledger::{Ledger, LedgerError, RecordedDatabase, State};
 use crate::session::{DbError, Session};
 
@@ -26,6 +27,8 @@ pub struct SchemaStatus {
     pub drift: Drift,
     /// Changes that were begun and not ended.
     pub pending: Vec<Pending>,
+    /// The publications that carry its ledger.
+    pub published: Vec<Published>,
 }
 
 /// How a database stands.
@@ -142,7 +145,9 @@ pub fn status(
     let standing = |(schema, state): (String, State)| {
         let row = rows.remove(&schema).unwrap_or_default();
         let drift = now.drift(&schema, row.recorded.as_ref());
-        SchemaStatus { state, last: row.last, drift, pending: row.pending, schema }
+        let mut published = rest.published.clone();
+        published.retain(|published| published.schema == schema && state.is_ledger());
+        SchemaStatus { state, last: row.last, drift, pending: row.pending, published, schema }
     };
     let schemas = rest.states.into_iter().map(standing).collect();
     let of_no_schema = rest.database.map(|recorded| {
@@ -166,6 +171,7 @@ struct Read {
     /// What belongs to no schema, where it was asked for and a ledger can be read: what was recorded last.
     database: Option<Option<RecordedDatabase>>,
     rows: BTreeMap<String, LedgerRow>,
+    published: Vec<Published>,
     server_version: String,
 }
 
@@ -213,7 +219,8 @@ fn read(session: &mut Session, ledger: &Ledger, schemas: &[&str], whole: bool) -
             }
         }
     })?;
-    Ok(Read { managed, database, states, rows, server_version })
+    let published = publications(session, ledger.table())?;
+    Ok(Read { managed, database, states, rows, published, server_version })
 }
 
 /// What the ledgers that the role can read say of what belongs to no schema; `None` if there are none.

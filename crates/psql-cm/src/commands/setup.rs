@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use psqlcm_core::report::{Outcome, TargetReport};
+use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::{Action, LedgerError, Removal};
 use psqlcm_engine::run;
-use psqlcm_engine::setup::{self, SetupError};
+use psqlcm_engine::setup::{self, Publishing, SetupError};
 
 use crate::cluster::Cluster;
 use crate::commands::{Done, dump};
@@ -21,12 +21,19 @@ use crate::failure::Failure;
 ///
 /// Without --schema it takes every schema that is neither PostgreSQL's own, temporary nor an extension's, and in
 /// which the role may create. The role needs CREATE on each schema.
+///
+/// A publication FOR ALL TABLES or FOR TABLES IN SCHEMA would carry the ledgers to its subscribers, and one that has no
+/// such table stops. Then nothing is done (exit code 4) unless --allow-published.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// Set up also where a publication carries the ledger to subscribers, which must have the table then
+    #[arg(long, conflicts_with = "remove")]
+    pub allow_published: bool,
 
     /// Take the ledgers away again, after writing their entries to the tree
     #[arg(long)]
@@ -69,16 +76,23 @@ impl Work<'_> {
         let mut session = self.cluster.connect(self.database)?;
         let request = &self.context.settings.schemas.value;
         let schemas = self.cluster.schemas(&mut session, self.database, request)?;
+        let publishing = match self.args.allow_published {
+            true => Publishing::Allowed,
+            false => Publishing::Refused,
+        };
         let done = match self.args.dry_run {
-            true => setup::plan_setup(&mut session, &ledger, &schemas),
+            true => setup::plan_setup(&mut session, &ledger, &schemas, publishing),
             false => {
                 let _lock = self.cluster.submit_lock(self.database, LOCK_WAIT)?;
                 let origin = self.cluster.origin(&mut session, self.run_id)?;
-                setup::setup(&mut session, &ledger, &schemas, &origin)
+                setup::setup(&mut session, &ledger, &schemas, &origin, publishing)
             }
         };
         let done = done.map_err(|error| self.failure("not set up; the schemas are as they were", &error))?;
         dump::tell_left_out(self.context, self.database, &done.left_out, "the base does not hold");
+        for published in &done.published {
+            self.context.ui.warn(&format!("{}: {published}", self.target(&published.schema)));
+        }
         Ok(done.actions.iter().map(|(schema, action)| self.report(schema, action)).collect())
     }
 
@@ -139,8 +153,14 @@ impl Work<'_> {
     }
 
     fn failure(&self, message: &str, error: &SetupError) -> Failure {
-        let taken = matches!(error, SetupError::Ledger(LedgerError::Unusable { .. }));
-        let hint = taken.then_some("rename what is there, or choose another name with --cm-table");
-        Failure::because(message, error).hint_if(hint).on(&Target::database(self.database))
+        let failure = Failure::because(message, error).on(&Target::database(self.database));
+        match error {
+            SetupError::Published(_) => Failure { exit: Exit::Refused, ..failure }
+                .hint("a subscriber without the table would stop: make it there, or change the publication; then --allow-published"),
+            SetupError::Ledger(LedgerError::Unusable { .. }) => {
+                failure.hint("rename what is there, or choose another name with --cm-table")
+            }
+            _ => failure,
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 ///
 /// Drift is a schema that differs from what its last entry recorded: someone changed it past psql-cm. What belongs to
 /// no schema, such as extensions and the settings of the database, has a line of its own unless schemas are named. A
-/// change that was begun and not ended is pending. Exit code 0 when all is as recorded, 3 when something drifted, is pending or came after setup and is not under control. It
+/// change that was begun and not ended is pending. A publication that carries a ledger to subscribers is named. Exit code 0 when all is as recorded, 3 when something drifted, is pending or came after setup and is not under control. It
 /// changes nothing and works on a standby.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -111,6 +111,7 @@ fn target(database: &str, standing: &SchemaStatus) -> TargetReport {
         }
         reasons.extend(last(standing));
     }
+    reasons.extend(standing.published.iter().map(|published| format!("{published}: subscribers need it")));
     let mut target = TargetReport::new(&Target::schema(database, &standing.schema), outcome);
     target.reason = (!reasons.is_empty()).then(|| reasons.join("; "));
     if let Some(last) = &standing.last {
@@ -122,6 +123,11 @@ fn target(database: &str, standing: &SchemaStatus) -> TargetReport {
     }
     if let Some(drift) = drift_json(&standing.drift) {
         target.details.insert("drift".to_owned(), drift);
+    }
+    if !standing.published.is_empty() {
+        let names: Vec<&str> =
+            standing.published.iter().map(|published| published.publication.as_str()).collect();
+        target.details.insert("published".to_owned(), json!(names));
     }
     if !standing.pending.is_empty() {
         let pending = standing.pending.iter().map(|pending| {

@@ -14,6 +14,7 @@ mod hostile;
 mod log;
 mod lost;
 mod poolers;
+mod published;
 mod restore;
 mod several;
 mod status;

@@ -4,3 +4,4 @@
 //! report is for the caller to say.
 
 pub mod pooler;
+pub mod publications;
