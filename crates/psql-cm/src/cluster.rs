@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use psqlcm_core::ledger::Origin as LedgerOrigin;
 use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
@@ -25,6 +25,12 @@ use crate::failure::Failure;
 
 /// The version of this program, as entries record it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long what a standby's replay ended is tried again, and how long to wait in between. Waiting makes the next try no
+/// better, but spares the standby.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(300);
 
 /// A cluster, and how to reach it.
 pub struct Cluster<'a> {
@@ -156,6 +162,47 @@ impl<'a> Cluster<'a> {
         })
     }
 
+    /// Connects to one of the targets that is to be changed.
+    pub fn connect_to_change(&self, database: &str) -> Result<Session, Failure> {
+        let session = self.connect(database)?;
+        match session.is_standby() {
+            true => {
+                let place = self.access.info().with_database(database).describe();
+                Err(Failure::standby(&place).on(&Target::database(database)))
+            }
+            false => Ok(session),
+        }
+    }
+
+    /// Reads from one of the targets, in a session of its own. A standby ends what is in the way of its replay; then it is
+    /// done again, for a minute.
+    pub fn read<T>(
+        &self,
+        database: &str,
+        work: impl Fn(&mut Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut pause = FIRST_PAUSE;
+        let begin = Instant::now();
+        loop {
+            self.context.interrupt.check()?;
+            match self.connect(database).and_then(|mut session| work(&mut session)) {
+                Err(failure) if failure.is_replay_conflict() && begin.elapsed() < PATIENCE => {
+                    let why = "the replay of the standby needed what was being read";
+                    self.context.ui.verbose(&format!("{database}: {why}; trying again in {pause:?}"));
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(failure) if failure.is_replay_conflict() => {
+                    return Err(failure.hint(
+                        "the standby replays changes that are in the way; read from the primary, or let the standby wait for its \
+                         readers with max_standby_streaming_delay, or hot_standby_feedback",
+                    ));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Waits until nobody else is at what databases share: the tree, the roles of the cluster. Databases are read
     /// side by side; these are changed one after the other.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
@@ -223,7 +270,7 @@ impl<'a> Cluster<'a> {
 
     /// Waits for the lock that those who write to a database's ledgers take.
     pub fn submit_lock(&self, database: &str, wait: Duration) -> Result<SubmitLock, Failure> {
-        let session = self.connect(database)?;
+        let session = self.connect_to_change(database)?;
         let mut told = false;
         let mut waiting = |holder: &Holder| {
             if !std::mem::replace(&mut told, true) {

@@ -118,6 +118,20 @@ impl Failure {
         self.refused_if_pooled(error)
     }
 
+    /// What writes does not begin on a standby.
+    pub fn standby(place: &str) -> Self {
+        Self::new(Exit::Refused, format!("{place} is a standby, which takes no changes")).hint(
+            "connect to the primary: name all servers, as in --uri 'postgresql://one,other/?target_session_attrs=read-write', \
+             and the one that takes changes is found",
+        )
+    }
+
+    /// Whether the replay of a standby needed what was being read: another try may do.
+    pub fn is_replay_conflict(&self) -> bool {
+        let state = self.problems.first().and_then(|problem| problem.sqlstate.as_deref());
+        matches!(state, Some(SERIALIZATION_FAILURE | DEADLOCK_DETECTED))
+    }
+
     /// Refuses to work through a connection pooler, where that is what the error is about.
     fn refused_if_pooled(mut self, error: &DbError) -> Self {
         if !error.is_pooled() {
@@ -204,6 +218,11 @@ impl Failure {
         self.problems.first_mut().expect("a failure is made with a problem")
     }
 }
+
+/// What a standby says when its replay ends a statement, or a session, that is in the way; nothing that only reads gets
+/// it anywhere else.
+const SERIALIZATION_FAILURE: &str = "40001";
+const DEADLOCK_DETECTED: &str = "40P01";
 
 impl Problem {
     fn into_report(self) -> ErrorReport {

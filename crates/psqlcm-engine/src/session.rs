@@ -44,6 +44,7 @@ pub struct Session {
     runtime: Runtime,
     server_version: u32,
     is_relayed: bool,
+    is_standby: bool,
     cancel: CancelHandle,
 }
 
@@ -85,6 +86,7 @@ impl Session {
             runtime,
             server_version: 0,
             is_relayed: false,
+            is_standby: false,
             cancel,
         };
         session.identify()?;
@@ -102,6 +104,12 @@ impl Session {
     #[must_use]
     pub const fn is_relayed(&self) -> bool {
         self.is_relayed
+    }
+
+    /// Whether the server was a standby when the session began: it replays what another one did, and takes no changes.
+    #[must_use]
+    pub const fn is_standby(&self) -> bool {
+        self.is_standby
     }
 
     /// Runs any number of statements in one message (simple protocol) and drops their results.
@@ -205,16 +213,16 @@ impl Session {
         self.client.is_none() || self.line.connection.is_none()
     }
 
-    /// Learns the version, and whether the server itself answers.
+    /// Learns the version, whether the server itself answers, and whether it is a standby.
     fn identify(&mut self) -> Result<(), DbError> {
         let rows = self.rows(WHO_ANSWERS)?;
-        let [version, process] = match rows.first().map(Vec::as_slice) {
-            Some([version, process]) => [version, process].map(|cell| cell.as_deref().unwrap_or_default()),
-            _ => ["", ""],
-        };
+        let mut cells = rows.iter().flatten().map(|cell| cell.as_deref().unwrap_or_default());
+        let mut next = || cells.next().unwrap_or_default();
+        let (version, process, standby) = (next(), next(), next());
         self.server_version =
             version.parse().map_err(|_| DbError::protocol(format!("server_version_num is {version:?}")))?;
         let named = self.runtime.block_on(process::process(&self.cancel.0.token));
+        self.is_standby = standby == "t";
         self.is_relayed = named.is_none_or(|named| process.parse() != Ok(named));
         check_version(self.server_version)
     }
@@ -269,8 +277,8 @@ fn check_version(version: u32) -> Result<(), DbError> {
 
 const INVALID_PARAMETER_VALUE: &str = "22023";
 
-const WHO_ANSWERS: &str =
-    "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid()";
+const WHO_ANSWERS: &str = "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid(), \
+    pg_catalog.pg_is_in_recovery()";
 
 /// Does nothing before version 14, where the setting does not exist, and where somebody has chosen a value.
 const WATCH_CLIENT: &str = "

@@ -1,16 +1,18 @@
 //! What the integration tests share: running servers, databases that go away, the corpus, a judge of texts.
 //!
 //! The servers are started once for a whole run by `cargo xtask test`, which says in the environment where they are;
-//! nothing here starts one. Only `psql` and `pg_dump` speak to them, so that what the product does is judged by
+//! nothing here starts one but [`Replica`]. Only `psql` and `pg_dump` speak to them, so that what the product does is judged by
 //! PostgreSQL's own programs and never by the product. Everything panics rather than returning errors, except where
 //! a test may want to see the refusal.
 
 mod corpus;
 mod pooler;
+mod replica;
 mod server;
 mod text;
 
 pub use corpus::{corpus, load_corpus};
 pub use pooler::{Pooler, Pooling};
+pub use replica::Replica;
 pub use server::{TestDatabase, TestServer, client_bin, server, servers, unique};
 pub use text::{assert_same_text, text_difference};

@@ -93,19 +93,15 @@ pub fn dump_database(
 ) -> Result<Dumped, Failure> {
     let target = Target::database(database);
     let ledger = cluster.ledger()?;
-    let mut session = cluster.connect(database)?;
-    let selected = cluster.readable_schemas(&mut session, database)?;
     let selection = &context.settings.schemas.value;
-    let covered = schemas.or(if selection.named.is_empty() { None } else { Some(&selected) });
-    let observed = observe(&mut session, &ledger, covered).map_err(|error| {
-        let failure = Failure::because("cannot read the database", &error).on(&target);
-        match error {
-            ObserveError::Ledger(_) => failure.hint(
-                "a dump holds the ledgers of all schemas: it needs USAGE on the schemas, SELECT on the ledgers and their sequences",
-            ),
-            _ => failure,
-        }
+    let (selected, observed) = cluster.read(database, |session| {
+        let selected = cluster.readable_schemas(session, database)?;
+        let named = if selection.named.is_empty() { None } else { Some(selected.as_slice()) };
+        let observed =
+            observe(session, &ledger, schemas.or(named)).map_err(|error| unread(&target, &error))?;
+        Ok((selected, observed))
     })?;
+    let covered = schemas.or(if selection.named.is_empty() { None } else { Some(&selected) });
     let is_excluded = |name: &&str| selection.excluded.iter().any(|glob| glob.matches(name));
     let excluded: Vec<String> =
         observed.facts.schemas().into_iter().filter(is_excluded).map(str::to_owned).collect();
@@ -192,6 +188,16 @@ pub fn manifests_failure(error: &ManifestsError) -> Failure {
 pub fn tell_left_out(context: &Context, database: &str, left_out: &[LeftOut], how: &str) {
     for LeftOut { kind, identity, reason } in left_out {
         context.ui.warn(&format!("{database}: {how}: {kind} {identity} ({reason})"));
+    }
+}
+
+fn unread(target: &Target, error: &ObserveError) -> Failure {
+    let failure = Failure::because("cannot read the database", error).on(target);
+    match error {
+        ObserveError::Ledger(_) => failure.hint(
+            "a dump holds the ledgers of all schemas: it needs USAGE on the schemas, SELECT on the ledgers and their sequences",
+        ),
+        _ => failure,
     }
 }
 

@@ -59,10 +59,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let mut entries: Vec<(Target, Entry)> = Vec::new();
     let databases = cluster.databases()?;
     let found = cluster.on_each("log", &databases, |database| {
-        let mut session = cluster.connect(database)?;
-        let schemas = cluster.readable_schemas(&mut session, database)?;
-        let found = log::log(&mut session, &ledger, &schemas, &filter);
-        found.map_err(|error| failure(&error, database))
+        cluster.read(database, |session| {
+            let schemas = cluster.readable_schemas(session, database)?;
+            log::log(session, &ledger, &schemas, &filter).map_err(|error| failure(&error, database))
+        })
     });
     for (database, found) in databases.iter().zip(found) {
         entries.extend(found?.into_iter().map(|(schema, entry)| (Target::schema(database, schema), entry)));

@@ -161,6 +161,7 @@ fn failure_of(message: &str, error: &RestoreError) -> Failure {
         RestoreError::Exists { .. } => base.hint(
             "drop it first, or give another name with --as, or load into an empty database with --into-empty",
         ),
+        RestoreError::Standby => Failure::standby("the server"),
         RestoreError::NotThere { .. } => {
             base.hint("--into-empty loads into a database that exists; without it the database is made")
         }

@@ -6,6 +6,7 @@ use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::{Action, LedgerError, Removal};
 use psqlcm_engine::run;
+use psqlcm_engine::session::Session;
 use psqlcm_engine::setup::{self, Publishing, SetupError};
 
 use crate::cluster::Cluster;
@@ -73,7 +74,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn set_up(&self) -> Result<Vec<TargetReport>, Failure> {
         let ledger = self.cluster.ledger()?;
-        let mut session = self.cluster.connect(self.database)?;
+        let mut session = self.connect()?;
         let request = &self.context.settings.schemas.value;
         let schemas = self.cluster.schemas(&mut session, self.database, request)?;
         let publishing = match self.args.allow_published {
@@ -96,6 +97,14 @@ impl Work<'_> {
         Ok(done.actions.iter().map(|(schema, action)| self.report(schema, action)).collect())
     }
 
+    /// Looking needs no server that takes changes.
+    fn connect(&self) -> Result<Session, Failure> {
+        match self.args.dry_run {
+            true => self.cluster.connect(self.database),
+            false => self.cluster.connect_to_change(self.database),
+        }
+    }
+
     fn report(&self, schema: &str, action: &Action) -> TargetReport {
         let what = match action {
             Action::Nothing => return TargetReport::new(&self.target(schema), Outcome::Unchanged),
@@ -113,7 +122,7 @@ impl Work<'_> {
     /// First the entries go to the tree, then the ledgers go, if they are still what was written.
     fn remove(&self) -> Result<Vec<TargetReport>, Failure> {
         let ledger = self.cluster.ledger()?;
-        let mut session = self.cluster.connect(self.database)?;
+        let mut session = self.connect()?;
         let request = &self.context.settings.schemas.value;
         let schemas = self.cluster.schemas(&mut session, self.database, request)?;
         let managed =

@@ -31,10 +31,11 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     let ledger = cluster.ledger()?;
     let whole = context.settings.schemas.value.named.is_empty();
     let mut report = cluster.each_database("status", &cluster.databases()?, |database| {
-        let mut session = cluster.connect(database)?;
-        let schemas = cluster.readable_schemas(&mut session, database)?;
-        let standing = status::status(&mut session, &ledger, &schemas, whole).map_err(|error| {
-            Failure::because("cannot tell how it stands", &error).on(&Target::database(database))
+        let standing = cluster.read(database, |session| {
+            let schemas = cluster.readable_schemas(session, database)?;
+            status::status(session, &ledger, &schemas, whole).map_err(|error| {
+                Failure::because("cannot tell how it stands", &error).on(&Target::database(database))
+            })
         })?;
         let mut targets = Vec::from_iter(standing.of_no_schema.iter().map(|of| of_no_schema(database, of)));
         targets.extend(standing.schemas.iter().map(|schema| target(database, schema)));

@@ -223,7 +223,7 @@ fn targets(
     let request = context.settings.schemas_of_change(args.all_schemas);
     let mut targets = Vec::new();
     for database in cluster.databases()? {
-        let mut session = cluster.connect(&database)?;
+        let mut session = cluster.connect_to_change(&database)?;
         let mut schemas = cluster.schemas(&mut session, &database, &request)?;
         if args.all_schemas && request.named.is_empty() {
             let managed = ledger.managed(&mut session).map_err(|error| {

@@ -39,7 +39,6 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     let report = cluster.each_database("verify", &cluster.databases()?, |database| {
         let mut targets = Vec::new();
         let mut problems = Vec::new();
-        let mut session = cluster.connect(database)?;
         let manifests = dump::manifests(cluster.sql_path(), database)?;
         let manifest = manifests.get(&context.settings.environment.value);
         let anchors = manifest.map_or_else(BTreeMap::new, verify::anchors);
@@ -49,8 +48,10 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
                 cluster.sql_path().display()
             ));
         }
-        let verified = verify::verify_database(&mut session, &ledger, &anchors, named).map_err(|error| {
-            Failure::because("the ledgers cannot be read", &error).on(&Target::database(database))
+        let verified = cluster.read(database, |session| {
+            verify::verify_database(session, &ledger, &anchors, named).map_err(|error| {
+                Failure::because("the ledgers cannot be read", &error).on(&Target::database(database))
+            })
         })?;
         if let Some(named) = named {
             let is_missing = |name: &&String| verified.iter().all(|found| found.schema != **name);

@@ -17,6 +17,7 @@ mod poolers;
 mod published;
 mod restore;
 mod several;
+mod standby;
 mod status;
 mod submit;
 mod support;

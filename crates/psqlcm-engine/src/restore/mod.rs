@@ -83,6 +83,9 @@ pub enum RestoreError {
         /// The database.
         database: String,
     },
+    /// The server takes no changes.
+    #[error("the server is a standby")]
+    Standby,
     /// The files could not be read.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -232,6 +235,9 @@ pub fn restore(
     let mut tree = Tree::read(request.root, request.environment, request.database)?;
     let work = Work::plan(&mut tree, request);
     let mut maintenance = access.connect_first(request.maintenance).map_err(doing("cannot connect"))?;
+    if maintenance.is_standby() {
+        return Err(RestoreError::Standby);
+    }
     let exists =
         database_exists(&mut maintenance, request.name).map_err(doing("cannot list the databases"))?;
     match (exists, request.into_empty) {
