@@ -14,7 +14,12 @@ const SETTINGS: &str = "SET search_path = ''; SET statement_timeout = 0; SET loc
     SET standard_conforming_strings = on; SET check_function_bodies = on; SET row_security = off; \
     SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; \
     SET extra_float_digits = 3; SET quote_all_identifiers = off; SET default_tablespace = ''; \
-    SET client_min_messages = notice; SET xmloption = content";
+    SET client_min_messages = notice; SET xmloption = content; SET transform_null_equals = off; \
+    SET array_nulls = on; SET backslash_quote = safe_encoding";
+
+/// What came with later versions, each with its first version.
+const LATER_SETTINGS: [(u32, &str); 2] =
+    [(140_000, "SET idle_session_timeout = 0"), (170_000, "SET transaction_timeout = 0")];
 
 /// Where a cluster is, and the role to act as.
 #[derive(Clone, Debug)]
@@ -51,7 +56,13 @@ impl Access {
     pub fn prepare(&self, session: &mut Session) -> Result<(), DbError> {
         let role = self.role.as_deref().map_or("NONE".into(), quote_ident);
         // Not RESET ROLE: a database or a role may have a role set, and that is what it would go back to.
-        session.run(&format!("RESET SESSION AUTHORIZATION; {SETTINGS}; SET ROLE {role}"))
+        let version = session.server_version();
+        let later: String = LATER_SETTINGS
+            .iter()
+            .filter(|(since, _)| *since <= version)
+            .map(|(_, setting)| format!("{setting}; "))
+            .collect();
+        session.run(&format!("RESET SESSION AUTHORIZATION; {SETTINGS}; {later}SET ROLE {role}"))
     }
 
     /// Connects to the first of these databases that exists.

@@ -9,7 +9,8 @@ use crate::session::{DbError, Session};
 /// is printed with its schema, and values are printed alike everywhere.
 const PINNED: &str = "SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL DateStyle = 'ISO'; \
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL quote_all_identifiers = off; \
-    SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0";
+    SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; \
+    SET LOCAL TimeZone = 'UTC'";
 
 /// Begins a transaction that sees one moment. The functions that print definitions wait for whoever changes an
 /// object just now; they are not to wait for ever.

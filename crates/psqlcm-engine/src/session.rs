@@ -277,11 +277,14 @@ fn check_version(version: u32) -> Result<(), DbError> {
 
 const INVALID_PARAMETER_VALUE: &str = "22023";
 
-const WHO_ANSWERS: &str = "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid(), \
+/// The first lines stand for a standby: there nothing can be read while a role or a database is serializable by default.
+const WHO_ANSWERS: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+    SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid(), \
     pg_catalog.pg_is_in_recovery()";
 
 /// Does nothing before version 14, where the setting does not exist, and where somebody has chosen a value.
 const WATCH_CLIENT: &str = "
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SELECT CASE WHEN pg_catalog.current_setting('client_connection_check_interval', true) OPERATOR(pg_catalog.=) '0'
        THEN pg_catalog.set_config('client_connection_check_interval', '2s', false) END";
 

@@ -76,8 +76,9 @@ impl Replica {
     pub fn wait(&self) {
         let now = self.primary().psql("postgres", "SELECT pg_current_wal_insert_lsn()");
         let now = now.unwrap_or_else(|error| panic!("{error}"));
-        let is_there = format!("SELECT pg_last_wal_replay_lsn() >= '{now}'");
-        while self.standby().psql("postgres", &is_there) != Ok("t".to_owned()) {
+        let is_there =
+            format!("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_last_wal_replay_lsn() >= '{now}'");
+        while self.standby().psql("postgres", &is_there).unwrap_or_else(|error| panic!("{error}")) != "t" {
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -16,6 +16,7 @@ mod lost;
 mod poolers;
 mod published;
 mod restore;
+mod settings;
 mod several;
 mod standby;
 mod status;

@@ -28,6 +28,7 @@ SET standard_conforming_strings = on;
 SET check_function_bodies = off;
 SET search_path = '';
 SET default_tablespace = '';
+SET default_table_access_method = heap;
 SET row_security = off;
 SET statement_timeout = 0;
 SET client_min_messages = warning;

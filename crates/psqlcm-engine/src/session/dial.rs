@@ -278,8 +278,8 @@ impl Attempt<'_> {
     }
 }
 
-const STATE: &str =
-    "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')";
+const STATE: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+    SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')";
 
 /// Good enough to spread connections; no other randomness is worth a dependency.
 fn shuffle<T>(items: &mut [T]) {
