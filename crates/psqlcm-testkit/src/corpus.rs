@@ -1,7 +1,7 @@
 //! Real schemas to try things on. They stand beside a checkout, not in it; a checkout without them still passes.
 
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -34,6 +34,36 @@ pub fn load_corpus(server: &TestServer, name: &str) -> Option<TestDatabase> {
     let schema = unpacked(&PathBuf::from(format!("{}.sql.gz", stem.display())));
     let loaded = server.psql_file(database.name(), schema.path());
     loaded.unwrap_or_else(|error| panic!("corpus {name} on {}: {error}", server.major()));
+    Some(database)
+}
+
+/// [`load_corpus`], by a role that is no superuser: it owns the database and all in it, and is made a member of the
+/// schema's own roles.
+#[must_use]
+pub fn load_corpus_as(server: &TestServer, name: &str, role: &str) -> Option<TestDatabase> {
+    let stem = corpus()?.join("schemas").join(name);
+    let roles = PathBuf::from(format!("{}.roles.sql", stem.display()));
+    if roles.is_file() {
+        create_roles(server, &roles);
+    }
+    let member = format!(
+        "SELECT format('GRANT %I TO {role}', rolname) FROM pg_roles
+         WHERE rolname !~ '^pg_' AND NOT rolsuper AND rolname <> '{role}' \\gexec"
+    );
+    let database = server.database("corpus");
+    let owner = format!("ALTER DATABASE {} OWNER TO {role}", database.name());
+    let schema = unpacked(&PathBuf::from(format!("{}.sql.gz", stem.display())));
+    let text = fs::read_to_string(schema.path()).expect("the corpus is text");
+    let text = ["OWNER TO", "FOR ROLE"]
+        .iter()
+        .fold(text, |text, words| text.replace(&format!("{words} postgres"), &format!("{words} {role}")));
+    let lock = format!("SELECT pg_advisory_lock({ROLES_LOCK});");
+    let prepare = script_of(&[lock, member, owner + ";"]);
+    let load = script_of(&[format!("SET SESSION AUTHORIZATION {role};"), text]);
+    for (place, script) in [("postgres", &prepare), (database.name(), &load)] {
+        let loaded = server.psql_file(place, script.path());
+        loaded.unwrap_or_else(|error| panic!("corpus {name} on {}: {error}", server.major()));
+    }
     Some(database)
 }
 

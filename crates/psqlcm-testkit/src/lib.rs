@@ -11,7 +11,7 @@ mod replica;
 mod server;
 mod text;
 
-pub use corpus::{corpus, load_corpus};
+pub use corpus::{corpus, load_corpus, load_corpus_as};
 pub use pooler::{Pooler, Pooling};
 pub use replica::Replica;
 pub use server::{TestDatabase, TestServer, client_bin, server, servers, unique};

@@ -10,6 +10,7 @@ use psqlcm_testkit::{TestServer, assert_same_text};
 pub struct Tool {
     pub server: TestServer,
     folder: Rc<tempfile::TempDir>,
+    role: String,
 }
 
 /// What came of a run.
@@ -26,12 +27,17 @@ impl Tool {
         let identity =
             "[user]\n\tname = Test Person\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n";
         std::fs::write(folder.path().join("home/.gitconfig"), identity).unwrap();
-        Self { server: server.clone(), folder: Rc::new(folder) }
+        Self { server: server.clone(), folder: Rc::new(folder), role: "postgres".to_owned() }
+    }
+
+    /// The same, as another role.
+    pub fn acting_as(self, role: &str) -> Self {
+        Self { role: role.to_owned(), ..self }
     }
 
     /// The same folder, and another server.
     pub fn on(&self, server: &TestServer) -> Self {
-        Self { server: server.clone(), folder: Rc::clone(&self.folder) }
+        Self { server: server.clone(), folder: Rc::clone(&self.folder), role: self.role.clone() }
     }
 
     pub fn folder(&self) -> &Path {
@@ -70,7 +76,7 @@ impl Tool {
     pub fn psql_cm(&self, words: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_psql-cm"));
         command.env("PGHOST", self.server.socket_dir()).env("PGPORT", self.server.port().to_string());
-        command.env("PGUSER", "postgres").args(words);
+        command.env("PGUSER", &self.role).args(words);
         command
     }
 

@@ -1,6 +1,6 @@
 //! Databases that make the trip: dump, drop, restore by the tool and by psql, and all is as it was.
 
-use psqlcm_testkit::{load_corpus, server, servers, unique};
+use psqlcm_testkit::{load_corpus, load_corpus_as, server, servers, unique};
 
 use crate::tool::Tool;
 
@@ -145,6 +145,22 @@ const REAL: [&str; 12] = [
     "omop_cdm54",
     "supabase_auth_final",
 ];
+
+#[test]
+fn real_schemas_of_an_ordinary_role() {
+    let server = server(15);
+    for name in REAL {
+        let role = unique("ordinary");
+        server.psql("postgres", &format!("CREATE ROLE {role} LOGIN CREATEDB CREATEROLE")).unwrap();
+        let Some(database) = load_corpus_as(&server, name, &role) else {
+            eprintln!("no corpus: {name} is not tried");
+            return;
+        };
+        let tool = Tool::new(&server).acting_as(&role);
+        tool.ok(&["-d", database.name(), "setup"]);
+        tool.check_trip(database.name());
+    }
+}
 
 #[test]
 fn real_schemas() {
