@@ -119,6 +119,12 @@ impl Statement {
         }
     }
 
+    /// Whether a capture goes on without it, where the role may not run it. Without members, roles or dependencies all
+    /// else would be wrong.
+    pub fn is_dispensable(&self) -> bool {
+        matches!(self, Self::Kind(..) | Self::Comments | Self::Census)
+    }
+
     /// What it reads, for messages.
     pub fn name(&self) -> &'static str {
         match self {

@@ -33,7 +33,15 @@ impl LeftOut {
     pub fn new(kind: &str, identity: &str, reason: &str) -> Self {
         Self { kind: kind.to_owned(), identity: identity.to_owned(), reason: reason.to_owned() }
     }
+
+    /// Whether all of the kind is left out, as the role may not read it.
+    pub fn is_not_read(&self) -> bool {
+        self.identity == NOT_READ
+    }
 }
+
+/// The identity under which a whole kind is left out that may not be read.
+pub const NOT_READ: &str = "(all of them)";
 
 impl Snapshot {
     /// The snapshot of nothing.

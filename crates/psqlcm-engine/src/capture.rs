@@ -1,13 +1,15 @@
 //! Reads one database into a [`Snapshot`]: a constant number of statements and of round trips.
 
+use std::collections::BTreeMap;
+
 use psqlcm_core::read::{ReadError, Reader, Statement};
-use psqlcm_core::snapshot::Snapshot;
+use psqlcm_core::snapshot::{NOT_READ, Snapshot};
 
 use crate::session::{DbError, Session};
 
 /// What every reading statement may count on: no schema but `pg_catalog` is searched, so that every other name
-/// is printed with its schema, and values are printed alike everywhere.
-const PINNED: &str = "SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL DateStyle = 'ISO'; \
+/// is printed with its schema, and values are printed alike everywhere. The savepoint is for what may not be read.
+const PINNED: &str = "SAVEPOINT psql_cm_read; SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL DateStyle = 'ISO'; \
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL quote_all_identifiers = off; \
     SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; \
     SET LOCAL TimeZone = 'UTC'";
@@ -97,28 +99,81 @@ pub fn catalog_state(session: &mut Session) -> Result<CatalogState, DbError> {
     session.rows(include_str!("catalog.sql")).map(CatalogState)
 }
 
-/// Reads the session's database as the transaction it is in sees it.
+/// Reads the session's database as the transaction it is in sees it. What the role may not read is named among what was
+/// left out; what everything else hangs on must be readable.
 ///
 /// # Errors
 /// When a statement fails; the transaction is then aborted.
 pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
+    let mut closed = Closed::new();
+    loop {
+        match without(session, &closed) {
+            Err(Failed::At(index, error)) if is_closed(&error, index) && !closed.contains_key(&index) => {
+                session.run(AGAIN).map_err(|error| CaptureError::Query { what: "settings", error })?;
+                closed.insert(index, error.message().to_owned());
+            }
+            Err(failed) => return Err(failed.into()),
+            Ok(snapshot) => return Ok(snapshot),
+        }
+    }
+}
+
+/// The statements that the role may not run, by index, and why.
+type Closed = BTreeMap<usize, String>;
+
+const AGAIN: &str = "ROLLBACK TO SAVEPOINT psql_cm_read; RELEASE SAVEPOINT psql_cm_read";
+
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+fn is_closed(error: &DbError, index: usize) -> bool {
+    error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE)
+        && Statement::all().get(index).is_some_and(Statement::is_dispensable)
+}
+
+/// What failed: one of the statements, or something around them.
+enum Failed {
+    At(usize, DbError),
+    Otherwise(CaptureError),
+}
+
+impl From<Failed> for CaptureError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::At(index, error) => {
+                let what = Statement::all().get(index).map_or("the end of it", Statement::name);
+                Self::Query { what, error }
+            }
+            Failed::Otherwise(error) => error,
+        }
+    }
+}
+
+/// A capture without the statements that the role may not run.
+fn without(session: &mut Session, closed: &Closed) -> Result<Snapshot, Failed> {
     let statements = Statement::all();
     let version = session.server_version();
-    let texts: Vec<_> = statements.iter().map(|statement| statement.sql(version).trim_end()).collect();
-    session.run(PINNED).map_err(|error| CaptureError::Query { what: "settings", error })?;
+    let text = |(index, statement): (usize, &Statement)| match closed.contains_key(&index) {
+        true => "SELECT WHERE false",
+        false => statement.sql(version).trim_end(),
+    };
+    let texts: Vec<_> = statements.iter().enumerate().map(text).collect();
+    let query = |what| move |error| Failed::Otherwise(CaptureError::Query { what, error });
+    session.run(PINNED).map_err(query("settings"))?;
     let mut reader = Reader::new(version);
+    for (index, why) in closed {
+        reader.leave_out(statements[*index].name(), NOT_READ, why);
+    }
     let mut bad = None;
-    let mut last = 0;
     // A statement may end in a comment, so the semicolon starts a line.
-    let read = session.read(&texts.join("\n;\n"), &mut |index, cells| {
-        last = index;
+    let sql = texts.join("\n;\n") + "\n;\nRELEASE SAVEPOINT psql_cm_read";
+    let read = session.read_some(&sql, &mut |index, cells| {
         if bad.is_none()
             && let Err(error) = reader.row(&statements[index], cells)
         {
             bad = Some(CaptureError::Row { what: statements[index].name(), error });
         }
     });
-    read.map_err(|error| CaptureError::Query { what: statements[last].name(), error })?;
+    read.map_err(|(index, error)| Failed::At(index, error))?;
     if let Some(sql) = reader.unread_sql() {
         const WHAT: &str = "what was not read";
         let read = session.read(&sql, &mut |_, cells| {
@@ -128,10 +183,10 @@ pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
                 bad = Some(CaptureError::Row { what: WHAT, error });
             }
         });
-        read.map_err(|error| CaptureError::Query { what: WHAT, error })?;
+        read.map_err(query(WHAT))?;
     }
     match bad {
-        Some(error) => Err(error),
+        Some(error) => Err(Failed::Otherwise(error)),
         None => Ok(reader.finish()),
     }
 }

@@ -128,9 +128,21 @@ impl Session {
     /// # Errors
     /// The first statement's that failed; rows of statements before it have been handed over by then.
     pub fn read(&mut self, sql: &str, each: &mut dyn FnMut(usize, &[Option<&str>])) -> Result<(), DbError> {
-        self.call(async |client| {
+        self.read_some(sql, each).map_err(|(_, error)| error)
+    }
+
+    /// Like [`Session::read`]; an error comes with the index of the statement that failed.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub fn read_some(
+        &mut self,
+        sql: &str,
+        each: &mut dyn FnMut(usize, &[Option<&str>]),
+    ) -> Result<(), (usize, DbError)> {
+        let mut statement = 0;
+        let read = self.call(async |client| {
             let mut messages = pin!(client.simple_query_raw(sql).await?);
-            let mut statement = 0;
             while let Some(message) = messages.try_next().await? {
                 match message {
                     SimpleQueryMessage::Row(row) => {
@@ -144,7 +156,8 @@ impl Session {
                 }
             }
             Ok(())
-        })
+        });
+        read.map_err(|error| (statement, error))
     }
 
     /// Like [`Session::read`], for results that are known to be small: the rows of all statements in order.

@@ -90,6 +90,18 @@ pub enum Drift {
     },
 }
 
+impl Drift {
+    /// The same; but what seems to have drifted may only be what could not be read.
+    fn unless(self, closed: &[String]) -> Self {
+        match self {
+            Self::Drifted { .. } if !closed.is_empty() => {
+                Self::Unknown { reason: format!("not all could be read: {}", closed.join("; ")) }
+            }
+            drift => drift,
+        }
+    }
+}
+
 /// A change that was begun and not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
@@ -141,10 +153,16 @@ pub fn status(
         whole: Fingerprints::of(&facts),
         structure: Fingerprints::structure_of(&facts),
     };
+    let closed: Vec<String> = facts
+        .left_out
+        .iter()
+        .filter(|left_out| left_out.is_not_read())
+        .map(|left_out| left_out.reason.clone())
+        .collect();
     let mut rows = rest.rows;
     let standing = |(schema, state): (String, State)| {
         let row = rows.remove(&schema).unwrap_or_default();
-        let drift = now.drift(&schema, row.recorded.as_ref());
+        let drift = now.drift(&schema, row.recorded.as_ref()).unless(&closed);
         let mut published = rest.published.clone();
         published.retain(|published| published.schema == schema && state.is_ledger());
         SchemaStatus { state, last: row.last, drift, pending: row.pending, published, schema }
@@ -158,7 +176,7 @@ pub fn status(
             structure: recorded.structure,
             server_version: recorded.server_version,
         });
-        OfNoSchema { ledger, drift: now.drift("", recorded.as_ref()) }
+        OfNoSchema { ledger, drift: now.drift("", recorded.as_ref()).unless(&closed) }
     });
     Ok(DatabaseStatus { of_no_schema, schemas })
 }

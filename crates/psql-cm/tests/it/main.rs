@@ -10,6 +10,7 @@
 mod bad_input;
 mod broken_on_purpose;
 mod catalog;
+mod closed;
 mod hostile;
 mod log;
 mod lost;
