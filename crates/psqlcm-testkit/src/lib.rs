@@ -1,4 +1,5 @@
-//! What the integration tests share: running servers, databases that go away, the corpus, a judge of texts.
+//! What the integration tests share: running servers, databases that go away, a line to a server that does harm,
+//! the corpus, a judge of texts.
 //!
 //! The servers are started once for a whole run by `cargo xtask test`, which says in the environment where they are;
 //! nothing here starts one but [`Replica`]. Only `psql` and `pg_dump` speak to them, so that what the product does is judged by
@@ -7,12 +8,14 @@
 
 mod corpus;
 mod pooler;
+mod proxy;
 mod replica;
 mod server;
 mod text;
 
 pub use corpus::{corpus, load_corpus, load_corpus_as};
 pub use pooler::{Pooler, Pooling};
+pub use proxy::{At, Harm, Moment, Proxy};
 pub use replica::Replica;
 pub use server::{TestDatabase, TestServer, client_bin, server, servers, unique};
 pub use text::{assert_same_text, text_difference};
