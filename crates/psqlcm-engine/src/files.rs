@@ -73,7 +73,7 @@ impl Writer {
     /// Takes the lock of the folder `root`, made if there is none, and finishes what a killed writer began. `name`
     /// says to others who holds the lock.
     pub fn open(root: &Path, name: &str) -> Result<Self, FilesError> {
-        Self::open_with(root, name, Faults::default())
+        Self::open_with(root, name, Faults::of_process())
     }
 
     /// The same on a disk that fails where `faults` says.

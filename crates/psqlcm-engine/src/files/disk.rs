@@ -67,7 +67,7 @@ impl Disk {
     }
 
     pub(super) fn open_existing(root: &Path) -> Result<Self, FilesError> {
-        Self::open_folder(root, Faults::default())
+        Self::open_folder(root, Faults::of_process())
     }
 
     fn open_folder(root: &Path, faults: Faults) -> Result<Self, FilesError> {
