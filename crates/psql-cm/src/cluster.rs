@@ -356,11 +356,19 @@ fn collect(
                 failed = before;
             }
             (Err(failure), None) => failed = Some(failure),
-            (Err(failure), Some(before)) => failed = Some(before.and(failure)),
+            (Err(failure), Some(before)) => {
+                // What was done, or may have been, weighs more than what was not.
+                let weighs = |exit| {
+                    [Exit::InDoubt, Exit::Partly].iter().position(|graver| *graver == exit).unwrap_or(2)
+                };
+                let exit =
+                    if weighs(failure.exit) < weighs(before.exit) { failure.exit } else { before.exit };
+                failed = Some(Failure { exit, ..before.and(failure) });
+            }
         }
     }
     let Some(failure) = failed else { return Ok(report) };
     let did_something = report.targets.iter().any(|target| target.outcome == Outcome::Done);
-    let exit = if did_something { Exit::Partly } else { failure.exit };
+    let exit = if did_something && failure.exit != Exit::InDoubt { Exit::Partly } else { failure.exit };
     Err(Failure { exit, ..failure }.with_targets(report.targets))
 }

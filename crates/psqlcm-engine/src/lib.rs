@@ -21,6 +21,7 @@
 pub mod access;
 pub mod capture;
 pub mod checks;
+mod commit;
 pub mod config;
 pub mod conninfo;
 pub mod dump;

@@ -45,6 +45,7 @@ pub struct Session {
     server_version: u32,
     is_relayed: bool,
     is_standby: bool,
+    pid: i32,
     cancel: CancelHandle,
 }
 
@@ -87,6 +88,7 @@ impl Session {
             server_version: 0,
             is_relayed: false,
             is_standby: false,
+            pid: 0,
             cancel,
         };
         session.identify()?;
@@ -110,6 +112,12 @@ impl Session {
     #[must_use]
     pub const fn is_standby(&self) -> bool {
         self.is_standby
+    }
+
+    /// The server process of the session.
+    #[must_use]
+    pub const fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// Runs any number of statements in one message (simple protocol) and drops their results.
@@ -226,17 +234,18 @@ impl Session {
         self.client.is_none() || self.line.connection.is_none()
     }
 
-    /// Learns the version, whether the server itself answers, and whether it is a standby.
+    /// Learns the version, which server process answers, whether that is the server itself, and whether it is a standby.
     fn identify(&mut self) -> Result<(), DbError> {
         let rows = self.rows(WHO_ANSWERS)?;
         let mut cells = rows.iter().flatten().map(|cell| cell.as_deref().unwrap_or_default());
         let mut next = || cells.next().unwrap_or_default();
-        let (version, process, standby) = (next(), next(), next());
-        self.server_version =
-            version.parse().map_err(|_| DbError::protocol(format!("server_version_num is {version:?}")))?;
+        let (version, pid, standby) = (next(), next(), next());
+        let unclear = |what, text| DbError::protocol(format!("{what} is {text:?}"));
+        self.server_version = version.parse().map_err(|_| unclear("server_version_num", version))?;
+        self.pid = pid.parse().map_err(|_| unclear("pg_backend_pid()", pid))?;
         let named = self.runtime.block_on(process::process(&self.cancel.0.token));
         self.is_standby = standby == "t";
-        self.is_relayed = named.is_none_or(|named| process.parse() != Ok(named));
+        self.is_relayed = named != Some(self.pid);
         check_version(self.server_version)
     }
 

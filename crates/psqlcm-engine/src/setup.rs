@@ -6,12 +6,14 @@ use psqlcm_core::plan::{self, PlanError};
 use psqlcm_core::snapshot::{LeftOut, Snapshot};
 use psqlcm_core::tree;
 
+use crate::access::Access;
 use crate::capture::{self, CaptureError};
 use crate::checks::publications::{Published, publications};
+use crate::commit::{Settled, commit};
 use crate::ledger::{Action, Ledger, LedgerError, Removal, State, database_evidence};
 use crate::session::{DbError, Session};
 
-/// Why schemas were not taken under control; nothing was changed.
+/// Why schemas were not taken under control; nothing was changed, unless it is in doubt.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The ledgers.
@@ -29,6 +31,9 @@ pub enum SetupError {
     /// Since the entries were written to the tree, others were added.
     #[error("the ledgers were changed after their entries were written to the tree")]
     Moved,
+    /// COMMIT was sent, no answer came, and nobody can tell what became of it.
+    #[error("cannot commit, and cannot find out what became of it")]
+    InDoubt(#[source] DbError),
     /// The server refused, or was lost.
     #[error("{doing}")]
     Db {
@@ -97,19 +102,39 @@ pub fn plan_setup(
 /// ledger and that is refused, when the server refuses.
 pub fn setup(
     session: &mut Session,
-    ledger: &Ledger,
+    place: &Place<'_>,
     schemas: &[String],
     origin: &Origin,
     publishing: Publishing,
 ) -> Result<SetUp, SetupError> {
     session.run("BEGIN").map_err(doing("cannot begin"))?;
-    let done = within(session, ledger, schemas, origin, publishing);
+    let done = within(session, place.ledger, schemas, origin, publishing);
     match &done {
-        Ok(_) => session.run("COMMIT").map_err(doing("cannot commit"))?,
+        Ok(_) => place.commit(session)?,
         // A lost connection rolls back by itself.
         Err(_) => session.run("ROLLBACK").unwrap_or_default(),
     }
     done
+}
+
+/// Where ledgers are made and taken away, and how to get there again when the connection is lost.
+pub struct Place<'a> {
+    /// The cluster.
+    pub access: &'a Access,
+    /// The database.
+    pub database: &'a str,
+    /// Its ledgers.
+    pub ledger: &'a Ledger,
+}
+
+impl Place<'_> {
+    fn commit(&self, session: &mut Session) -> Result<(), SetupError> {
+        match commit(session, &mut || self.access.connect(self.database)) {
+            Settled::Committed => Ok(()),
+            Settled::RolledBack(error) => Err(doing("cannot commit")(error)),
+            Settled::Unknown(error) => Err(SetupError::InDoubt(error)),
+        }
+    }
 }
 
 /// [`setup`] within the caller's transaction.
@@ -216,14 +241,14 @@ fn recorder<'a>(
 /// When entries were added meanwhile, and the server's.
 pub fn remove(
     session: &mut Session,
-    ledger: &Ledger,
+    place: &Place<'_>,
     schemas: &[String],
     written: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<(String, Removal)>, SetupError> {
     session.run("BEGIN").map_err(doing("cannot begin"))?;
-    let removed = remove_within(session, ledger, schemas, written);
+    let removed = remove_within(session, place.ledger, schemas, written);
     match &removed {
-        Ok(_) => session.run("COMMIT").map_err(doing("cannot commit"))?,
+        Ok(_) => place.commit(session)?,
         Err(_) => session.run("ROLLBACK").unwrap_or_default(),
     }
     removed

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::Target;
-use psqlcm_engine::ledger::{Action, LedgerError, Removal};
+use psqlcm_engine::ledger::{Action, Ledger, LedgerError, Removal};
 use psqlcm_engine::run;
 use psqlcm_engine::session::Session;
-use psqlcm_engine::setup::{self, Publishing, SetupError};
+use psqlcm_engine::setup::{self, Place, Publishing, SetupError};
 
 use crate::cluster::Cluster;
 use crate::commands::{Done, dump};
@@ -86,7 +86,7 @@ impl Work<'_> {
             false => {
                 let _lock = self.cluster.submit_lock(self.database, LOCK_WAIT)?;
                 let origin = self.cluster.origin(&mut session, self.run_id)?;
-                setup::setup(&mut session, &ledger, &schemas, &origin, publishing)
+                setup::setup(&mut session, &self.place(&ledger), &schemas, &origin, publishing)
             }
         };
         let done = done.map_err(|error| self.failure("not set up; the schemas are as they were", &error))?;
@@ -142,7 +142,7 @@ impl Work<'_> {
             dump::dump_database(self.context, self.cluster, self.database, Some(&schemas), &options)?
                 .manifest;
         let written = |schema: &str| manifest.ledgers.get(schema).map(|head| head.hash.clone());
-        let removed = setup::remove(&mut session, &ledger, &schemas, &written);
+        let removed = setup::remove(&mut session, &self.place(&ledger), &schemas, &written);
         let removed = removed.map_err(|error| self.failure(NOT_REMOVED, &error))?;
         // So that the tree does not bring them back; their files stay.
         dump::dump_database(self.context, self.cluster, self.database, Some(&schemas), &options)?;
@@ -161,15 +161,21 @@ impl Work<'_> {
         Target::schema(self.database, schema)
     }
 
+    fn place<'p>(&'p self, ledger: &'p Ledger) -> Place<'p> {
+        Place { access: &self.cluster.access, database: self.database, ledger }
+    }
+
     fn failure(&self, message: &str, error: &SetupError) -> Failure {
-        let failure = Failure::because(message, error).on(&Target::database(self.database));
-        match error {
-            SetupError::Published(_) => Failure { exit: Exit::Refused, ..failure }
+        let failure = match error {
+            SetupError::InDoubt(_) => Failure::new(Exit::InDoubt, "it is not known whether this was done")
+                .cause(error)
+                .hint("psql-cm status shows which schemas are under control; doing it twice changes nothing"),
+            SetupError::Published(_) => Failure { exit: Exit::Refused, ..Failure::because(message, error) }
                 .hint("a subscriber without the table would stop: make it there, or change the publication; then --allow-published"),
-            SetupError::Ledger(LedgerError::Unusable { .. }) => {
-                failure.hint("rename what is there, or choose another name with --cm-table")
-            }
-            _ => failure,
-        }
+            SetupError::Ledger(LedgerError::Unusable { .. }) => Failure::because(message, error)
+                .hint("rename what is there, or choose another name with --cm-table"),
+            _ => Failure::because(message, error),
+        };
+        failure.on(&Target::database(self.database))
     }
 }

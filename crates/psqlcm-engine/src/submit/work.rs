@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use psqlcm_core::ledger::{EntryKind, Origin, own};
 use psqlcm_core::name::{quote_ident, quote_literal};
@@ -18,6 +18,7 @@ use super::locks::{self, HeldLock};
 use super::standing::{self, Records};
 use super::{Applied, Atomic, Event, Part, PreparedChange, Request, Tell};
 use crate::capture::{self, CaptureError, CatalogState};
+use crate::commit::look_up;
 use crate::interrupt::Guard;
 use crate::ledger::{Ledger, LedgerError, LockError, RecordedDatabase, State, SubmitLock, origin};
 use crate::session::{DbError, Session};
@@ -78,8 +79,6 @@ pub(super) enum Settled {
 
 /// How often a capture within a transaction is tried again when objects vanish while it reads them.
 const CAPTURE_TRIES: u32 = 5;
-/// How long to look for an entry whose COMMIT was not answered.
-const LOOK_FOR: Duration = Duration::from_secs(15);
 
 impl<'a> Work<'a> {
     /// Connects, and takes the submit lock on a connection of its own.
@@ -502,39 +501,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether the entry is there, on a connection that takes the place of the lost one; `None` if nobody can tell.
-    /// As long as the old server process lives its COMMIT may be under way.
+    /// Whether the entry is there; `None` if nobody can tell. If so, the connection that told it takes the place of the
+    /// lost one.
     fn look_for(&mut self, schema: &str, hash: &str) -> Option<bool> {
-        let sql = format!(
-            "SELECT EXISTS (SELECT FROM ONLY {} WHERE hash = {}), \
-             EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE pid = {}::integer)",
-            self.ledger().at(schema).qualified(),
-            quote_literal(hash),
-            quote_literal(&self.pid)
-        );
-        let end = Instant::now() + LOOK_FOR;
-        while Instant::now() < end {
-            if let Some(row) = self.ask_anew(&sql) {
-                match row.as_slice() {
-                    [Some(there), _] if there == "t" => return Some(true),
-                    [_, Some(lives)] if lives == "f" => return Some(false),
-                    _ => {}
-                }
-            }
-            std::thread::sleep(Duration::from_millis(250));
-        }
-        None
-    }
-
-    fn ask_anew(&mut self, sql: &str) -> Option<Vec<Option<String>>> {
-        let mut session = self.request.access.connect(self.database).ok()?;
-        let row = session.rows(sql).ok()?.into_iter().next()?;
-        let (pid, check_interval) = about(&mut session).ok()?;
-        let is_settled = row.first()?.as_deref() == Some("t");
-        if is_settled {
+        let table = self.ledger().at(schema).qualified();
+        let is_there =
+            format!("SELECT EXISTS (SELECT FROM ONLY {table} WHERE hash = {})", quote_literal(hash));
+        let mut connect = || self.request.access.connect(self.database);
+        let (is_there, mut session) = look_up(&mut connect, self.session.pid(), &is_there)?;
+        if let (true, Ok((pid, check_interval))) = (is_there, about(&mut session)) {
             (self.session, self.pid, self.check_interval) = (session, pid, check_interval);
         }
-        Some(row)
+        Some(is_there)
     }
 
     /// Undoes whatever is open. A lost connection has nothing open.
