@@ -162,13 +162,27 @@ impl Writer {
             self.disk.sync(self.staged)?;
             self.is_publishing = true;
             self.disk.rename(Path::new(JOURNAL_NEW), Path::new(JOURNAL))?;
-            self.disk.sync_folder(Path::new(OWN))?;
+            if let Err(error) = self.disk.sync_folder(Path::new(OWN)) {
+                return Err(self.withdraw(error));
+            }
             self.carry_out(&journal)?;
         }
-        self.clear()?;
+        // What cannot be removed is left for the next writer: the tree is what it is to be.
+        let _ = self.clear();
         self.actions.clear();
         self.staged = 0;
         Ok(changes)
+    }
+
+    /// Takes the journal back, as long as nothing has moved, so that the error leaves the old tree.
+    fn withdraw(&mut self, error: FilesError) -> FilesError {
+        match self.disk.remove(Path::new(JOURNAL)) {
+            Ok(()) => {
+                self.is_publishing = false;
+                error
+            }
+            Err(_) => FilesError::Unfinished { source: Box::new(error) },
+        }
     }
 
     fn changes(&self) -> Changes {
@@ -258,8 +272,8 @@ impl Writer {
 
     /// Makes the moves that are not made yet, and ends the journal.
     fn carry_out(&mut self, journal: &Journal) -> Result<(), FilesError> {
-        self.move_all(journal).map_err(|source| FilesError::Unfinished { source: Box::new(source) })?;
-        self.disk.remove(Path::new(JOURNAL))?;
+        let moved = self.move_all(journal).and_then(|()| self.disk.remove(Path::new(JOURNAL)));
+        moved.map_err(|source| FilesError::Unfinished { source: Box::new(source) })?;
         self.is_publishing = false;
         Ok(())
     }
@@ -320,7 +334,9 @@ impl Drop for Writer {
         let _ = self.disk.remove_empty_folder(Path::new(STAGED));
         let _ = self.disk.remove(Path::new(IGNORE));
         // Still locked: who waits for this file sees afterwards that it is another one.
-        let _ = self.disk.remove(Path::new(LOCK));
+        if self.disk.remove(Path::new(LOCK)).is_err() {
+            let _ = self.disk.write(Path::new(IGNORE), b"*\n", None);
+        }
         let _ = self.disk.remove_empty_folder(Path::new(OWN));
     }
 }

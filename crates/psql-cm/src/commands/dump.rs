@@ -143,9 +143,13 @@ pub fn dump_database(
         _ => format!("{} files written, {} removed", changes.written.len(), changes.removed.len()),
     };
     if options.commit {
-        let files: Vec<PathBuf> = [changes.written, changes.unchanged, changes.removed].concat();
+        let earlier = removed_earlier(root, &dumped.manifest);
+        let files: Vec<PathBuf> = [changes.written, changes.unchanged, changes.removed, earlier].concat();
         let message = options.message.map_or_else(|| format!("psql-cm: dump {database}"), str::to_owned);
-        let committed = git::commit(root, &files, &message).map_err(|error| git_failure(&target, &error))?;
+        let committed = git::commit(root, &files, &message).map_err(|error| {
+            let exit = if count == 0 { Exit::Failed } else { Exit::Partly };
+            Failure { exit, ..git_failure(&target, &error) }
+        })?;
         if let Some(warning) = committed.warning() {
             context.ui.warn(&warning);
         }
@@ -171,6 +175,20 @@ fn write(writer: &mut Writer, root: &Path, dump: &Dump) -> Result<Changes, Files
         writer.remove(Path::new(path))?;
     }
     writer.publish()
+}
+
+/// Files that git still has and the tree does not: an earlier dump removed them, and was killed before its commit.
+/// The tree no longer knows of them; what git knows of the environment does.
+fn removed_earlier(root: &Path, manifest: &Manifest) -> Vec<PathBuf> {
+    let folder = tree::facts_folder(&manifest.environment, &manifest.database);
+    let path = format!("{folder}/{}", tree::manifest::FILE);
+    // Before the first commit there is none, and one that cannot be read names none.
+    let committed = git::show(root, "HEAD", Path::new(&path)).unwrap_or_default();
+    let Ok(committed) = Manifest::parse(&String::from_utf8_lossy(&committed)) else {
+        return Vec::new();
+    };
+    let files = committed.files.into_keys().filter(|path| !manifest.files.contains_key(path));
+    files.map(PathBuf::from).filter(|path| std::fs::symlink_metadata(root.join(path)).is_err()).collect()
 }
 
 /// What all environments know of the database.
@@ -237,7 +255,12 @@ fn another(target: &Target, environment: &str, theirs: &str, ours: &str) -> Fail
 }
 
 fn files_failure(target: &Target, error: &FilesError) -> Failure {
-    let exit = if matches!(error, FilesError::Busy { .. }) { Exit::LockNotHad } else { Exit::Failed };
+    let exit = match error {
+        FilesError::Busy { .. } => Exit::LockNotHad,
+        // The rest of the tree is as it was, and will not stay so.
+        FilesError::Unfinished { .. } => Exit::Partly,
+        _ => Exit::Failed,
+    };
     Failure::new(exit, "cannot write the tree").cause(error).on(target).hint_if(error.hint())
 }
 
