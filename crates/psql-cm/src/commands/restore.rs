@@ -1,10 +1,10 @@
 //! `restore`: builds databases from the tree.
 
 use psqlcm_core::name::quote_ident;
-use psqlcm_core::report::{Outcome, TargetReport};
+use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::{Target, check_name};
 use psqlcm_core::tree::manifest::ManifestError;
-use psqlcm_engine::restore::{self, Comparison, RestoreError};
+use psqlcm_engine::restore::{self, Abandoned, Comparison, RestoreError};
 use psqlcm_engine::run;
 
 use crate::cluster::Cluster;
@@ -12,6 +12,7 @@ use crate::commands::Done;
 use crate::context::Context;
 use crate::failure::{Failure, Place};
 use crate::progress::Meter;
+use crate::ui::Ui;
 use crate::values::RoleMap;
 
 /// Build databases from the tree, with their ledgers
@@ -22,6 +23,7 @@ use crate::values::RoleMap;
 /// listed at once before anything is created. Files that were merged or edited since the dump load too, in any order.
 ///
 /// Whatever goes wrong, only what this run made is removed again, and the statement is shown with its file and line.
+/// What a killed restore left half built is dropped by the next one of the same database.
 /// The role needs CREATEDB, and CREATEROLE where roles are missing.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -105,9 +107,8 @@ fn restore_database(
     for (statement, error) in &restored.unpopulated {
         context.ui.warn(&format!("without rows, as it cannot be populated now: {statement}: {error}"));
     }
-    for name in &restored.abandoned {
-        let drop = format!("DROP DATABASE {}", quote_ident(name));
-        context.ui.warn(&format!("an earlier restore was killed and left a database; to remove it: {drop}"));
+    for abandoned in &restored.abandoned {
+        tell_abandoned(&context.ui, abandoned);
     }
     for (role, create) in &restored.roles {
         context.ui.say(&format!("the role {role} was missing and was made, without a password: {create}"));
@@ -115,6 +116,16 @@ fn restore_database(
     let comparison = told(&restored.comparison);
     let outcome = TargetReport::new(&target, Outcome::Done);
     Ok(outcome.because(format!("{} statements; {comparison}", restored.statements)))
+}
+
+fn tell_abandoned(ui: &Ui, abandoned: &Abandoned) {
+    let name = quote_ident(&abandoned.name);
+    match &abandoned.left {
+        None => ui.say(&format!("dropped the database {name}, which a killed restore had left half built")),
+        Some(why) => ui.warn(&format!(
+            "a killed restore left the database {name} half built, and it could not be dropped: {why}; to remove it: DROP DATABASE {name}"
+        )),
+    }
 }
 
 fn told(comparison: &Comparison) -> String {
@@ -148,8 +159,16 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 fn failure(error: &RestoreError) -> Failure {
     match error {
         RestoreError::Left { error, left } => {
-            let failure = failure_of("not restored, and something of it may be left", error);
+            let failure = Failure {
+                exit: Exit::Partly,
+                ..failure_of("not restored, and something of it may be left", error)
+            };
             left.iter().fold(failure, |failure, left| failure.hint(format!("see to {left}")))
+        }
+        RestoreError::InDoubt { .. } => {
+            Failure::new(Exit::InDoubt, "it is not known whether it was restored")
+                .cause(error)
+                .hint("if the database is there under its name, it is whole; else restore it again")
         }
         _ => failure_of("not restored; nothing of it is left", error),
     }

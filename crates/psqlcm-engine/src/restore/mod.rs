@@ -1,7 +1,9 @@
 //! Builds a database from its tree: beside the target, verified, and only then renamed to it.
 //!
-//! Nothing that exists is touched. Whatever goes wrong, what this run made is removed, and nothing else.
+//! Nothing that exists is touched. Whatever goes wrong, what this run made is removed, and of what others made only
+//! what a killed restore left half built.
 
+mod building;
 mod compare;
 mod load;
 mod needs;
@@ -10,19 +12,21 @@ mod tree;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use psqlcm_core::name::quote_ident;
+use psqlcm_core::name::{quote_ident, quote_literal};
 use psqlcm_core::source::{Source, char_to_byte};
 use psqlcm_core::tree::adapt::{self, Concern};
 use psqlcm_core::tree::manifest::ManifestError;
 use psqlcm_core::tree::{ledger_path, renamed, restore_script};
 
+pub use building::Abandoned;
 pub use compare::Comparison;
 use load::{Atomicity, LoadError};
 use tree::{Statement, Tree};
 
 use crate::access::{Access, database_exists};
+use crate::commit::{Settled, commit, look_up};
 use crate::files::FilesError;
-use crate::interrupt::{Interrupt, Interrupted};
+use crate::interrupt::{Guard, Interrupt, Interrupted};
 use crate::ledger::{Ledger, LedgerError};
 use crate::observe::ObserveError;
 use crate::session::{DbError, Session};
@@ -68,8 +72,8 @@ pub struct Restored {
     pub foreign: Vec<String>,
     /// Materialized views without rows, as they could not be refreshed: the statement and the server's answer.
     pub unpopulated: Vec<(String, DbError)>,
-    /// Databases that restores of this one were building when they were killed.
-    pub abandoned: Vec<String>,
+    /// Databases that restores of this one were building when they were killed, and what became of them.
+    pub abandoned: Vec<Abandoned>,
 }
 
 /// Why a database was not restored. Nothing of it is left, but where the error says so.
@@ -178,6 +182,15 @@ pub enum RestoreError {
         #[source]
         error: DbError,
     },
+    /// The answer to the last step was lost, and nobody can tell whether it happened.
+    #[error("it is not known whether {what}")]
+    InDoubt {
+        /// What may have happened.
+        what: &'static str,
+        /// How the answer was lost.
+        #[source]
+        error: DbError,
+    },
     /// A signal came.
     #[error("interrupted")]
     Interrupted(Interrupted),
@@ -225,7 +238,7 @@ fn doing(doing: &'static str) -> impl Fn(DbError) -> RestoreError {
 /// Restores a database.
 ///
 /// # Errors
-/// See [`RestoreError`]; the cluster is then as it was, but for [`RestoreError::Left`].
+/// See [`RestoreError`]; the cluster is then as it was, but for [`RestoreError::Left`] and [`RestoreError::InDoubt`].
 pub fn restore(
     access: &Access,
     request: &Request<'_>,
@@ -238,6 +251,7 @@ pub fn restore(
     if maintenance.is_standby() {
         return Err(RestoreError::Standby);
     }
+    let _guard = cancel_on_interrupt(interrupt, &maintenance);
     let exists =
         database_exists(&mut maintenance, request.name).map_err(doing("cannot list the databases"))?;
     match (exists, request.into_empty) {
@@ -255,17 +269,21 @@ pub fn restore(
     if !request.make_roles && !missing.roles.is_empty() {
         return Err(RestoreError::LackingRoles(missing.roles.into_iter().collect()));
     }
-    let abandoned = abandoned(&mut maintenance, request.name)?;
-    let mut made = Made::default();
+    let abandoned = building::clear(&mut maintenance, request.name)
+        .map_err(doing("cannot look for what killed restores left"))?;
+    interrupt.check().map_err(RestoreError::Interrupted)?;
+    building::hold(&mut maintenance, request.run_id).map_err(doing("cannot take the lock of the run"))?;
     let roles = request.adapted(&tree.roles);
-    let result =
-        needs::make_roles(&mut maintenance, &roles, &missing.roles, &mut made.roles).and_then(|()| {
-            let target = Target { access, request, tree: &tree, work: &work, interrupt, progress };
-            match request.into_empty {
-                true => target.fill(),
-                false => target.build(&mut maintenance, &mut made),
-            }
-        });
+    let mut connect = || access.connect_first(request.maintenance);
+    let roles = needs::make_roles(&mut maintenance, &mut connect, &roles, &missing.roles)?;
+    let mut made = Made { roles, database: None };
+    let target = Target { access, request, tree: &tree, work: &work, interrupt, progress };
+    let result = match request.into_empty {
+        true => target.fill(),
+        false => target.build(&mut maintenance, &mut made),
+    };
+    // With it goes the lock, which says that the database may still be made.
+    drop(maintenance);
     match result {
         Ok((unpopulated, comparison)) => Ok(Restored {
             roles: made.roles,
@@ -275,6 +293,7 @@ pub fn restore(
             unpopulated,
             abandoned,
         }),
+        Err(error @ RestoreError::InDoubt { .. }) => Err(error),
         Err(error) => match made.undo(access, request) {
             left if left.is_empty() => Err(error),
             left => Err(RestoreError::Left { error: Box::new(error), left }),
@@ -362,17 +381,15 @@ impl Made {
         if self.database.is_none() && self.roles.is_empty() {
             return Vec::new();
         }
-        let mut session = match access.connect_first(request.maintenance) {
+        let mut session = match undoing(access, request) {
             Ok(session) => session,
-            Err(error) => {
-                return database.chain(roles).map(|(what, _)| format!("{what} ({error})")).collect();
-            }
+            Err(why) => return database.chain(roles).map(|(what, _)| format!("{what} ({why})")).collect(),
         };
         let failed = |(what, removed): (String, Result<(), DbError>)| {
             removed.err().map(|error| format!("{what} ({error})"))
         };
         let mut left: Vec<String> = database
-            .map(|(what, name)| (what, drop_database(&mut session, name)))
+            .map(|(what, name)| (what, building::drop_database(&mut session, name, true)))
             .filter_map(failed)
             .collect();
         let drop_role = |name: &String| format!("DROP ROLE IF EXISTS {}", quote_ident(name));
@@ -381,19 +398,29 @@ impl Made {
     }
 }
 
+/// A session to undo with, once nothing more comes of what is to be undone: the answer to CREATE DATABASE may be
+/// lost, and the server still be at it.
+fn undoing(access: &Access, request: &Request<'_>) -> Result<Session, String> {
+    let mut session = access.connect_first(request.maintenance).map_err(|error| error.to_string())?;
+    match building::wait_for_end(&mut session, request.run_id) {
+        Ok(true) => Ok(session),
+        Ok(false) => Err("the server is still at work on it".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// What could not be populated, and why.
 type Unpopulated = Vec<(String, DbError)>;
 
 /// What a finished restore tells.
 type Outcome = (Unpopulated, Comparison);
-/// Drops a database, if it is there; a template must first be none.
-fn drop_database(session: &mut Session, name: &str) -> Result<(), DbError> {
-    if !database_exists(session, name)? {
-        return Ok(());
-    }
-    let name = quote_ident(name);
-    session.run(&format!("ALTER DATABASE {name} IS_TEMPLATE false"))?;
-    session.run(&format!("DROP DATABASE {name} WITH (FORCE)"))
+
+/// A signal cancels what the session is doing, as long as the guard is there.
+fn cancel_on_interrupt(interrupt: &Interrupt, session: &Session) -> Guard {
+    let cancel = session.cancel_handle();
+    interrupt.on_interrupt(Box::new(move || {
+        let _ = cancel.cancel();
+    }))
 }
 
 /// One restore under way.
@@ -409,7 +436,7 @@ struct Target<'a> {
 impl Target<'_> {
     /// Builds the database under a name of its own and renames it.
     fn build(&self, maintenance: &mut Session, made: &mut Made) -> Result<Outcome, RestoreError> {
-        let building = building_name(self.request.name, self.request.run_id);
+        let building = building::name(self.request.name, self.request.run_id);
         let create = match &self.work.create {
             Some(create) => renamed(&create.sql, self.request.database, &building),
             None => None,
@@ -422,37 +449,59 @@ impl Target<'_> {
         maintenance.run(&create).map_err(RestoreError::Create)?;
         let mut session =
             self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
-        let _guard = self.cancel_on_interrupt(&session);
+        let _guard = cancel_on_interrupt(self.interrupt, &session);
         let unpopulated = self.load_all(&mut session, Atomicity::Parts, &building)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
         let comparison = self.compare(&mut session)?;
         drop(session);
-        let rename =
-            format!("ALTER DATABASE {} RENAME TO {}", quote_ident(&building), quote_ident(self.request.name));
-        wait_for_backends(maintenance, &building)?;
-        maintenance.run(&rename).map_err(doing("cannot rename the new database"))?;
+        self.interrupt.check().map_err(RestoreError::Interrupted)?;
+        self.rename(maintenance, &building)?;
         made.database = None;
         Ok((unpopulated, comparison))
+    }
+
+    /// Gives the finished database its name.
+    fn rename(&self, maintenance: &mut Session, building: &str) -> Result<(), RestoreError> {
+        let renaming = doing("cannot rename the new database");
+        // A database in use cannot be renamed; if it still is, the server says so.
+        building::wait_for_backends(maintenance, building).map_err(&renaming)?;
+        let sql =
+            format!("SELECT oid FROM pg_catalog.pg_database WHERE datname = {}", quote_literal(building));
+        let oid = maintenance.rows(&sql).map_err(&renaming)?.into_iter().flatten().next().flatten();
+        let oid = oid.unwrap_or_else(|| "0".to_owned());
+        let (from, to) = (quote_ident(building), quote_ident(self.request.name));
+        let Err(error) = maintenance.run(&format!("ALTER DATABASE {from} RENAME TO {to}")) else {
+            return Ok(());
+        };
+        if !error.is_connection_lost() {
+            return Err(renaming(error));
+        }
+        let is_done = format!(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE oid = {oid} AND datname = {})",
+            quote_literal(self.request.name)
+        );
+        let mut connect = || self.access.connect_first(self.request.maintenance);
+        match look_up(&mut connect, maintenance.pid(), &is_done) {
+            Some((true, _)) => Ok(()),
+            Some((false, _)) => Err(renaming(error)),
+            None => Err(RestoreError::InDoubt { what: "the new database got its name", error }),
+        }
     }
 
     /// Loads into a database that is there and empty, in one transaction.
     fn fill(&self) -> Result<Outcome, RestoreError> {
         let name = self.request.name;
         let mut session = self.access.connect(name).map_err(doing("cannot connect to the database"))?;
-        let _guard = self.cancel_on_interrupt(&session);
+        let _guard = cancel_on_interrupt(self.interrupt, &session);
         compare::must_be_empty(&mut session, name)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
         let unpopulated = self.load_all(&mut session, Atomicity::Whole, name)?;
         let comparison = self.compare(&mut session)?;
-        session.run("COMMIT").map_err(doing("cannot commit"))?;
-        Ok((unpopulated, comparison))
-    }
-
-    fn cancel_on_interrupt(&self, session: &Session) -> crate::interrupt::Guard {
-        let cancel = session.cancel_handle();
-        self.interrupt.on_interrupt(Box::new(move || {
-            let _ = cancel.cancel();
-        }))
+        match commit(&mut session, &mut || self.access.connect(name)) {
+            Settled::Committed => Ok((unpopulated, comparison)),
+            Settled::RolledBack(error) => Err(doing("cannot commit")(error)),
+            Settled::Unknown(error) => Err(RestoreError::InDoubt { what: "it was committed", error }),
+        }
     }
 
     fn load_all(
@@ -536,52 +585,4 @@ impl Target<'_> {
         let ledger = Ledger::new(table)?;
         compare::compare(session, &ledger, self.tree, self.request.alteration())
     }
-}
-
-/// What follows the start of the name while a database is built, before the run's id.
-const BUILDING: &str = " restore ";
-
-/// The length of a run's id.
-const RUN_ID: usize = 16;
-
-/// The name a database has while it is built: its own and the run's, within PostgreSQL's 63 bytes.
-fn building_name(name: &str, run_id: &str) -> String {
-    format!("{}{BUILDING}{run_id}", building_start(name))
-}
-
-fn building_start(name: &str) -> &str {
-    let longest = 63 - BUILDING.len() - RUN_ID;
-    let mut end = name.len().min(longest);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    &name[..end]
-}
-
-/// Databases under names of that form which nobody is connected to: who builds one is.
-fn abandoned(session: &mut Session, name: &str) -> Result<Vec<String>, RestoreError> {
-    let start = psqlcm_core::name::quote_literal(&format!("{}{BUILDING}", building_start(name)));
-    let sql = format!(
-        "SELECT d.datname FROM pg_catalog.pg_database AS d \
-         WHERE pg_catalog.starts_with(d.datname, {start}) \
-           AND pg_catalog.substr(d.datname, pg_catalog.length({start}) + 1) ~ '^[0-9a-f]{{{RUN_ID}}}$' \
-           AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a WHERE a.datid = d.oid) \
-         ORDER BY d.datname"
-    );
-    let rows = session.rows(&sql).map_err(doing("cannot list the databases"))?;
-    Ok(rows.into_iter().flatten().flatten().collect())
-}
-
-/// A connection that was closed may take the server a moment to end; a database in use cannot be renamed.
-fn wait_for_backends(session: &mut Session, database: &str) -> Result<(), RestoreError> {
-    let name = psqlcm_core::name::quote_literal(database);
-    let sql = format!("SELECT pid FROM pg_catalog.pg_stat_activity WHERE datname = {name}");
-    for _ in 0..200 {
-        let others = session.rows(&sql).map_err(doing("cannot look for connections"))?;
-        if others.is_empty() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(25));
-    }
-    Ok(())
 }

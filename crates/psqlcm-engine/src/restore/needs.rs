@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use psqlcm_core::tree::adapt;
 
-use super::RestoreError;
 use super::tree::Statement;
+use super::{RestoreError, doing};
+use crate::commit::{Settled, commit};
 use crate::session::{DbError, Session};
 
 /// What is missing, by kind and name.
@@ -108,17 +109,22 @@ fn locale(name: &str) -> String {
     }
 }
 
-/// Makes the missing roles. `made` gets the name of each and the statement that made it, so that it can be taken
-/// away again.
+/// Makes the missing roles, all or none; gives the name of each and the statement that made it, so that it can be
+/// taken away again.
 ///
 /// # Errors
-/// The server's; roles made before are left to the caller to remove.
+/// The server's; then there is none of them, unless it is in doubt.
 pub fn make_roles(
     session: &mut Session,
+    connect: &mut dyn FnMut() -> Result<Session, DbError>,
     roles: &[Statement],
     missing: &BTreeSet<String>,
-    made: &mut Vec<(String, String)>,
-) -> Result<(), RestoreError> {
+) -> Result<Vec<(String, String)>, RestoreError> {
+    let mut made = Vec::new();
+    if missing.is_empty() {
+        return Ok(made);
+    }
+    session.run("BEGIN").map_err(doing("cannot begin"))?;
     for name in missing {
         let known = roles.iter().find(|statement| adapt::roles(&statement.sql).first() == Some(name));
         let create = known.map_or_else(
@@ -128,5 +134,9 @@ pub fn make_roles(
         session.run(&create).map_err(|error| RestoreError::Role { role: name.clone(), error })?;
         made.push((name.clone(), create));
     }
-    Ok(())
+    match commit(session, connect) {
+        Settled::Committed => Ok(made),
+        Settled::RolledBack(error) => Err(doing("cannot commit the roles")(error)),
+        Settled::Unknown(error) => Err(RestoreError::InDoubt { what: "the roles were made", error }),
+    }
 }

@@ -1,0 +1,132 @@
+//! The database while it is built: the name it has, the lock that tells that its run is alive, and what is to be done
+//! with those whose run is dead.
+//!
+//! A run takes its lock before it makes the database, and keeps it on the session that will rename the database. So
+//! a database of such a name that nobody holds the lock of will never be finished: its run ended, or has lost that
+//! session and can only fail. Locks of all databases of a cluster can be seen from each.
+
+use std::time::Duration;
+
+use psqlcm_core::name::{quote_ident, quote_literal};
+
+use crate::session::{DbError, Session};
+
+/// What follows the start of the name, before the run's id.
+const BUILDING: &str = " restore ";
+
+/// The length of a run's id: sixteen digits, which are the key of its lock.
+const RUN_ID: usize = 16;
+
+/// A closed connection takes the server a moment, and one that runs a statement notices only now and then.
+const TRIES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// The name a database has while it is built: its own and the run's, within PostgreSQL's 63 bytes.
+pub fn name(database: &str, run_id: &str) -> String {
+    format!("{}{BUILDING}{run_id}", start(database))
+}
+
+fn start(database: &str) -> &str {
+    let longest = 63 - BUILDING.len() - RUN_ID;
+    let mut end = database.len().min(longest);
+    while !database.is_char_boundary(end) {
+        end -= 1;
+    }
+    &database[..end]
+}
+
+/// Says to others that the run is alive, as long as the session is. Shared, since a run restores one database after
+/// the other, and the session before may not be gone yet.
+///
+/// # Errors
+/// The server's.
+pub fn hold(session: &mut Session, run_id: &str) -> Result<(), DbError> {
+    let key = format!("('x' || {})::pg_catalog.bit(64)::pg_catalog.int8", quote_literal(run_id));
+    session.run(&format!("SELECT pg_catalog.pg_advisory_lock_shared({key})"))
+}
+
+/// Waits until no server process of a run is left that could still make its database; whether that came.
+///
+/// # Errors
+/// The server's.
+pub fn wait_for_end(session: &mut Session, run_id: &str) -> Result<bool, DbError> {
+    wait(session, &holders(&quote_literal(run_id)))
+}
+
+/// Waits until nobody is connected to a database; whether that came.
+///
+/// # Errors
+/// The server's.
+pub fn wait_for_backends(session: &mut Session, database: &str) -> Result<bool, DbError> {
+    let name = quote_literal(database);
+    wait(session, &format!("SELECT FROM pg_catalog.pg_stat_activity WHERE datname = {name}"))
+}
+
+/// Waits until a query gives nothing any more.
+fn wait(session: &mut Session, sql: &str) -> Result<bool, DbError> {
+    for _ in 0..TRIES {
+        if session.rows(sql)?.is_empty() {
+            return Ok(true);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(false)
+}
+
+/// Who holds, or waits for, the lock of a run; its id is an expression.
+fn holders(run_id: &str) -> String {
+    let digits = |column| format!("pg_catalog.lpad(pg_catalog.to_hex(l.{column}::pg_catalog.int8), 8, '0')");
+    format!(
+        "SELECT FROM pg_catalog.pg_locks AS l WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND {} || {} = {run_id}",
+        digits("classid"),
+        digits("objid")
+    )
+}
+
+/// What became of a database that a dead run left.
+#[derive(Clone, Debug)]
+pub struct Abandoned {
+    /// Its name.
+    pub name: String,
+    /// Why it is still there; none if it was dropped.
+    pub left: Option<String>,
+}
+
+/// Drops what dead runs left of a database. One that somebody is connected to, or that is not ours to drop, stays.
+///
+/// # Errors
+/// When the server does not tell which there are.
+pub fn clear(session: &mut Session, database: &str) -> Result<Vec<Abandoned>, DbError> {
+    let start = quote_literal(&format!("{}{BUILDING}", start(database)));
+    let sql = format!(
+        "SELECT d.datname FROM pg_catalog.pg_database AS d \
+         WHERE pg_catalog.starts_with(d.datname, {start}) \
+           AND pg_catalog.substr(d.datname, pg_catalog.length({start}) + 1) ~ '^[0-9a-f]{{{RUN_ID}}}$' \
+           AND NOT EXISTS ({}) \
+         ORDER BY d.datname",
+        holders(&format!("pg_catalog.right(d.datname, {RUN_ID})"))
+    );
+    let names = session.rows(&sql)?.into_iter().flatten().flatten();
+    let cleared = names.map(|name| {
+        // Not by force: whoever looks at it is not thrown out.
+        let left = wait_for_backends(session, &name).and_then(|_| drop_database(session, &name, false));
+        Abandoned { left: left.err().map(|error| error.to_string()), name }
+    });
+    Ok(cleared.collect())
+}
+
+/// Drops a database, if it is there; a template must first be none.
+///
+/// # Errors
+/// The server's.
+pub fn drop_database(session: &mut Session, name: &str, by_force: bool) -> Result<(), DbError> {
+    let sql =
+        format!("SELECT datistemplate FROM pg_catalog.pg_database WHERE datname = {}", quote_literal(name));
+    let Some(row) = session.rows(&sql)?.into_iter().next() else { return Ok(()) };
+    let name = quote_ident(name);
+    // One whose DROP was broken off can be dropped only, not altered.
+    if row.first().and_then(Option::as_deref) == Some("t") {
+        session.run(&format!("ALTER DATABASE {name} IS_TEMPLATE false"))?;
+    }
+    session.run(&format!("DROP DATABASE {name}{}", if by_force { " WITH (FORCE)" } else { "" }))
+}
