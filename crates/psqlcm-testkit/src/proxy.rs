@@ -45,8 +45,8 @@ pub enum Harm {
     Signal(&'static str, Moment),
     /// The message takes so long.
     Delay(Duration),
-    /// This is done before the message goes on, if it still can.
-    Do(Arc<dyn Fn() + Send + Sync>),
+    /// This is done, while the client waits.
+    Do(Arc<dyn Fn() + Send + Sync>, Moment),
 }
 
 /// Whether the message still comes through.
@@ -66,7 +66,7 @@ impl fmt::Display for Harm {
             Self::Kill(moment) => ("kill", Some(moment)),
             Self::Signal(name, moment) => (*name, Some(moment)),
             Self::Delay(_) => ("delay", None),
-            Self::Do(_) => ("harm", None),
+            Self::Do(_, moment) => ("harm", Some(moment)),
         };
         let moment = match moment {
             Some(Moment::Before) => " before",
@@ -267,23 +267,12 @@ impl Shared {
         }
         let moment = match &self.harm {
             Harm::Cut(moment) | Harm::Silence(moment) | Harm::Kill(moment) => *moment,
-            Harm::Signal(name, Moment::Before) => {
-                self.signal(name);
-                return go_on();
-            }
-            Harm::Signal(name, Moment::After) => {
-                go_on()?;
-                self.signal(name);
-                return Ok(());
-            }
             Harm::Delay(time) => {
                 thread::sleep(*time);
                 return go_on();
             }
-            Harm::Do(work) => {
-                work();
-                return go_on();
-            }
+            Harm::Signal(name, moment) => return in_order(*moment, go_on, || self.signal(name)),
+            Harm::Do(work, moment) => return in_order(*moment, go_on, || work()),
         };
         // The client must not live to see what becomes of its message, but see the answer that it is to have.
         if (moment, from) == (Moment::After, From::Server) {
@@ -346,6 +335,17 @@ impl Shared {
             assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
         }
     }
+}
+
+/// Harm that the line survives, before or after the message.
+fn in_order(moment: Moment, go_on: impl Fn() -> io::Result<()>, harm: impl Fn()) -> io::Result<()> {
+    if moment == Moment::Before {
+        harm();
+        return go_on();
+    }
+    go_on()?;
+    harm();
+    Ok(())
 }
 
 impl Line {

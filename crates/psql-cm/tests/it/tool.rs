@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use psqlcm_testkit::{TestServer, assert_same_text};
 
 /// A folder to run the binary in, and the server it talks to.
 pub struct Tool {
     pub server: TestServer,
-    folder: Rc<tempfile::TempDir>,
+    folder: Arc<tempfile::TempDir>,
     role: String,
 }
 
@@ -27,7 +27,7 @@ impl Tool {
         let identity =
             "[user]\n\tname = Test Person\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n";
         std::fs::write(folder.path().join("home/.gitconfig"), identity).unwrap();
-        Self { server: server.clone(), folder: Rc::new(folder), role: "postgres".to_owned() }
+        Self { server: server.clone(), folder: Arc::new(folder), role: "postgres".to_owned() }
     }
 
     /// The same, as another role.
@@ -37,7 +37,7 @@ impl Tool {
 
     /// The same folder, and another server.
     pub fn on(&self, server: &TestServer) -> Self {
-        Self { server: server.clone(), folder: Rc::clone(&self.folder), role: self.role.clone() }
+        Self { server: server.clone(), folder: Arc::clone(&self.folder), role: self.role.clone() }
     }
 
     pub fn folder(&self) -> &Path {
@@ -74,9 +74,16 @@ impl Tool {
 
     /// The binary, to be run on the server with these words.
     pub fn psql_cm(&self, words: &[&str]) -> Command {
+        let mut command = self.binary(&self.server);
+        command.args(words);
+        command
+    }
+
+    /// The binary, to be run on a server that may be reached another way.
+    pub fn binary(&self, server: &TestServer) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_psql-cm"));
-        command.env("PGHOST", self.server.socket_dir()).env("PGPORT", self.server.port().to_string());
-        command.env("PGUSER", &self.role).args(words);
+        command.env("PGHOST", server.socket_dir()).env("PGPORT", server.port().to_string());
+        command.env("PGUSER", &self.role);
         command
     }
 

@@ -1,0 +1,205 @@
+//! Harm at every point of a run: at each message between the tool and the server, at each operation on the disk, at
+//! each call of git. After each: what is there is the old or the new and nothing between, the exit code says which,
+//! and the next run of the same command ends where an undisturbed one does.
+//!
+//! All points are tried where there are few; of the others some, and all with `PSQL_CM_FAULTS=all`.
+
+mod dump;
+mod restore;
+mod setup;
+mod submit;
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use psqlcm_testkit::{At, Harm, Moment, Proxy, server, unique};
+
+use crate::tool::{Ran, Tool};
+
+/// How many points are tried at once: each mostly waits for processes to start and end.
+const WORKERS: usize = 4;
+/// After so many failures the rest would say nothing new.
+const FAILURES: usize = 12;
+
+/// What befalls a run between the tool and the server.
+const HARMS: [Harm; 4] = [
+    Harm::Cut(Moment::Before),
+    Harm::Cut(Moment::After),
+    Harm::Kill(Moment::Before),
+    Harm::Kill(Moment::After),
+];
+
+/// Tries harm at one point after the other until one is beyond the end of the run, several at once, each worker in a
+/// world of its own. `try_at` says whether the point was there, and panics when something does not hold.
+fn each_point<W>(
+    what: &str,
+    stride: usize,
+    world: impl Fn() -> W + Sync,
+    try_at: impl Fn(&W, usize) -> bool + Sync,
+) {
+    let stride = if std::env::var("PSQL_CM_FAULTS").is_ok_and(|which| which == "all") { 1 } else { stride };
+    let next = AtomicUsize::new(1);
+    let tried = AtomicUsize::new(0);
+    let is_over = AtomicBool::new(false);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        let world = world();
+        while !is_over.load(Ordering::SeqCst) {
+            let point = next.fetch_add(stride, Ordering::SeqCst);
+            match catch_unwind(AssertUnwindSafe(|| try_at(&world, point))) {
+                Ok(true) => drop(tried.fetch_add(1, Ordering::SeqCst)),
+                Ok(false) => is_over.store(true, Ordering::SeqCst),
+                Err(panic) => {
+                    let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+                    let mut failures = failures.lock().unwrap();
+                    failures.push(format!("{what}, point {point}: {message}"));
+                    is_over.fetch_or(failures.len() >= FAILURES, Ordering::SeqCst);
+                }
+            }
+        }
+    };
+    thread::scope(|scope| (0..WORKERS).for_each(|_| drop(scope.spawn(work))));
+    let (tried, failures) = (tried.into_inner(), failures.into_inner().unwrap());
+    // Past the test harness, which shows what a test prints only when it fails.
+    let line = format!("{what}: {tried} points, {} failed\n", failures.len());
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(tried > 3, "{what}: only {tried} points were there");
+}
+
+/// Databases that are made anew for each point, and the tool in a folder of its own.
+struct Site {
+    tool: Tool,
+    template: String,
+    databases: Vec<String>,
+    /// What the server knows the tool's connections by.
+    application: String,
+}
+
+/// A database to make others from.
+struct Template {
+    name: String,
+}
+
+impl Template {
+    fn new(sql: &str, is_set_up: bool) -> Self {
+        let tool = Tool::new(&server(15));
+        let name = unique("faults_template");
+        tool.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
+        tool.psql(&name, sql);
+        if is_set_up {
+            tool.ok(&["-d", &name, "setup"]);
+        }
+        Self { name }
+    }
+}
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        server(15).drop_database(&self.name);
+    }
+}
+
+impl Site {
+    fn new(template: &Template, databases: usize) -> Self {
+        let databases = (0..databases).map(|_| unique("faults")).collect();
+        let tool = Tool::new(&server(15));
+        Self { tool, template: template.name.clone(), databases, application: unique("faults_run") }
+    }
+
+    /// Makes the databases anew.
+    fn reset(&self) {
+        self.drop_databases();
+        let create = |name: &String| format!("CREATE DATABASE {name} TEMPLATE {};", self.template);
+        self.tool.psql("postgres", &self.databases.iter().map(create).collect::<String>());
+    }
+
+    fn drop_databases(&self) {
+        let drop = |name: &String| format!("DROP DATABASE IF EXISTS {name} WITH (FORCE);");
+        let drops: String = self.databases.iter().map(drop).collect();
+        self.tool.psql("postgres", &format!("SET client_min_messages = warning; {drops}"));
+    }
+
+    /// The words of a command on all databases, one after the other so that points are the same in each run.
+    fn words<'w>(&'w self, words: &[&'w str]) -> Vec<&'w str> {
+        let databases = self.databases.iter().flat_map(|name| ["-d", name.as_str()]);
+        words.iter().copied().chain(["--jobs", "1"]).chain(databases).collect()
+    }
+
+    /// Runs the tool with harm at the n-th message; none when the run has not so many.
+    fn harmed(&self, words: &[&str], at: At, harm: &Harm) -> Option<Ran> {
+        let proxy = Proxy::before(&self.tool.server, at, harm.clone());
+        let mut command = self.tool.binary(&proxy.server());
+        command.env("PGAPPNAME", &self.application).args(self.words(words));
+        let output = proxy.run(&mut command);
+        proxy.has_struck().then(|| Ran::of(&output))
+    }
+
+    /// Waits until the server is through with what a run left it to do.
+    fn settle(&self) {
+        let sql =
+            format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{}'", self.application);
+        let left = || self.tool.psql("postgres", &sql) != "0";
+        assert!((0..400).any(|_| !left()), "the server never gets through with the run");
+    }
+
+    /// One line of what each database holds.
+    fn states(&self, sql: &str) -> Vec<String> {
+        self.databases.iter().map(|database| self.tool.psql(database, sql)).collect()
+    }
+
+    fn again(&self, words: &[&str]) -> Ran {
+        self.tool.run(&self.words(words))
+    }
+
+    fn verify(&self) {
+        self.tool.ok(&self.words(&["verify"]));
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.drop_databases();
+    }
+}
+
+/// The exit code must say how many of the databases are done, and a killed run has none.
+#[track_caller]
+fn exit_says(ran: &Ran, harm: &Harm, done: usize, of: usize) {
+    let expected: &[i32] = match harm {
+        Harm::Kill(_) => &[-1],
+        _ if done == of => &[0],
+        Harm::Signal("TERM", _) if done == 0 => &[143],
+        Harm::Signal(..) if done == 0 => &[130],
+        _ if done == 0 => &[1],
+        _ => &[6],
+    };
+    // Which of the databases is done cannot be looked up.
+    let is_in_doubt = matches!(harm, Harm::Silence(_)) && ran.code == 7;
+    assert!(
+        expected.contains(&ran.code) || is_in_doubt,
+        "{done} of {of} done, and exit code {}\n{}{}",
+        ran.code,
+        ran.stdout,
+        ran.stderr
+    );
+}
+
+/// It must be one of these.
+#[track_caller]
+fn is_one_of(state: &str, allowed: &[&str], ran: &Ran) {
+    assert!(allowed.contains(&state), "{state:?} is none of {allowed:?}\n{}{}", ran.stdout, ran.stderr);
+}
+
+/// Tells a run that its disk is to fail at the n-th operation; the file is there when it did.
+fn mark(command: &mut Command, tool: &Tool, how: &str, n: usize) -> PathBuf {
+    let mark = tool.folder().join("mark");
+    let _ = std::fs::remove_file(&mark);
+    command.env("PSQL_CM_TEST_FAULT", format!("{how}:{n}:{}", mark.display()));
+    mark
+}
