@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::Duration;
 
 use psqlcm_engine::interrupt::Interrupt;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -11,6 +12,9 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
+
+/// How long until a running statement is cancelled again, should it not have heard.
+const INSIST: Duration = Duration::from_millis(500);
 
 /// Lets signals trigger `interrupt` from now on.
 pub fn install(interrupt: &Interrupt) -> Result<(), Failure> {
@@ -26,7 +30,16 @@ fn listen(interrupt: Interrupt) -> io::Result<()> {
         flag::register(signal, Arc::clone(&has_come))?;
     }
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let triggers = move || signals.forever().for_each(|signal| interrupt.trigger(signal));
+    // The first is all that this thread has to hear of; the second is the handler's.
+    let triggers = move || {
+        for signal in signals.forever().take(1) {
+            interrupt.trigger(signal);
+        }
+        loop {
+            thread::sleep(INSIST);
+            interrupt.insist();
+        }
+    };
     thread::Builder::new().name("signals".to_owned()).spawn(triggers)?;
     Ok(())
 }
@@ -37,7 +50,6 @@ mod tests {
     use signal_hook::low_level::raise;
     use std::process::Command;
     use std::sync::mpsc;
-    use std::time::Duration;
 
     #[test]
     fn the_second_signal_ends_the_process_at_once() {

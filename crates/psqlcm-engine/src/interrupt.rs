@@ -65,6 +65,15 @@ impl Interrupt {
         }
     }
 
+    /// Calls every registered callback once more, if a signal has come: a cancel request that reaches the server before
+    /// the statement does is lost.
+    pub fn insist(&self) {
+        let callbacks = self.callbacks();
+        if self.check().is_err() {
+            callbacks.registered.values().for_each(|callback| callback());
+        }
+    }
+
     fn callbacks(&self) -> MutexGuard<'_, Callbacks> {
         self.0.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,13 +126,16 @@ mod tests {
         let (_kept, kept_count) = counted(&interrupt);
         let (dropped, dropped_count) = counted(&interrupt);
         drop(dropped);
-        assert_eq!(interrupt.check(), Ok(()));
+        interrupt.insist();
+        assert_eq!((interrupt.check(), kept_count.load(Ordering::SeqCst)), (Ok(()), 0));
 
         interrupt.trigger(2);
         interrupt.trigger(15);
 
         assert_eq!(interrupt.clone().check(), Err(Interrupted { signal: 2 }));
         assert_eq!((kept_count.load(Ordering::SeqCst), dropped_count.load(Ordering::SeqCst)), (1, 0));
+        interrupt.insist();
+        assert_eq!((kept_count.load(Ordering::SeqCst), dropped_count.load(Ordering::SeqCst)), (2, 0));
     }
 
     #[test]

@@ -98,6 +98,8 @@ struct State {
     answers: usize,
     texts: usize,
     has_struck: bool,
+    /// How many lines the client may still have something on.
+    talking: usize,
     /// Nobody can connect any more.
     is_closed: bool,
     /// Those that may still be open.
@@ -172,6 +174,10 @@ impl Proxy {
             thread::sleep(Duration::from_millis(2));
         };
         *lock(&self.shared.client) = None;
+        // What it said last counts too, and harm that it did not wait for is to be over.
+        while self.shared.state().talking > 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
         let stdout = stdout.join().expect("reading does not panic");
         Output { status, stdout, stderr: stderr.join().expect("reading does not panic") }
     }
@@ -219,6 +225,7 @@ impl Shared {
         let Ok(server) = server else { return true };
         let line = Arc::new(Line { client, server });
         state.lines.push(Arc::downgrade(&line));
+        state.talking += 1;
         drop(state);
         for from in [From::Client, From::Server] {
             let (shared, line) = (Arc::clone(self), Arc::clone(&line));
@@ -226,6 +233,9 @@ impl Shared {
                 // An error is an end of the line, which the other side is to see too.
                 let _ = shared.carry(&line, from);
                 line.end(from);
+                if from == From::Client {
+                    shared.state().talking -= 1;
+                }
             });
         }
         true

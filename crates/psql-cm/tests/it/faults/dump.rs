@@ -8,11 +8,14 @@ use std::process::Command;
 
 use psqlcm_testkit::{TestDatabase, server};
 
-use super::{At, HARMS, Harm, Proxy, each_point, mark};
+use super::{At, Harm, Moment, Proxy, each_harm, each_point, mark, when_nothing_is_done};
 use crate::tool::{Ran, Tool};
 
 const OLD: &str = "CREATE TABLE stays (a int); CREATE TABLE goes (a int); CREATE SCHEMA two; CREATE TABLE two.all_of_it (a int)";
 const NEW: &str = "ALTER TABLE stays ADD b int; DROP TABLE goes; CREATE VIEW comes AS SELECT a FROM stays; DROP TABLE two.all_of_it";
+
+/// No signal.
+const NONE: Harm = Harm::Cut(Moment::Before);
 
 /// Every file and folder, version control aside.
 type Tree = BTreeMap<PathBuf, Vec<u8>>;
@@ -85,7 +88,7 @@ impl<'s> World<'s> {
 
     /// What there is after a run: of each database the old files or the new, unless a journal says what is to come.
     /// `may_leave` says whether it can have failed to take its own folder away, which is no part of the tree.
-    fn check(&self, ran: &Ran, may_leave: bool) {
+    fn check(&self, ran: &Ran, harm: &Harm, may_leave: bool) {
         let mut found = tree(&self.tool.tree(""));
         let said = format!("{}\n{}{}", ran.code, ran.stdout, ran.stderr);
         if found.contains_key(Path::new(".psql-cm/journal")) {
@@ -101,7 +104,7 @@ impl<'s> World<'s> {
         let is_committed = self.tool.git(&["status", "--porcelain"]).is_empty();
         let expected = match done {
             _ if ran.code == -1 => -1,
-            0 => 1,
+            0 => when_nothing_is_done(harm),
             all if all == self.source.databases.len() && is_committed => 0,
             _ => 6,
         };
@@ -173,7 +176,7 @@ fn tree(root: &Path) -> Tree {
     tree
 }
 
-fn dump(databases: usize, stride: usize) {
+fn dump(databases: usize) {
     let source = Source::new(databases);
     let try_at = |world: &World<'_>, n: usize, harm: &Harm| {
         world.reset();
@@ -183,24 +186,21 @@ fn dump(databases: usize, stride: usize) {
         if !proxy.has_struck() {
             return false;
         }
-        world.check(&ran, ran.code == -1);
+        world.check(&ran, harm, ran.code == -1);
         world.finish();
         true
     };
-    for harm in HARMS {
-        let what = format!("dump of {databases}, {harm}");
-        each_point(&what, stride, || World::new(&source), |world, n| try_at(world, n, &harm));
-    }
+    each_harm(&format!("dump of {databases}"), databases, || World::new(&source), try_at);
 }
 
 #[test]
 fn dump_of_one_database() {
-    dump(1, 1);
+    dump(1);
 }
 
 #[test]
 fn dump_of_three_databases() {
-    dump(3, 1);
+    dump(3);
 }
 
 fn dump_to_a_disk_that_fails(databases: usize, stride: usize) {
@@ -214,7 +214,7 @@ fn dump_to_a_disk_that_fails(databases: usize, stride: usize) {
             return false;
         }
         assert!(ran.code <= 0 || ran.stderr.contains("make room on the disk"), "{}", ran.stderr);
-        world.check(&ran, true);
+        world.check(&ran, &NONE, true);
         world.finish();
         true
     };
@@ -226,12 +226,12 @@ fn dump_to_a_disk_that_fails(databases: usize, stride: usize) {
 
 #[test]
 fn dump_of_one_database_to_a_disk_that_fails() {
-    dump_to_a_disk_that_fails(1, 1);
+    dump_to_a_disk_that_fails(1, 2);
 }
 
 #[test]
 fn dump_of_three_databases_to_a_disk_that_fails() {
-    dump_to_a_disk_that_fails(3, 7);
+    dump_to_a_disk_that_fails(3, 29);
 }
 
 /// Stands before git on the PATH, and does harm at its n-th call.
@@ -266,7 +266,7 @@ fn dump_with_a_git_that_fails() {
             return false;
         }
         let ran = Ran::of(&ran);
-        world.check(&ran, ran.code == -1);
+        world.check(&ran, &NONE, ran.code == -1);
         world.finish();
         true
     };

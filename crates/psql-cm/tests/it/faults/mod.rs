@@ -4,9 +4,11 @@
 //!
 //! All points are tried where there are few; of the others some, and all with `PSQL_CM_FAULTS=all`.
 
+mod crash;
 mod dump;
 mod restore;
 mod setup;
+mod signals;
 mod submit;
 
 use std::io::Write;
@@ -17,7 +19,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use psqlcm_testkit::{At, Harm, Moment, Proxy, server, unique};
+use psqlcm_testkit::{At, Harm, Moment, Proxy, TestServer, server, unique};
 
 use crate::tool::{Ran, Tool};
 
@@ -26,13 +28,29 @@ const WORKERS: usize = 4;
 /// After so many failures the rest would say nothing new.
 const FAILURES: usize = 12;
 
-/// What befalls a run between the tool and the server.
-const HARMS: [Harm; 4] = [
-    Harm::Cut(Moment::Before),
-    Harm::Cut(Moment::After),
-    Harm::Kill(Moment::Before),
-    Harm::Kill(Moment::After),
+/// What befalls a run between the tool and the server; and, for one database and for three, how many points to go on
+/// from one that is tried to the next. The numbers are such that the points differ from harm to harm.
+const HARMS: [(Harm, [usize; 2]); 6] = [
+    (Harm::Cut(Moment::Before), [1, 7]),
+    (Harm::Cut(Moment::After), [1, 8]),
+    (Harm::Kill(Moment::Before), [5, 17]),
+    (Harm::Kill(Moment::After), [3, 11]),
+    (Harm::Signal("INT", Moment::After), [3, 13]),
+    (Harm::Signal("TERM", Moment::Before), [5, 19]),
 ];
+
+/// Tries each harm at the points of a run on so many databases.
+fn each_harm<W>(
+    what: &str,
+    databases: usize,
+    world: impl Fn() -> W + Sync,
+    try_at: impl Fn(&W, usize, &Harm) -> bool + Sync,
+) {
+    for (harm, [one, several]) in HARMS {
+        let stride = if databases == 1 { one } else { several };
+        each_point(&format!("{what}, {harm}"), stride, &world, |world, n| try_at(world, n, &harm));
+    }
+}
 
 /// Tries harm at one point after the other until one is beyond the end of the run, several at once, each worker in a
 /// world of its own. `try_at` says whether the point was there, and panics when something does not hold.
@@ -83,25 +101,30 @@ struct Site {
 
 /// A database to make others from.
 struct Template {
+    server: TestServer,
     name: String,
 }
 
 impl Template {
     fn new(sql: &str, is_set_up: bool) -> Self {
-        let tool = Tool::new(&server(15));
+        Self::on(&Tool::new(&server(15)), sql, is_set_up)
+    }
+
+    fn on(tool: &Tool, sql: &str, is_set_up: bool) -> Self {
         let name = unique("faults_template");
         tool.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
         tool.psql(&name, sql);
         if is_set_up {
             tool.ok(&["-d", &name, "setup"]);
         }
-        Self { name }
+        Self { server: tool.server.clone(), name }
     }
 }
 
 impl Drop for Template {
     fn drop(&mut self) {
-        server(15).drop_database(&self.name);
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let _ = self.server.psql("postgres", &drop);
     }
 }
 
@@ -120,9 +143,13 @@ impl Site {
     }
 
     fn drop_databases(&self) {
+        self.tool.psql("postgres", &self.drops());
+    }
+
+    fn drops(&self) -> String {
         let drop = |name: &String| format!("DROP DATABASE IF EXISTS {name} WITH (FORCE);");
         let drops: String = self.databases.iter().map(drop).collect();
-        self.tool.psql("postgres", &format!("SET client_min_messages = warning; {drops}"));
+        format!("SET client_min_messages = warning; {drops}")
     }
 
     /// The words of a command on all databases, one after the other so that points are the same in each run.
@@ -164,7 +191,8 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        self.drop_databases();
+        // A test that failed has said why.
+        let _ = self.tool.server.psql("postgres", &self.drops());
     }
 }
 
@@ -174,9 +202,7 @@ fn exit_says(ran: &Ran, harm: &Harm, done: usize, of: usize) {
     let expected: &[i32] = match harm {
         Harm::Kill(_) => &[-1],
         _ if done == of => &[0],
-        Harm::Signal("TERM", _) if done == 0 => &[143],
-        Harm::Signal(..) if done == 0 => &[130],
-        _ if done == 0 => &[1],
+        _ if done == 0 => &[when_nothing_is_done(harm)],
         _ => &[6],
     };
     // Which of the databases is done cannot be looked up.
@@ -188,6 +214,16 @@ fn exit_says(ran: &Ran, harm: &Harm, done: usize, of: usize) {
         ran.stdout,
         ran.stderr
     );
+    let is_told = ran.stderr.contains("interrupted, nothing changed");
+    assert!(ran.code < 128 || is_told, "{}", ran.stderr);
+}
+
+fn when_nothing_is_done(harm: &Harm) -> i32 {
+    match harm {
+        Harm::Signal("TERM", _) => 143,
+        Harm::Signal(..) => 130,
+        _ => 1,
+    }
 }
 
 /// It must be one of these.

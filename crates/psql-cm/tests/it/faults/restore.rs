@@ -2,7 +2,7 @@
 
 use psqlcm_testkit::{server, unique};
 
-use super::{At, HARMS, Harm, Site, each_point, exit_says, mark};
+use super::{At, Harm, Moment, Site, each_harm, each_point, exit_says, mark};
 use crate::tool::{Ran, Tool};
 
 /// A tree of databases that are not there, and one role that is not either.
@@ -101,7 +101,10 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.reset();
+        // A test that failed has said why.
+        if !std::thread::panicking() {
+            self.reset();
+        }
     }
 }
 
@@ -115,21 +118,18 @@ fn check(world: &World, n: usize, harm: &Harm) -> bool {
     true
 }
 
-fn restore(databases: usize, stride: usize) {
-    for harm in HARMS {
-        let what = format!("restore of {databases}, {harm}");
-        each_point(&what, stride, || World::new(databases), |world, n| check(world, n, &harm));
-    }
+fn restore(databases: usize) {
+    each_harm(&format!("restore of {databases}"), databases, || World::new(databases), check);
 }
 
 #[test]
 fn restore_of_one_database() {
-    restore(1, 1);
+    restore(1);
 }
 
 #[test]
 fn restore_of_three_databases() {
-    restore(3, 1);
+    restore(3);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn restore_from_a_disk_that_fails() {
         }
         if how == "full" {
             assert!(ran.stderr.contains("make room on the disk"), "{}", ran.stderr);
-            world.check(&ran, &Harm::Cut(super::Moment::Before));
+            world.check(&ran, &Harm::Cut(Moment::Before));
         }
         world.finish();
         true

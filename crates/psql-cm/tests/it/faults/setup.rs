@@ -1,6 +1,6 @@
 //! Harm while schemas are taken under control.
 
-use super::{At, HARMS, Harm, Site, Template, each_point, exit_says, is_one_of};
+use super::{At, Harm, Site, Template, each_harm, exit_says, is_one_of};
 
 const SEED: &str = "CREATE TABLE t (a int PRIMARY KEY); CREATE SCHEMA two; CREATE TABLE two.u (a int)";
 const STATE: &str = "SELECT count(*) FILTER (WHERE c.relname = 'pg_psql_cm'), count(*) FILTER (WHERE c.relkind = 'S'),
@@ -27,20 +27,17 @@ fn check(site: &Site, n: usize, harm: &Harm) -> bool {
     true
 }
 
-fn setup(databases: usize, stride: usize) {
+fn setup(databases: usize) {
     let template = Template::new(SEED, false);
-    for harm in HARMS {
-        let what = format!("setup of {databases}, {harm}");
-        each_point(&what, stride, || Site::new(&template, databases), |site, n| check(site, n, &harm));
-    }
+    each_harm(&format!("setup of {databases}"), databases, || Site::new(&template, databases), check);
 }
 
 #[test]
 fn setup_of_one_database() {
-    setup(1, 1);
+    setup(1);
 }
 
 #[test]
 fn setup_of_three_databases() {
-    setup(3, 1);
+    setup(3);
 }
