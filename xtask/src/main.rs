@@ -17,6 +17,9 @@ const USUAL: [u32; 3] = [13, 15, 18];
 /// The versions that are supported.
 const ALL: [u32; 6] = [13, 14, 15, 16, 17, 18];
 
+/// Tells the tests of harm to try every point of every run.
+const EVERY_POINT: (&str, &str) = ("PSQL_CM_FAULTS", "all");
+
 /// The chores of psql-cm. Each gets what it needs by itself, and says first what it gets and with which program.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
@@ -36,7 +39,7 @@ enum Chore {
         #[arg(last = true, value_name = "CARGO TEST ARGS")]
         arguments: Vec<String>,
     },
-    /// The same as test, on every supported version of PostgreSQL
+    /// The same as test, on every supported version of PostgreSQL and with harm at every point of a run
     #[command(after_help = servers::HELP)]
     Matrix {
         /// What goes to `cargo test --workspace`: after a second `--`, what goes to the tests
@@ -68,8 +71,8 @@ struct Versions {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
-        Chore::Test { versions, arguments } => test::run(&versions.versions, &arguments),
-        Chore::Matrix { arguments } => test::run(&ALL, &arguments),
+        Chore::Test { versions, arguments } => test::run(&versions.versions, &arguments, &[]),
+        Chore::Matrix { arguments } => test::run(&ALL, &arguments, &[EVERY_POINT]),
         Chore::Servers { versions } => servers::run(&versions.versions),
         Chore::Demo { arguments } => demo::run(&arguments),
     };

@@ -13,8 +13,8 @@ use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions, Server
 use crate::servers::{obtain, obtain_client};
 use crate::shell::{Error, cargo, io, openly, say};
 
-/// Runs `cargo test --workspace` with these arguments, and gives its exit code.
-pub fn run(versions: &[u32], arguments: &[String]) -> Result<ExitCode, Error> {
+/// Runs `cargo test --workspace` with these arguments and variables, and gives its exit code.
+pub fn run(versions: &[u32], arguments: &[String], variables: &[(&str, &str)]) -> Result<ExitCode, Error> {
     let installations = obtain(versions)?;
     let client = obtain_client()?;
     let begin = Instant::now();
@@ -28,6 +28,7 @@ pub fn run(versions: &[u32], arguments: &[String]) -> Result<ExitCode, Error> {
         cargo()
             .args(["test", "--workspace"])
             .args(arguments)
+            .envs(variables.iter().copied())
             .env("PSQL_CM_TEST_SERVERS", places(&clusters))
             .env("PSQL_CM_TEST_CLIENT_BIN", client)
             // What the tests start themselves is of the same servers.

@@ -2,6 +2,7 @@
 
 use psqlcm_testkit::{server, unique};
 
+use crate::support::session_of;
 use crate::tool::Tool;
 
 /// A database of that SQL under control, dumped, and the tool that did it.
@@ -215,4 +216,44 @@ fn a_materialized_view_that_cannot_be_populated_is_told_and_stops_nothing() {
     assert_eq!(tool.psql(&name, populated).trim(), "mfalse,ntrue");
     psqlcm_testkit::assert_same_text(&before, &tool.server.pg_dump_schema(&name));
     tool.server.drop_database(&name);
+}
+
+#[test]
+fn what_a_killed_restore_left_is_dropped_and_nothing_else() {
+    let (tool, name) = dumped("CREATE TABLE a (id int)");
+    let make = |run: &str| {
+        let building = format!("{name} restore {run}");
+        tool.psql("postgres", &format!("CREATE DATABASE \"{building}\" IS_TEMPLATE true"));
+        building
+    };
+    let dead = make("0000000000000001");
+    let alive = make("fedcba9876543210");
+    let watched = make("0000000000000002");
+    let no_run = make("of yesterday");
+    // As its run does, in whatever database that is.
+    let mut run = session_of(&tool.server, &no_run);
+    run.run("SELECT pg_advisory_lock_shared(x'fedcba9876543210'::bigint)").unwrap();
+    let watcher = session_of(&tool.server, &watched);
+    let restored = |name: &str| {
+        let ran = tool.run(&["-d", name, "restore"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        tool.server.drop_database(name);
+        ran.stderr
+    };
+    tool.server.drop_database(&name);
+    let said = restored(&name);
+    assert!(said.contains(&format!("dropped the database \"{dead}\"")), "{said}");
+    assert!(said.contains(&format!("to remove it: DROP DATABASE \"{watched}\"")), "{said}");
+    assert!(!said.contains(&alive) && !said.contains(&no_run), "{said}");
+    let left = [&dead, &alive, &watched, &no_run].map(|name| tool.has_database(name));
+    assert_eq!(left, [false, true, true, true]);
+    drop((run, watcher));
+    let said = restored(&name);
+    assert!(said.contains(&alive) && said.contains(&watched), "{said}");
+    let left = [&alive, &watched, &no_run].map(|name| tool.has_database(name));
+    assert_eq!(left, [false, false, true]);
+    tool.psql(
+        "postgres",
+        &format!("ALTER DATABASE \"{no_run}\" IS_TEMPLATE false; DROP DATABASE \"{no_run}\""),
+    );
 }
