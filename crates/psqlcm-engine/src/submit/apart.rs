@@ -49,6 +49,10 @@ pub(super) fn run(
     *outcome = run.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = |name: &str| request.targets.iter().position(|(database, _)| database == name);
     outcome.done.sort_by_key(|applied| place(&applied.database));
+    // A signal between two targets fails neither of them.
+    if outcome.failures.is_empty() && !outcome.left.is_empty() && request.interrupt.check().is_err() {
+        outcome.failures.push(Failed { targets: Vec::new(), error: SubmitError::Interrupted });
+    }
     Ok(())
 }
 

@@ -162,8 +162,7 @@ fn a_crash_at_commit() {
             let states = world.site.states(STATE);
             let done = states.iter().filter(|state| *state == NEW).count();
             states.iter().for_each(|state| is_one_of(state, &[OLD, NEW], &ran));
-            // The others were prepared in sessions that the crash has ended.
-            assert!(done <= 1, "{states:?}");
+            // The answer may be there before the crash is, and the others go on till then.
             super::exit_says(&ran, &world.mortal.harm(moment), done, databases);
         }
     }

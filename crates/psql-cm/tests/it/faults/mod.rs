@@ -87,7 +87,7 @@ fn each_point<W>(
     let line = format!("{what}: {tried} points, {} failed\n", failures.len());
     std::io::stderr().write_all(line.as_bytes()).unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    assert!(tried > 3, "{what}: only {tried} points were there");
+    assert!(tried > 1, "{what}: only {tried} points were there");
 }
 
 /// Databases that are made anew for each point, and the tool in a folder of its own.

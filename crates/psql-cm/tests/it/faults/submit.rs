@@ -50,7 +50,8 @@ fn finish(site: &Site, words: &[&str]) {
 
 fn submit(databases: usize, words: &[&str]) {
     let template = Template::new(SEED, true);
-    let what = format!("submit {} to {databases}", words[3..].concat());
+    let options: String = words[3..].iter().map(|word| format!(" {word}")).collect();
+    let what = format!("submit{options} to {databases}");
     let site = || Site::new(&template, databases);
     each_harm(&what, databases, site, |site, n, harm| check_change(site, n, harm, words));
 }
