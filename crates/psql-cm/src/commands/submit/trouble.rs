@@ -206,7 +206,10 @@ impl Told<'_> {
             .collect();
         lines.sort_by(|a, b| natural_order(a, b));
         let message = format!("the change is recorded already: {}", lines.join("; "));
-        Failure::new(Exit::Refused, message).hint("to run it all the same: --again")
+        let lacking = self.request.all_targets().len() * self.request.changes.len() > found.len();
+        Failure::new(Exit::Refused, message)
+            .hint_if(lacking.then_some("where it is not yet: --atomic database skips what has it"))
+            .hint("to run it all the same: --again")
     }
 
     fn partly_run(&self, message: &str, notes: &[String], cause: &SubmitError) -> Failure {
