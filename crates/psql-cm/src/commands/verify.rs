@@ -42,17 +42,17 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
         let manifests = dump::manifests(cluster.sql_path(), database)?;
         let manifest = manifests.get(&context.settings.environment.value);
         let anchors = manifest.map_or_else(BTreeMap::new, verify::anchors);
+        let verified = cluster.read(database, |session| {
+            verify::verify_database(session, &ledger, &anchors, named).map_err(|error| {
+                Failure::because("the ledgers cannot be read", &error).on(&Target::database(database))
+            })
+        })?;
         if manifest.is_none() {
             context.ui.say(&format!(
                 "{database}: {} has no anchors of it: the chains are judged by themselves only",
                 cluster.sql_path().display()
             ));
         }
-        let verified = cluster.read(database, |session| {
-            verify::verify_database(session, &ledger, &anchors, named).map_err(|error| {
-                Failure::because("the ledgers cannot be read", &error).on(&Target::database(database))
-            })
-        })?;
         if let Some(named) = named {
             let is_missing = |name: &&String| verified.iter().all(|found| found.schema != **name);
             problems.extend(named.iter().filter(is_missing).map(|name| not_managed(database, name)));
