@@ -126,7 +126,8 @@ pub fn renamed(statement: &str, from: &str, to: &str) -> Option<String> {
     };
     let name = words.get(after_keyword)?.clone();
     let is_ours = statement[name.clone()] == quote_ident(from) || statement[name.clone()] == *from;
-    is_ours.then(|| format!("{}{}{}", &statement[..name.start], quote_ident(to), &statement[name.end..]))
+    let new = adapt::apart(statement, &name, &quote_ident(to));
+    is_ours.then(|| format!("{}{new}{}", &statement[..name.start], &statement[name.end..]))
 }
 
 #[cfg(test)]
