@@ -5,6 +5,7 @@ mod args;
 mod cluster;
 mod commands;
 mod context;
+mod defect;
 mod explain;
 mod failure;
 mod progress;
@@ -35,6 +36,7 @@ use crate::ui::{Appearance, Ui};
 use crate::variables::Variables;
 
 fn main() -> ExitCode {
+    defect::install();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let variables = Variables::of_process();
     // How to speak must be known before the command line is, to say what is wrong with it.
