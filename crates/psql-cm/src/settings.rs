@@ -11,6 +11,7 @@ use psqlcm_core::targets::{
     DatabaseRequest, Databases, Glob, SchemaRequest, TargetError, check_name, choose_databases,
 };
 use psqlcm_engine::config::{Config, Environment};
+use psqlcm_engine::conninfo::is_connection_string;
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -230,6 +231,11 @@ impl Sources<'_> {
 
     fn databases(&self, common: &Common, file: &Environment) -> Result<Sourced<DatabaseRequest>, Failure> {
         let named = listed(&common.database, &common.databases);
+        if named.iter().any(|name| is_connection_string(name)) {
+            // Not shown: it may hold a password.
+            let message = "--database and --databases take names, and one of these is a connection string";
+            return Err(Failure::usage(message).hint("give it as --uri"));
+        }
         if common.all_databases || !named.is_empty() {
             let request = DatabaseRequest { named, all: common.all_databases };
             return Ok(Sourced { value: request, source: Source::Option("the command line") });

@@ -13,6 +13,7 @@ use anstream::ColorChoice;
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use psqlcm_core::report::{Exit, Outcome, Report};
+use psqlcm_engine::conninfo::without_passwords;
 
 use crate::args::{Color, Format};
 use crate::commands::{Done, Text};
@@ -171,9 +172,9 @@ impl Ui {
         // The plain form has lost all escape sequences, those of what was typed too.
         let painted = |paint: Paint| {
             if paint.0 {
-                rendered.ansi().to_string()
+                without_passwords(&rendered.ansi().to_string())
             } else {
-                visible_lines(&rendered.to_string()).into_owned()
+                without_passwords(&visible_lines(&rendered.to_string()))
             }
         };
         if !error.use_stderr() {
@@ -181,7 +182,7 @@ impl Ui {
             return self.finish(Exit::Done, Exit::Failed);
         }
         if self.is_json() {
-            let text = rendered.to_string();
+            let text = without_passwords(&rendered.to_string());
             let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
             let message = message.trim().trim_start_matches("error: ");
             let failure = Failure::usage(message).hint(hint.trim());

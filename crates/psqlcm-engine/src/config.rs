@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::conninfo::holds_secret;
+
 /// The file that is read when none is named.
 pub const FILE_NAME: &str = "psql-cm.toml";
 
@@ -91,6 +93,10 @@ fn line_of(text: &str, offset: usize) -> usize {
 /// Whether a connection string carries a password, in any form libpq would take. Where it is not
 /// understood, a doubt counts as one.
 fn has_password(connection: &str) -> bool {
+    holds_secret(connection) || looks_like_it(connection)
+}
+
+fn looks_like_it(connection: &str) -> bool {
     match connection.split_once("://") {
         Some((_, rest)) => uri_has_password(rest),
         None => keywords_have_password(connection),
@@ -245,6 +251,7 @@ mod tests {
         check("host=h password=s3", true);
         check("host=h password = 's3'", true);
         check("password=s3", true);
+        check("postgres://u?x:s3@h", true);
         check("postgres://u@h:5432/d?sslmode=require", false);
         check("postgres://127.0.0.1:5432", false);
         check("postgres://[::1]:5432/d", false);

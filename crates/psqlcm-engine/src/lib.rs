@@ -41,3 +41,4 @@ pub mod status;
 pub mod submit;
 mod tls;
 pub mod verify;
+mod wire;

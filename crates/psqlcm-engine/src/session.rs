@@ -20,16 +20,17 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use tokio::runtime::Runtime;
 pub use tokio_postgres::Row;
-use tokio_postgres::tls::MakeTlsConnect;
 pub use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, SimpleQueryMessage, Socket};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, SimpleQueryMessage};
 
 use crate::checks::pooler;
 use crate::conninfo::ConnInfo;
-use crate::tls::Connector;
+use crate::tls;
+use crate::wire::{Gate, Socket};
+use dial::Route;
 pub use error::{DbError, Notice};
 
-type Connection = tokio_postgres::Connection<Socket, <Connector as MakeTlsConnect<Socket>>::Stream>;
+type Connection = tokio_postgres::Connection<Gate<Socket>, tls::Stream>;
 
 /// How long a cancel request may take to reach the server.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,10 +78,8 @@ impl Session {
                 return Err(error);
             }
         };
-        let cancel = CancelHandle(Arc::new(Cancel {
-            token: dialled.client.cancel_token(),
-            connector: dialled.connector,
-        }));
+        let cancel =
+            CancelHandle(Arc::new(Cancel { token: dialled.client.cancel_token(), route: dialled.route }));
         let mut session = Self {
             client: Some(dialled.client),
             line: Line::new(dialled.connection),
@@ -342,7 +341,7 @@ pub struct CancelHandle(Arc<Cancel>);
 
 struct Cancel {
     token: CancelToken,
-    connector: Connector,
+    route: Route,
 }
 
 impl CancelHandle {
@@ -353,10 +352,10 @@ impl CancelHandle {
     /// # Errors
     /// That the server cannot be reached.
     pub fn cancel(&self) -> Result<(), DbError> {
-        let request = self.0.token.cancel_query(self.0.connector.clone());
+        let request = self.0.route.cancel(&self.0.token);
         runtime()?.block_on(async {
             match tokio::time::timeout(CANCEL_TIMEOUT, request).await {
-                Ok(outcome) => outcome.map_err(DbError::connecting),
+                Ok(outcome) => outcome,
                 Err(_) => Err(DbError::unreachable("the cancel request timed out".to_owned(), None)),
             }
         })

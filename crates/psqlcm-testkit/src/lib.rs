@@ -7,6 +7,7 @@
 //! a test may want to see the refusal.
 
 mod corpus;
+mod libpq;
 mod pooler;
 mod proxy;
 mod replica;
@@ -14,6 +15,7 @@ mod server;
 mod text;
 
 pub use corpus::{corpus, load_corpus, load_corpus_as};
+pub use libpq::{Libpq, LibpqConnection, LibpqOption};
 pub use pooler::{Pooler, Pooling};
 pub use proxy::{At, Harm, Moment, Proxy};
 pub use replica::Replica;

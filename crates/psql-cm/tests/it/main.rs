@@ -18,6 +18,7 @@ mod lost;
 mod poolers;
 mod published;
 mod restore;
+mod secrets;
 mod settings;
 mod several;
 mod standby;

@@ -5,6 +5,7 @@
 //! opens a socket or knows about TLS beyond the words of `sslmode`. Each setting remembers its [`Origin`], so that
 //! a wrong one is named together with the place to correct it. Passwords leave this module only for the server.
 
+mod auth;
 mod environment;
 mod options;
 mod passfile;
@@ -18,8 +19,11 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+pub(crate) use auth::{AuthMethod, RequiredAuth};
 pub use environment::{Environment, FileText};
-pub(crate) use values::{Certificates, ChannelBinding, Roots, SslNegotiation, TlsVersion, Tuning};
+pub(crate) use values::{
+    CertificateMode, Certificates, ChannelBinding, Roots, SslNegotiation, TlsVersion, Tuning,
+};
 pub use values::{Endpoint, Host, SslMode, TargetSession};
 
 use passfile::PassFile;
@@ -163,6 +167,42 @@ pub enum ConnInfoError {
     NoUser,
 }
 
+/// Whether a connection string carries a password or another secret, as libpq would read it.
+#[must_use]
+pub fn holds_secret(text: &str) -> bool {
+    text::parse(text).is_ok_and(|pairs| pairs.iter().any(|(name, _)| options::is_secret(name)))
+}
+
+/// Whether a text that should be a name is a connection string.
+#[must_use]
+pub fn is_connection_string(text: &str) -> bool {
+    let is_known = |(name, _): &(String, String)| options::find(name).is_some();
+    text::is_uri(text)
+        || text.contains('=') && text::parse(text).is_ok_and(|pairs| pairs.iter().all(is_known))
+}
+
+/// The text with stars for what looks like the password of a URI in it, for messages that quote what somebody typed.
+#[must_use]
+pub fn without_passwords(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(scheme) = rest.find("://") {
+        let (before, after) = rest.split_at(scheme + 3);
+        shown.push_str(before);
+        let word = after.find(char::is_whitespace).unwrap_or(after.len());
+        let secret = after[..word].rfind('@').and_then(|at| Some((after[..at].find(':')? + 1, at)));
+        rest = match secret {
+            Some((from, to)) => {
+                shown.push_str(&after[..from]);
+                shown.push_str("********");
+                &after[to..]
+            }
+            None => after,
+        };
+    }
+    shown + rest
+}
+
 /// A text that never shows itself.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
@@ -298,6 +338,13 @@ impl ConnInfo {
     pub(crate) fn password(&self, endpoint: &Endpoint) -> Option<String> {
         let given = self.settings.text("password").map(str::to_owned);
         given.or_else(|| self.pass_file.find(endpoint, &self.database, &self.user))
+    }
+
+    /// The password, to compare it with the one that libpq finds.
+    #[cfg(fuzzing)]
+    #[must_use]
+    pub fn password_found(&self, endpoint: &Endpoint) -> Option<String> {
+        self.password(endpoint)
     }
 
     /// The password file that was read, for errors.

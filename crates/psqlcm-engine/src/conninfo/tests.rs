@@ -1,6 +1,11 @@
 //! libpq's rules as tables: what is given and around, and what comes of it.
 
-use super::{ConnInfo, ConnInfoError, Environment, Given};
+use std::collections::{BTreeMap, BTreeSet};
+
+use psqlcm_testkit::Libpq;
+
+use super::options::{OPTIONS, Support, is_secret};
+use super::{ConnInfo, ConnInfoError, Environment, Given, SslMode, text};
 
 /// A machine on which nothing is set, with a login.
 fn bare() -> Environment {
@@ -55,6 +60,8 @@ fn reads_uris() {
             ("postgres://h/db?ssl=true", "postgres://login@h:5432/db"),
             ("postgres://user@/db", "postgres://user@:5432/db"),
             ("postgres://:pw@h/db", "postgres://login@h:5432/db password pw"),
+            ("postgres://h/ db ?user= bob &application_name= a", "postgres://bob@h:5432/db"),
+            ("postgres://h/db\n", "postgres://login@h:5432/db%0A"),
             ("shop", "postgres://login@:5432/shop"),
             ("", "postgres://login@:5432/login"),
         ],
@@ -94,6 +101,12 @@ fn refuses_what_cannot_be_read_without_quoting_it() {
         ("postgres://[::1]secret/", "something other than : / ? or , follows"),
         ("postgres://h?password", "has no ="),
         ("postgres://h?password=a=secret", "more than one ="),
+        ("postgres://h/my db?password=secret", "a space is written %20"),
+        ("postgres://u:se@secret@h/db", "where the password ends"),
+        ("postgres://u:se/secret@h/db", "where the password ends"),
+        ("postgres://u:1/secret@h/db", "where the password ends"),
+        ("postgres://u:secret", "where the password ends"),
+        ("postgres://u:my secret@h", "a space is written %20"),
         ("mysql://u:secret@h/db", "the scheme is neither"),
         ("host=h password='secret", "a quoted value has no end"),
         ("host=h password secret", "a keyword is not followed by ="),
@@ -121,6 +134,17 @@ fn names_the_option_and_its_origin_in_errors() {
             "invalid value \"70000\" for connection option port (from PGPORT): numbers from 1 to 65535",
         ),
         (
+            "host=h port=' '",
+            &[],
+            "invalid value \" \" for connection option port (from --uri): numbers from 1 to 65535",
+        ),
+        (
+            "",
+            &[("PGMAXPROTOCOLVERSION", "4")],
+            "invalid value \"4\" for connection option max_protocol_version (from PGMAXPROTOCOLVERSION): \
+             one of 3.0, 3.2, latest",
+        ),
+        (
             "connect_timeout=soon",
             &[],
             "invalid value \"soon\" for connection option connect_timeout (from --uri): a whole number",
@@ -138,10 +162,32 @@ fn names_the_option_and_its_origin_in_errors() {
             "connection option gssencmode (from --uri) is not supported: psql-cm has no GSSAPI",
         ),
         (
+            "gssdelegation=1",
+            &[],
+            "connection option gssdelegation (from --uri) is not supported: psql-cm has no GSSAPI",
+        ),
+        (
             "",
-            &[("PGREQUIREPEER", "postgres")],
-            "connection option requirepeer (from PGREQUIREPEER) is not supported: \
-             psql-cm does not ask for the owner of the server's process",
+            &[("PGREQUIREAUTH", "scram-sha-256,!md5")],
+            "invalid value \"scram-sha-256,!md5\" for connection option require_auth (from PGREQUIREAUTH): \
+             methods with ! and without it cannot be mixed",
+        ),
+        (
+            "require_auth=md5,md5",
+            &[],
+            "invalid value \"md5,md5\" for connection option require_auth (from --uri): md5 is named twice",
+        ),
+        (
+            "require_auth=trust",
+            &[],
+            "invalid value \"trust\" for connection option require_auth (from --uri): \
+             a list of password, md5, gss, sspi, scram-sha-256, oauth, none, or of these with ! before each",
+        ),
+        (
+            "",
+            &[("PGSSLCERTMODE", "maybe")],
+            "invalid value \"maybe\" for connection option sslcertmode (from PGSSLCERTMODE): \
+             one of disable, allow, require",
         ),
         (
             "sslmode=require sslrootcert=system",
@@ -169,6 +215,7 @@ fn accepts_what_makes_no_difference() {
         "krbsrvname=pg",
         "client_encoding=LATIN1",
         "sslcompression=1",
+        "gsslib=gssapi",
         "sslcertmode=allow",
     ] {
         assert_eq!(outcome(harmless, &bare()), "postgres://login@:5432/login", "{harmless}");
@@ -280,9 +327,11 @@ fn finds_passwords_in_the_password_file() {
                 "postgres://ann@%2Fvar%2Frun%2Fpostgresql/shop",
                 "postgres://ann@%2Fvar%2Frun%2Fpostgresql:5432/shop password socket",
             ),
+            ("postgres://ann@%2F%2Ftmp/shop", "postgres://ann@%2F%2Ftmp:5432/shop"),
             ("postgres://ann@localhost/shop", "postgres://ann@localhost:5432/shop password socket"),
             ("postgres://ann@%2Frun%2Fpg/shop", "postgres://ann@%2Frun%2Fpg:5432/shop password directory"),
-            ("host=we:ird user=a\\\\b dbname=d", "postgres://a\\b@[we:ird]:5432/d password p:w\\d"),
+            ("host=we:ird user=a\\\\b dbname=d", "postgres://a\\b@we%3Aird:5432/d password p:w\\d"),
+            ("host='fe80::1%eth 0'", "postgres://login@[fe80::1%25eth%200]:5432/login"),
             ("postgres://ann@[::1]/d", "postgres://ann@[::1]:5432/d password unescaped six"),
             ("postgres://bob@anywhere:9/d", "postgres://bob@anywhere:9/d password any"),
             ("postgres://eve@h/shop", "postgres://eve@h:5432/shop"),
@@ -293,6 +342,8 @@ fn finds_passwords_in_the_password_file() {
     let other = resolve("postgres://ann@h/other", &environment).unwrap().with_database("shop");
     assert_eq!(other.password(&other.endpoints()[0]).as_deref(), Some("exact"));
 
+    let named = environment.clone().with_file("/named", 0o600, "*:*:*:*:named");
+    assert_eq!(outcome("host=h passfile=/named", &named), "postgres://login@h:5432/login password named");
     let elsewhere =
         environment.with_file("/else", 0o600, "*:*:*:*:else").with_variable("PGPASSFILE", "/else");
     assert_eq!(outcome("postgres://ann@h/shop", &elsewhere), "postgres://ann@h:5432/shop password else");
@@ -333,6 +384,24 @@ fn warns_of_a_password_on_the_command_line_and_never_shows_one() {
 }
 
 #[test]
+fn hides_passwords_in_what_somebody_typed() {
+    for (typed, shown) in [
+        ("unexpected 'postgres://u:secret@h/db' found", "unexpected 'postgres://u:********@h/db' found"),
+        ("postgres://u:se@cret@h postgres://v:x@i", "postgres://u:********@h postgres://v:********@i"),
+        ("postgres://u@h:1/db", "postgres://u@h:1/db"),
+        ("a://", "a://"),
+        ("nothing", "nothing"),
+    ] {
+        assert_eq!(super::without_passwords(typed), shown);
+    }
+    for (name, is_one) in
+        [("postgres://h", true), ("host=h dbname=d", true), ("shop", false), ("a=b", false), ("my db", false)]
+    {
+        assert_eq!(super::is_connection_string(name), is_one, "{name}");
+    }
+}
+
+#[test]
 fn tells_a_named_database_from_the_default() {
     assert!(!resolve("postgres://ann@h", &bare()).unwrap().has_database());
     assert!(resolve("postgres://ann@h/ann", &bare()).unwrap().has_database());
@@ -360,4 +429,137 @@ fn turns_variables_into_session_settings() {
     ]);
     let info = resolve("", &environment).unwrap();
     assert_eq!(info.server_options(), r"-c work_mem=1MB -c DateStyle=ISO,\ DMY -c TimeZone=Europe/Berlin");
+}
+
+#[test]
+fn reads_how_much_encryption_there_must_be() {
+    for (given, variables, expected) in [
+        ("", &[][..], SslMode::Prefer),
+        ("", &[("PGREQUIRESSL", "1")], SslMode::Require),
+        ("", &[("PGREQUIRESSL", "0")], SslMode::Prefer),
+        ("sslmode=allow", &[("PGREQUIRESSL", "1")], SslMode::Allow),
+        ("", &[("PGSSLMODE", "disable")], SslMode::Disable),
+        ("sslrootcert=system", &[], SslMode::VerifyFull),
+    ] {
+        assert_eq!(
+            resolve(given, &with(variables)).unwrap().tuning().ssl_mode,
+            expected,
+            "{given:?} {variables:?}"
+        );
+    }
+}
+
+#[test]
+fn refuses_what_it_cannot_keep() {
+    let mut refused = 0;
+    for option in OPTIONS {
+        let Support::Refused { unless, why } = option.support else { continue };
+        let expected =
+            format!("error: connection option {} (from --uri) is not supported: {why}", option.name);
+        assert_eq!(outcome(&format!("{}=wanted", option.name), &bare()), expected);
+        for harmless in unless {
+            assert!(resolve(&format!("{}={harmless}", option.name), &bare()).is_ok(), "{harmless}");
+        }
+        refused += 1;
+    }
+    assert!(refused > 5, "{refused}");
+}
+
+/// The rows of the table below a heading of docs/connections.md, cell by cell, without backquotes.
+fn rows(heading: &str) -> Vec<Vec<String>> {
+    let page = include_str!("../../../../docs/connections.md");
+    let (_, section) = page.split_once(&format!("## {heading}\n")).expect("the heading is there");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let lines = section.lines().filter(|line| line.starts_with("| `"));
+    lines
+        .map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect())
+        .collect()
+}
+
+#[test]
+fn the_table_of_options_is_what_the_code_does() {
+    let rows_of_options = rows("Options");
+    let (variables_only, options): (Vec<_>, Vec<_>) =
+        OPTIONS.iter().partition(|option| matches!(option.support, Support::VariableOnly));
+    let names = |rows: &[Vec<String>]| rows.iter().map(|row| row[0].clone()).collect::<Vec<_>>();
+    let known: BTreeSet<&str> = options.iter().map(|option| option.name).collect();
+    assert_eq!(names(&rows_of_options).iter().map(String::as_str).collect::<BTreeSet<_>>(), known);
+    for option in options {
+        let row = rows_of_options.iter().find(|row| row[0] == option.name).unwrap();
+        assert_eq!(row[1], option.variable.unwrap_or("–"), "the variable of {}", option.name);
+        let is_refused = matches!(option.support, Support::Refused { .. });
+        assert_eq!(row[3].starts_with("refused"), is_refused, "{}: {}", option.name, row[3]);
+    }
+    let variables = rows("Variables that are no options");
+    for option in variables_only {
+        assert!(
+            names(&variables).iter().any(|name| Some(name.as_str()) == option.variable),
+            "{}",
+            option.name
+        );
+    }
+    let tests = test_sources();
+    for row in rows_of_options.iter().chain(&variables) {
+        for test in row.last().unwrap().split(", ").filter(|test| *test != "–") {
+            assert!(tests.contains(&format!("fn {test}()")), "{}: there is no test {test}", row[0]);
+        }
+    }
+}
+
+/// Where the tests that the table names may stand.
+fn test_sources() -> String {
+    [
+        include_str!("tests.rs"),
+        include_str!("../wire.rs"),
+        include_str!("../../tests/it/connect.rs"),
+        include_str!("../../tests/it/session.rs"),
+        include_str!("../../../psql-cm/tests/it/secrets.rs"),
+    ]
+    .concat()
+}
+
+#[test]
+fn knows_the_options_that_libpq_knows() {
+    let Some(libpq) = Libpq::find() else { return };
+    let theirs: BTreeMap<String, (Option<String>, bool)> = libpq
+        .options()
+        .into_iter()
+        .map(|option| (option.name, (option.variable, option.is_secret)))
+        .collect();
+    assert!(theirs.len() > 40, "{theirs:?}");
+    // libpq calls these debugging options and does not hide them; they are as good as a password.
+    let hidden = ["scram_client_key", "scram_server_key"];
+    let ours: BTreeMap<String, (Option<String>, bool)> = OPTIONS
+        .iter()
+        .filter(|option| !matches!(option.support, Support::VariableOnly) && option.name != "servicefile")
+        .map(|option| {
+            let is_secret = is_secret(option.name) && !hidden.contains(&option.name);
+            (option.name.to_owned(), (option.variable.map(str::to_owned), is_secret))
+        })
+        .collect();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn agrees_with_libpq() {
+    let Some(libpq) = Libpq::find() else { return };
+    let texts = include_str!("../../../../fuzz/seeds/conninfo.txt").split("\n%%\n");
+    let mut compared = 0;
+    for given in texts.filter(|given| given.contains("://") || given.contains('=')) {
+        let ours = text::parse(given).map(|pairs| pairs.into_iter().collect::<BTreeMap<_, _>>());
+        let is_known = |pairs: &BTreeMap<String, String>| {
+            pairs.keys().all(|name| super::options::find(name).is_some_and(|_| name != "servicefile"))
+        };
+        match libpq.parse(given) {
+            // libpq passes on bytes that are no UTF-8, and shows what may be of the password.
+            Ok(_) if ours.as_ref().is_err_and(|reason| reason.contains("where the password ends")) => {}
+            Ok(theirs) if theirs.values().any(|value| value.contains('\u{fffd}')) => assert!(ours.is_err()),
+            Ok(theirs) => assert_eq!(ours.as_ref(), Ok(&theirs), "{given:?}"),
+            Err(words) => {
+                assert!(ours.as_ref().is_err() || !ours.as_ref().is_ok_and(is_known), "{given:?}: {words}");
+            }
+        }
+        compared += 1;
+    }
+    assert!(compared > 50, "{compared}");
 }

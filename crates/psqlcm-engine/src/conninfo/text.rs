@@ -5,10 +5,8 @@
 
 /// The options in the order they are written; a later one of the same name wins.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
-    for scheme in ["postgresql://", "postgres://"] {
-        if let Some(rest) = text.strip_prefix(scheme) {
-            return uri(rest);
-        }
+    if let Some(rest) = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) {
+        return uri(rest);
     }
     if text.contains('=') {
         return keywords(text);
@@ -22,6 +20,13 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(vec![("dbname".to_owned(), text.to_owned())])
 }
 
+/// Whether libpq takes the text for a URI.
+pub(super) fn is_uri(text: &str) -> bool {
+    SCHEMES.iter().any(|scheme| text.starts_with(scheme))
+}
+
+const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
+
 fn uri(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut options = Vec::new();
     let authority_end = text.find('/').unwrap_or(text.len());
@@ -33,6 +38,10 @@ fn uri(text: &str) -> Result<Vec<(String, String)>, String> {
         }
         None => text,
     };
+    // libpq would take what follows for a host or a database, and show it. Most likely it is of the password.
+    if rest.split('?').next().is_some_and(|place| place.contains('@')) {
+        return Err(AMBIGUOUS.to_owned());
+    }
     let rest = hosts(rest, &mut options)?;
     let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
     if let Some(database) = path.strip_prefix('/')
@@ -45,6 +54,9 @@ fn uri(text: &str) -> Result<Vec<(String, String)>, String> {
     }
     Ok(options)
 }
+
+const AMBIGUOUS: &str = "it is not clear where the password ends and the host begins: \
+    in a password @ is written %40, / is %2F, : is %3A; in other places @ is %40 too";
 
 fn credentials(text: &str, options: &mut Vec<(String, String)>) -> Result<(), String> {
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
@@ -67,6 +79,9 @@ fn hosts<'a>(text: &'a str, options: &mut Vec<(String, String)>) -> Result<&'a s
         let mut port = "";
         if let Some(after) = rest.strip_prefix(':') {
             (port, rest) = split_before(after, &['/', '?', ',']);
+        }
+        if !port.is_empty() && decode(port)?.trim().parse::<i64>().is_err() {
+            return Err(AMBIGUOUS.to_owned());
         }
         ports.push(port);
         match rest.strip_prefix(',') {
@@ -123,6 +138,11 @@ fn parameters(query: &str, options: &mut Vec<(String, String)>) -> Result<(), St
 }
 
 fn decode(text: &str) -> Result<String, String> {
+    // As libpq 18: spaces around a part are no part of it, and one within is a mistake.
+    let text = text.trim_matches(' ');
+    if text.contains(' ') {
+        return Err("there is a space in it: a space is written %20".to_owned());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, after @ ..] = rest {

@@ -1,12 +1,13 @@
 //! The values of options, in types: hosts, modes of encryption, timeouts, certificates.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::auth::RequiredAuth;
 use super::environment::Environment;
-use super::{ConnInfoError, Settings};
+use super::{ConnInfoError, Secret, Settings};
 
 const DEFAULT_PORT: u16 = 5432;
 /// Debian's and Red Hat's build, then PostgreSQL's own default.
@@ -53,7 +54,8 @@ impl Endpoint {
 }
 
 pub(super) fn is_default_socket(directory: &Path) -> bool {
-    DEFAULT_SOCKETS.iter().any(|default| directory == Path::new(default))
+    // As libpq by the text: another spelling of the same folder is another name.
+    DEFAULT_SOCKETS.iter().any(|default| directory.as_os_str() == *default)
 }
 
 /// How much encryption there must be.
@@ -117,6 +119,9 @@ pub(crate) struct Tuning {
     pub(crate) ssl_mode: SslMode,
     pub(crate) ssl_negotiation: SslNegotiation,
     pub(crate) channel_binding: ChannelBinding,
+    pub(crate) required_auth: RequiredAuth,
+    /// Whose process must be at the other end of a Unix socket.
+    pub(crate) required_peer: Option<String>,
     pub(crate) target: TargetSession,
     pub(crate) random_hosts: bool,
     pub(crate) connect_timeout: Option<Duration>,
@@ -144,6 +149,8 @@ impl Tuning {
         if ssl_negotiation == SslNegotiation::Direct && ssl_mode < SslMode::Require {
             return Err(settings.invalid("sslnegotiation", "direct needs sslmode=require or stronger"));
         }
+        // 3.0 is spoken, which is below whatever is allowed.
+        choice(settings, "max_protocol_version", (), &[("3.0", ()), ("3.2", ()), ("latest", ())])?;
         Ok(Self {
             ssl_mode,
             ssl_negotiation,
@@ -157,6 +164,13 @@ impl Tuning {
                     ("require", ChannelBinding::Require),
                 ],
             )?,
+            required_auth: match settings.text("require_auth") {
+                None => RequiredAuth::Any,
+                Some(text) => {
+                    RequiredAuth::parse(text).map_err(|reason| settings.invalid("require_auth", &reason))?
+                }
+            },
+            required_peer: settings.text("requirepeer").map(str::to_owned),
             target: choice(
                 settings,
                 "target_session_attrs",
@@ -225,10 +239,24 @@ pub(crate) struct Certificates {
     pub(crate) roots: Roots,
     /// Certificate and key of the client.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
+    /// Whether to send it, and what to make of a server that does not ask for it.
+    pub(crate) mode: CertificateMode,
+    /// Opens an encrypted key.
+    pub(crate) password: Option<Secret>,
     pub(crate) revocations: Option<PathBuf>,
+    /// A folder of lists, named by `openssl rehash`.
+    pub(crate) revocations_folder: Option<PathBuf>,
     pub(crate) sends_name: bool,
     pub(crate) oldest: TlsVersion,
     pub(crate) newest: Option<TlsVersion>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CertificateMode {
+    Disable,
+    Allow,
+    /// The server must ask for it and get it.
+    Require,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,9 +280,21 @@ impl Certificates {
             (_, Some(path)) => Roots::File(path),
             (_, None) => Roots::None,
         };
-        let client = match settings.text("sslcertmode") {
-            Some("disable") => None,
-            _ => path("sslcert", "postgresql.crt").zip(path("sslkey", "postgresql.key")),
+        let mode = choice(
+            settings,
+            "sslcertmode",
+            CertificateMode::Allow,
+            &[
+                ("disable", CertificateMode::Disable),
+                ("allow", CertificateMode::Allow),
+                ("require", CertificateMode::Require),
+            ],
+        )?;
+        let client = match mode {
+            CertificateMode::Disable => None,
+            CertificateMode::Allow | CertificateMode::Require => {
+                path("sslcert", "postgresql.crt").zip(path("sslkey", "postgresql.key"))
+            }
         };
         let oldest = version(settings, "ssl_min_protocol_version")?.unwrap_or(TlsVersion::Tls12);
         let newest = version(settings, "ssl_max_protocol_version")?;
@@ -267,7 +307,14 @@ impl Certificates {
         Ok(Self {
             roots,
             client,
-            revocations: path("sslcrl", "root.crl"),
+            mode,
+            password: settings.text("sslpassword").map(|password| Secret(password.to_owned())),
+            // As in libpq a folder that is given stands for the file that is not.
+            revocations: match (settings.text("sslcrl"), settings.text("sslcrldir")) {
+                (None, Some(_)) => None,
+                _ => path("sslcrl", "root.crl"),
+            },
+            revocations_folder: settings.text("sslcrldir").map(PathBuf::from),
             sends_name: number(settings, "sslsni")?.is_none_or(|value| value != 0),
             oldest,
             newest,
@@ -375,9 +422,9 @@ fn endpoint(settings: &Settings, host: &str, address: &str, port: &str) -> Resul
         }
         (name, _) => Host::Name(name.to_owned()),
     };
-    let port = match port.trim() {
+    let port = match port {
         "" => DEFAULT_PORT,
-        text => match text.parse() {
+        text => match text.trim().parse() {
             Ok(0) | Err(_) => return Err(settings.invalid("port", "numbers from 1 to 65535")),
             Ok(port) => port,
         },
@@ -393,8 +440,8 @@ pub(super) fn describe(user: &str, database: &str, endpoints: &[Endpoint]) -> St
             text.push(',');
         }
         match &endpoint.host {
-            Host::Name(name) if name.contains(':') => {
-                let _ = write!(text, "[{name}]");
+            Host::Name(name) if is_ipv6(name) => {
+                let _ = write!(text, "[{}]", encode(name).replace("%3A", ":"));
             }
             Host::Name(name) => text.push_str(&encode(name)),
             Host::Socket(directory) => text.push_str(&encode(&directory.display().to_string())),
@@ -404,6 +451,12 @@ pub(super) fn describe(user: &str, database: &str, endpoints: &[Endpoint]) -> St
     }
     let _ = write!(text, "/{}", encode(database));
     text
+}
+
+/// Whether it is an IPv6 address, perhaps with the interface after a percent sign.
+fn is_ipv6(name: &str) -> bool {
+    let address = name.split_once('%').map_or(name, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
 }
 
 fn encode(text: &str) -> String {

@@ -6,21 +6,48 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
-use std::net::IpAddr;
-use std::path::PathBuf;
 
 use tokio_postgres::config::{ChannelBinding, SslMode as LibrarySslMode, SslNegotiation};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{CancelToken, Client, Config};
 
 use super::{Connection, DbError, Line};
-use crate::conninfo::{self, ConnInfo, Endpoint, Host, SslMode, TargetSession};
+use crate::conninfo::{self, ConnInfo, Endpoint, Host, RequiredAuth, SslMode, TargetSession};
 use crate::tls::Connector;
+use crate::wire::{Address, Gate, Socket};
 
 /// An open connection and what a cancel request needs to follow it.
 pub(super) struct Dialled {
     pub(super) client: Client,
     pub(super) connection: Connection,
-    pub(super) connector: Connector,
+    pub(super) route: Route,
+}
+
+/// The way to a server that has let us in, for cancel requests.
+pub(super) struct Route {
+    info: ConnInfo,
+    endpoint: Endpoint,
+    address: Address,
+    connector: Connector,
+}
+
+impl Route {
+    /// Asks the server to cancel what the session runs, encrypted as the session is.
+    pub(super) async fn cancel(&self, token: &CancelToken) -> Result<(), DbError> {
+        let unreachable = |error: io::Error| DbError::unreachable(error.to_string(), Some(Box::new(error)));
+        let socket = Socket::connect(&self.address, self.endpoint.port, self.info.tuning());
+        let stream = Gate::new(socket.await.map_err(unreachable)?, RequiredAuth::Any, false);
+        let handshake = self.connector.handshake(&host(&self.endpoint, &self.address));
+        token.cancel_query_raw(stream, handshake).await.map_err(DbError::connecting)
+    }
+}
+
+/// The name that the server's certificate must have.
+fn host(endpoint: &Endpoint, address: &Address) -> String {
+    match (&endpoint.host, address) {
+        (Host::Name(name), _) => name.clone(),
+        (Host::Socket(_) | Host::DefaultSocket, Address::Ip(ip)) => ip.to_string(),
+        (Host::Socket(_) | Host::DefaultSocket, Address::Socket(_)) => String::new(),
+    }
 }
 
 /// Connects to the first server that can be reached and is of the kind that is asked for.
@@ -80,13 +107,6 @@ struct Attempt<'a> {
     target: TargetSession,
 }
 
-/// One address of a server.
-#[derive(Debug, Clone)]
-enum Address {
-    Ip(IpAddr),
-    Socket(PathBuf),
-}
-
 impl Attempt<'_> {
     async fn run(&self) -> Result<Dialled, DbError> {
         let addresses =
@@ -138,7 +158,7 @@ impl Attempt<'_> {
                 outcome => outcome,
             },
             SslMode::Prefer => match self.once(address, Prefer).await {
-                Err(encrypted) if self.connector.was_used() => {
+                Err(encrypted) if self.connector.was_used() && !encrypted.is_ours() => {
                     self.once(address, Disable).await.map_err(|plain| DbError::all(vec![encrypted, plain]))
                 }
                 outcome => outcome,
@@ -149,36 +169,39 @@ impl Attempt<'_> {
 
     async fn once(&self, address: &Address, mode: LibrarySslMode) -> Result<Dialled, DbError> {
         self.connector.reset();
-        let config = self.config(address, mode);
-        let (client, connection) = config
-            .connect(self.connector.clone())
-            .await
-            .map_err(|error| DbError::connecting(error).explain_password(self.info))?;
+        let tuning = self.info.tuning();
+        let socket = Socket::connect(address, self.endpoint.port, tuning).await;
+        let socket =
+            socket.map_err(|error| DbError::unreachable(error.to_string(), Some(Box::new(error))))?;
+        let asks_for_tls =
+            mode != LibrarySslMode::Disable && tuning.ssl_negotiation == conninfo::SslNegotiation::Postgres;
+        let stream = Gate::new(socket, tuning.required_auth.clone(), asks_for_tls);
+        let handshake = self.connector.handshake(&host(self.endpoint, address));
+        let connecting = self.config(mode).connect_raw(stream, handshake).await;
+        let (client, connection) =
+            connecting.map_err(|error| DbError::connecting(error).explain_password(self.info))?;
+        if let Some(complaint) = self.connector.certificate_complaint() {
+            return Err(DbError::refusing(complaint));
+        }
         let mut line = Line::new(connection);
         self.check_target(&client, &mut line).await?;
         let Some(connection) = line.connection else {
             return Err(DbError::closed());
         };
-        Ok(Dialled { client, connection, connector: self.connector.clone() })
+        let route = Route {
+            info: self.info.clone(),
+            endpoint: self.endpoint.clone(),
+            address: address.clone(),
+            connector: self.connector.clone(),
+        };
+        Ok(Dialled { client, connection, route })
     }
 
-    fn config(&self, address: &Address, mode: LibrarySslMode) -> Config {
+    fn config(&self, mode: LibrarySslMode) -> Config {
         let info = self.info;
         let tuning = info.tuning();
         let mut config = Config::new();
-        match (address, &self.endpoint.host) {
-            (Address::Socket(directory), _) => {
-                config.host_path(directory);
-            }
-            (Address::Ip(ip), Host::Name(name)) => {
-                config.host(name).hostaddr(*ip);
-            }
-            (Address::Ip(ip), Host::Socket(_) | Host::DefaultSocket) => {
-                config.host(ip.to_string()).hostaddr(*ip);
-            }
-        }
         config
-            .port(self.endpoint.port)
             .user(info.user())
             .dbname(info.database())
             .ssl_mode(mode)
@@ -195,29 +218,13 @@ impl Attempt<'_> {
                 info.option("application_name")
                     .or_else(|| info.option("fallback_application_name"))
                     .unwrap_or("psql-cm"),
-            )
-            .keepalives(tuning.keepalives.enabled);
+            );
         if let Some(password) = info.password(self.endpoint) {
             config.password(password);
         }
         let options = info.server_options();
         if !options.is_empty() {
             config.options(options);
-        }
-        if let Some(timeout) = tuning.connect_timeout {
-            config.connect_timeout(timeout);
-        }
-        if let Some(timeout) = tuning.tcp_user_timeout {
-            config.tcp_user_timeout(timeout);
-        }
-        if let Some(idle) = tuning.keepalives.idle {
-            config.keepalives_idle(idle);
-        }
-        if let Some(interval) = tuning.keepalives.interval {
-            config.keepalives_interval(interval);
-        }
-        if let Some(count) = tuning.keepalives.count {
-            config.keepalives_retries(count);
         }
         config
     }

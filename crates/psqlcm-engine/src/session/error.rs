@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::conninfo::ConnInfo;
+use crate::wire::Refused;
 use tokio_postgres::error::{DbError as ServerError, ErrorPosition, Severity};
 
 /// What went wrong in a session: the server's own words where it had any, the library's otherwise.
@@ -22,6 +23,8 @@ enum Kind {
     Connect,
     /// No session came about that would be one session of the server.
     Pooled,
+    /// No session came about, because the server is not what the options ask for.
+    Refused,
     /// The server refused a statement; the session goes on.
     Statement,
     /// The session is over.
@@ -114,7 +117,7 @@ impl DbError {
     /// Whether no session came about at all.
     #[must_use]
     pub fn is_connecting(&self) -> bool {
-        matches!(self.0.kind, Kind::Connect | Kind::Pooled)
+        matches!(self.0.kind, Kind::Connect | Kind::Pooled | Kind::Refused)
     }
 
     /// Whether a connection pooler gives each transaction another session of the server, which is no place for ours.
@@ -149,6 +152,16 @@ impl DbError {
         error
     }
 
+    /// The server would have us, and we do not want it: `require_auth`, `sslcertmode`.
+    pub(super) fn refusing(message: &str) -> Self {
+        Self::new(Kind::Refused, message.to_owned())
+    }
+
+    /// Whether it was we who refused the server, and not the other way round.
+    pub(super) fn is_ours(&self) -> bool {
+        self.0.kind == Kind::Refused
+    }
+
     /// It did not come as far as connecting.
     pub(super) fn preparing(error: impl Error + Send + Sync + 'static) -> Self {
         Self::unreachable(chain(&error), Some(Box::new(error)))
@@ -161,7 +174,11 @@ impl DbError {
 
     /// No session came about.
     pub(super) fn connecting(error: tokio_postgres::Error) -> Self {
-        Self::of(Kind::Connect, error)
+        let refused = Error::source(&error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        match refused.and_then(|cause| cause.get_ref()).and_then(|cause| cause.downcast_ref::<Refused>()) {
+            Some(refused) => Self::refusing(&refused.to_string()),
+            None => Self::of(Kind::Connect, error),
+        }
     }
 
     /// The same error with a message that says where it happened.
@@ -187,7 +204,7 @@ impl DbError {
         // The library names its kinds only in its messages.
         const FINAL: [&str; 3] =
             ["authentication error", "error performing TLS handshake", "invalid configuration"];
-        self.library().is_some_and(|error| FINAL.contains(&error.to_string().as_str()))
+        self.is_ours() || self.library().is_some_and(|error| FINAL.contains(&error.to_string().as_str()))
     }
 
     /// Of two attempts with and without TLS, the one that says more.

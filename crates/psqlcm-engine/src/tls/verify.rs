@@ -70,6 +70,8 @@ impl Verifier {
         store.add_parsable_certificates(roots.iter().cloned());
         let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
             .with_crls(revocations)
+            // As OpenSSL: a list that is out of date says nothing of today.
+            .enforce_revocation_expiration()
             .build()?;
         Ok(Self { algorithms, chain: Some(Chain { roots, webpki, to_the_host, has_revocations }) })
     }
@@ -103,6 +105,9 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         };
         if chain.roots.contains(certificate) {
+            if chain.has_revocations {
+                return Err(CertificateError::UnknownRevocationStatus.into());
+            }
             check_dates(&parse(certificate)?, now)?;
         } else if version1::is_version_1(certificate) {
             self.verify_version_1(chain, &parse(certificate)?, now)?;

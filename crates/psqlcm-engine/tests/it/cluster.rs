@@ -35,6 +35,20 @@ impl Cluster {
         self.control("restart", certificate);
     }
 
+    /// A standby of it: a copy that is in recovery for ever.
+    pub fn standby(&self) -> Self {
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let folder = tempfile::Builder::new().prefix("conn").tempdir().expect("a temporary folder");
+        let standby = Self { folder, programs: self.programs.clone(), port };
+        self.program("pg_ctl", &["-D", "data", "-w", "-m", "fast", "stop"]);
+        run(Command::new("cp").args(["-rp", "."]).arg(standby.path()).current_dir(self.path()));
+        std::fs::write(standby.path().join("data/standby.signal"), "").expect("a writable folder");
+        self.control("start", "ca");
+        standby.control("start", "ca");
+        standby
+    }
+
     /// The folder, in which the certificates and the socket are.
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -93,8 +107,9 @@ fn programs() -> PathBuf {
 }
 
 /// An authority, a second one, a certificate for `localhost` and one for the client `carol`, both by the first
-/// authority; `old`, by the first for `old.test` and of version 1 where openssl's default is that; a self-signed one
-/// for `db.test` by common name only; and a list that revokes the server's.
+/// authority; `old`, by the first for `old.test` and of version 1 where openssl's default is that; `late`, for
+/// `localhost` and past its time; a self-signed one for `db.test` by common name only; lists that revoke the server's,
+/// one of which is past its time, and a folder of one; the client's key in other forms.
 fn certificates(folder: &Path) {
     let config =
         "[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\ndefault_crl_days=9\n";
@@ -115,21 +130,40 @@ fn certificates(folder: &Path) {
         ("server", "/CN=ignored.test", " -extfile san"),
         ("client", "/CN=carol", ""),
         ("old", "/CN=old.test", ""),
+        ("late", "/CN=localhost", " -extfile san"),
     ] {
+        let days = if name == "late" { -1 } else { 9 };
         openssl(&format!("req -newkey rsa:2048 -nodes -subj {subject} -keyout {name}.key -out {name}.csr"));
         openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 9 -out {name}.crt{extra}"
+            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days {days} -out {name}.crt{extra}"
         ));
     }
     openssl("ca -config ca.conf -keyfile ca.key -cert ca.crt -gencrl -out none.crl");
     openssl("ca -config ca.conf -keyfile ca.key -cert ca.crt -revoke server.crt");
     openssl("ca -config ca.conf -keyfile ca.key -cert ca.crt -gencrl -out server.crl");
+    openssl(
+        "ca -config ca.conf -keyfile ca.key -cert ca.crt -gencrl -out late.crl -crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z",
+    );
+    for (list, lists) in [("server.crl", "revoked"), ("none.crl", "valid")] {
+        std::fs::create_dir(folder.join(lists)).expect("a writable folder");
+        // The name that `openssl rehash` gives it is that of the issuer's hash; here it only has to look like one.
+        std::fs::copy(folder.join(list), folder.join(lists).join("0a1b2c3d.r0")).expect("a writable folder");
+        std::fs::copy(folder.join("ca.key"), folder.join(lists).join("notes.txt"))
+            .expect("a writable folder");
+    }
+    openssl("pkcs8 -topk8 -in client.key -passout pass:sesame -out locked.key");
+    openssl("rsa -traditional -aes128 -in client.key -passout pass:sesame -out ancient.key");
+    openssl("pkcs8 -topk8 -nocrypt -outform DER -in client.key -out client.der");
     std::fs::copy(folder.join("client.key"), folder.join("open.key")).expect("a writable folder");
     for (key, mode) in [
         ("server.key", 0o600),
         ("self.key", 0o600),
         ("old.key", 0o600),
         ("client.key", 0o600),
+        ("late.key", 0o600),
+        ("locked.key", 0o600),
+        ("ancient.key", 0o600),
+        ("client.der", 0o600),
         ("open.key", 0o644),
     ] {
         std::fs::set_permissions(folder.join(key), std::fs::Permissions::from_mode(mode))
