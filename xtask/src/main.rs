@@ -1,8 +1,9 @@
-//! The chores of the project: `cargo xtask servers|test|matrix|demo`.
+//! The chores of the project: `cargo xtask servers|test|matrix|demo|fuzz`.
 //!
 //! Each chore is one file. All talk goes to stderr; stdout belongs to what is run, and to the list of servers.
 
 mod demo;
+mod fuzz;
 mod packages;
 mod servers;
 mod shell;
@@ -59,6 +60,8 @@ enum Chore {
         #[arg(last = true, value_name = "DEMO ARGS")]
         arguments: Vec<String>,
     },
+    /// Feed what psql-cm reads with inputs that libFuzzer makes up: scripts, trees, connections, configuration
+    Fuzz(fuzz::Options),
 }
 
 #[derive(Args)]
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Chore::Matrix { arguments } => test::run(&ALL, &arguments, &[EVERY_POINT]),
         Chore::Servers { versions } => servers::run(&versions.versions),
         Chore::Demo { arguments } => demo::run(&arguments),
+        Chore::Fuzz(options) => fuzz::run(&options),
     };
     outcome.unwrap_or_else(|error| {
         shell::say(&format!("error: {error}"));

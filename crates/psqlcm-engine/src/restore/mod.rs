@@ -21,6 +21,8 @@ use psqlcm_core::tree::{ledger_path, renamed, restore_script};
 pub use building::Abandoned;
 pub use compare::Comparison;
 use load::{Atomicity, LoadError};
+#[cfg(fuzzing)]
+pub use tree::Tree as LoadedTree;
 use tree::{Statement, Tree};
 
 use crate::access::{Access, database_exists};

@@ -1,0 +1,28 @@
+//! `psql-cm.toml`: what is accepted holds no password, and no error shows a line of the file.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use psqlcm_engine::config::Config;
+use psqlcm_engine::conninfo::{ConnInfo, Given};
+use psqlcm_fuzz::bare;
+
+fuzz_target!(|text: &str| {
+    match Config::parse(text, Path::new("psql-cm.toml")) {
+        Ok(config) => {
+            for uri in config.environments.values().filter_map(|environment| environment.uri.as_deref()) {
+                if let Ok(info) = ConnInfo::resolve(&Given::new().text("psql-cm.toml", uri), &bare()) {
+                    assert_eq!(info.password_found(&info.endpoints()[0]), None, "{uri:?} has a password");
+                    let secret = info.origins().into_iter().find(|(_, value, _)| value == "********");
+                    assert_eq!(secret.map(|(name, ..)| name), None, "{uri:?} has a secret");
+                }
+            }
+        }
+        Err(error) => {
+            let said = error.to_string();
+            let line = text.lines().map(str::trim).find(|line| line.len() > 40 && said.contains(line));
+            assert_eq!(line, None, "the error shows a line of the file: {said}");
+        }
+    }
+});
