@@ -433,8 +433,13 @@ impl Settings {
 
     /// An option's value; the empty text means "not set", as in libpq.
     fn text(&self, name: &'static str) -> Option<&str> {
+        self.written(name).filter(|value| !value.is_empty())
+    }
+
+    /// An option's value as somebody wrote it, the empty text too.
+    fn written(&self, name: &'static str) -> Option<&str> {
         debug_assert!(options::OPTIONS.iter().any(|option| option.name == name), "no option {name}");
-        self.0.get(name).map(|setting| setting.value.expose()).filter(|value| !value.is_empty())
+        self.0.get(name).map(|setting| setting.value.expose())
     }
 
     fn origin(&self, name: &'static str) -> Origin {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
+use super::text::trimmed;
 use super::{ConnInfoError, Origin, Secret, Setting, Settings, options};
 
 /// Where distributions keep the file of the whole machine, unless `PGSYSCONFDIR` says otherwise.
@@ -74,7 +75,7 @@ fn section<'a>(text: &'a str, service: &str) -> Option<Vec<(usize, &'a str)>> {
     let mut lines = text
         .lines()
         .enumerate()
-        .map(|(index, line)| (index + 1, line.trim()))
+        .map(|(index, line)| (index + 1, trimmed(line)))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     lines.by_ref().find(|(_, line)| line.starts_with(&header))?;
     Some(lines.take_while(|(_, line)| !line.starts_with('[')).collect())

@@ -149,6 +149,19 @@ fn names_the_option_and_its_origin_in_errors() {
             &[],
             "invalid value \"soon\" for connection option connect_timeout (from --uri): a whole number",
         ),
+        // What a script has left empty is not the default.
+        (
+            "sslmode=",
+            &[],
+            "invalid value \"\" for connection option sslmode (from --uri): \
+             one of disable, allow, prefer, require, verify-ca, verify-full",
+        ),
+        (
+            "",
+            &[("PGCHANNELBINDING", "")],
+            "invalid value \"\" for connection option channel_binding (from PGCHANNELBINDING): \
+             one of disable, prefer, require",
+        ),
         (
             "hostaddr=localhost",
             &[],
@@ -292,6 +305,7 @@ fn looks_for_services_where_libpq_does() {
 fn says_which_line_of_a_service_file_is_wrong() {
     for (line, reason) in [
         ("nonsense", "it is not option=value"),
+        ("\u{a0}", "it is not option=value"),
         ("hots=h", "unknown connection option \"hots\""),
         ("service=b", "a service cannot name another with service"),
         ("ldap://h/dc=x", "psql-cm does not ask LDAP servers"),

@@ -80,7 +80,7 @@ fn hosts<'a>(text: &'a str, options: &mut Vec<(String, String)>) -> Result<&'a s
         if let Some(after) = rest.strip_prefix(':') {
             (port, rest) = split_before(after, &['/', '?', ',']);
         }
-        if !port.is_empty() && decode(port)?.trim().parse::<i64>().is_err() {
+        if !port.is_empty() && trimmed(&decode(port)?).parse::<i64>().is_err() {
             return Err(AMBIGUOUS.to_owned());
         }
         ports.push(port);
@@ -208,6 +208,11 @@ fn value(text: &str) -> Result<(String, &str), String> {
         return Err("a quoted value has no end".to_owned());
     }
     Ok((value, ""))
+}
+
+/// The text without white space around it, as C sees it: a non-breaking space is none.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches(is_space)
 }
 
 /// C's isspace.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::auth::RequiredAuth;
 use super::environment::Environment;
+use super::text::trimmed;
 use super::{ConnInfoError, Secret, Settings};
 
 const DEFAULT_PORT: u16 = 5432;
@@ -354,7 +355,8 @@ fn choice<T: Copy>(
     default: T,
     choices: &[(&str, T)],
 ) -> Result<T, ConnInfoError> {
-    let Some(text) = settings.text(name) else {
+    // Here, unlike elsewhere, libpq takes the empty text for a value, and a wrong one.
+    let Some(text) = settings.written(name) else {
         return Ok(default);
     };
     match choices.iter().find(|(word, _)| *word == text) {
@@ -370,7 +372,7 @@ fn number(settings: &Settings, name: &'static str) -> Result<Option<i32>, ConnIn
     let Some(text) = settings.text(name) else {
         return Ok(None);
     };
-    text.trim().parse().map(Some).map_err(|_| settings.invalid(name, "a whole number"))
+    trimmed(text).parse().map(Some).map_err(|_| settings.invalid(name, "a whole number"))
 }
 
 /// A number of which zero and less mean "as the system has it" or "without limit".
@@ -424,7 +426,7 @@ fn endpoint(settings: &Settings, host: &str, address: &str, port: &str) -> Resul
     };
     let port = match port {
         "" => DEFAULT_PORT,
-        text => match text.trim().parse() {
+        text => match trimmed(text).parse() {
             Ok(0) | Err(_) => return Err(settings.invalid("port", "numbers from 1 to 65535")),
             Ok(port) => port,
         },
