@@ -156,6 +156,12 @@ pub struct Common {
     #[arg(long, value_name = "NAME")]
     pub role: Option<String>,
 
+    /// Never ask for a password
+    ///
+    /// Otherwise a server that wants one which nobody gave makes psql-cm ask, where standard input is a terminal.
+    #[arg(long, short = 'w')]
+    pub no_password: bool,
+
     /// How many databases to work on at once [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroU16>,
@@ -206,6 +212,7 @@ impl Common {
             cm_table: once("--cm-table", self.cm_table, &after.cm_table)?,
             environment: once("--environment", self.environment, &after.environment)?,
             role: once("--role", self.role, &after.role)?,
+            no_password: self.no_password || after.no_password,
             jobs: once("--jobs", self.jobs, &after.jobs)?,
             config: once("--config", self.config, &after.config)?,
             format: once("--format", self.format, &after.format)?,

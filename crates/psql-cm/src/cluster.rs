@@ -22,6 +22,7 @@ use psqlcm_engine::session::{DbError, Session};
 use crate::commands::dump;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::password;
 
 /// The version of this program, as entries record it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -339,6 +340,13 @@ pub fn access(context: &Context) -> Result<Access, Failure> {
     };
     let info = ConnInfo::resolve(&given, &Environment::of_process());
     let info = info.map_err(|error| Failure::usage("the connection is not clear").cause(&error))?;
+    let info = match settings.may_ask && password::somebody_is_there() {
+        true => {
+            let interrupt = context.interrupt.clone();
+            info.asking(move |user| password::ask(user, &interrupt))
+        }
+        false => info,
+    };
     Ok(Access::new(info, settings.role.as_ref().map(|role| role.value.clone())))
 }
 

@@ -8,6 +8,7 @@ mod context;
 mod defect;
 mod explain;
 mod failure;
+mod password;
 mod progress;
 #[cfg(test)]
 mod reference;

@@ -36,6 +36,8 @@ pub struct Settings {
     pub environment: Sourced<String>,
     /// The role to act as.
     pub role: Option<Sourced<String>>,
+    /// Whether a person may be asked for a password.
+    pub may_ask: bool,
     /// How many databases at once.
     pub jobs: Sourced<NonZeroU16>,
     /// How to speak.
@@ -103,6 +105,7 @@ impl Settings {
                 .name("--cm-table", &common.cm_table, "PSQLCM_CM_TABLE", config.cm_table.clone())?
                 .unwrap_or_else(|| Sourced { value: "pg_psql_cm".into(), source: Source::Default }),
             role: sources.name("--role", &common.role, "PSQLCM_ROLE", file.role)?,
+            may_ask: !common.no_password,
             jobs: sources
                 .pick("--jobs", &common.jobs, "PSQLCM_JOBS", None)?
                 .unwrap_or_else(|| Sourced { value: processors(), source: Source::Default }),

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 
 use psqlcm_testkit::{server, servers};
@@ -150,7 +151,7 @@ const CLEAR_TEXT: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
 const MD5: &[u8] = b"R\0\0\0\x0c\0\0\0\x05salt";
 const GSSAPI: &[u8] = b"R\0\0\0\x08\0\0\0\x07";
 const SCRAM: &[u8] = b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0";
-const REFUSED: &[u8] = b"E\0\0\0\x1fSFATAL\0C28P01\0Mno entry\0\0\0";
+const REFUSED: &[u8] = b"E\0\0\0\x1dSFATAL\0C28P01\0Mno entry\0\0";
 
 /// A server that says no to TLS and then these things, one after each message.
 fn fake(answers: &'static [&'static [u8]]) -> u16 {
@@ -252,6 +253,72 @@ fn every_file(folder: &Path, look: &mut dyn FnMut(&str)) {
             look(&String::from_utf8_lossy(&fs::read(&path).unwrap()));
         }
     }
+}
+
+/// Runs the binary on a terminal of its own, types these lines, and gives what the terminal showed and what the server
+/// heard after its question.
+fn on_a_terminal(options: &str, typed: &str) -> (String, Vec<u8>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, heard) = mpsc::channel();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut buffer = [0; 4096];
+            let _ = client.read(&mut buffer);
+            let _ = client.write_all(CLEAR_TEXT);
+            let length = client.read(&mut buffer).unwrap_or_default();
+            sender.send(buffer[..length].to_vec()).unwrap();
+            let _ = client.write_all(REFUSED);
+        }
+    });
+    let home = folder("terminal");
+    let line = format!(
+        "stty echo; {} --uri 'postgres://ann@127.0.0.1:{port}/d?sslmode=disable' -d d status {options}",
+        env!("CARGO_BIN_EXE_psql-cm")
+    );
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(&home).env("HOME", &home);
+    for name in ["PGPASSWORD", "PGPASSFILE", "PGSERVICE"] {
+        script.env_remove(name);
+    }
+    let mut script =
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut terminal, mut shown) = (script.stdout.take().unwrap(), String::new());
+    let mut keyboard = script.stdin.take().unwrap();
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = terminal.read(&mut buffer) {
+        shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        if shown.ends_with("Password for user ann: ") {
+            keyboard.write_all(typed.as_bytes()).unwrap();
+        }
+    }
+    script.wait().unwrap();
+    (shown, heard.try_iter().flatten().collect())
+}
+
+#[test]
+fn a_person_at_a_terminal_is_asked_and_a_script_is_not() {
+    let (shown, heard) = on_a_terminal("", "s3cret word\n");
+    assert!(shown.contains("Password for user ann: ") && !shown.contains("s3cret"), "{shown}");
+    assert!(heard.windows(12).any(|bytes| bytes == b"s3cret word\0"), "{heard:?}\n{shown}");
+    assert!(shown.contains("no entry"), "{shown}");
+
+    for (options, typed) in [("--no-password", ""), ("-w", ""), ("", "\n")] {
+        let (shown, heard) = on_a_terminal(options, typed);
+        assert_eq!(shown.contains("Password for user"), options.is_empty(), "{shown}");
+        assert!(shown.contains("the server asks for a password") && heard.is_empty(), "{shown}");
+    }
+    // Ctrl-C while it waits.
+    let (shown, heard) = on_a_terminal("", "abc\u{3}");
+    assert!(heard.is_empty() && !shown.contains("abc"), "{shown}");
+    let ran = Ran::of(
+        &with_password(&Secret::new(1), Place::Variable, "127.0.0.1", fake(&[CLEAR_TEXT]), &folder("script"))
+            .env_remove("PGPASSWORD")
+            .args(["status", "-d", "d"])
+            .output()
+            .unwrap(),
+    );
+    ran.exits(1).says("the server asks for a password");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use auth::{AuthMethod, RequiredAuth};
 pub use environment::{Environment, FileText};
@@ -237,7 +238,17 @@ pub struct ConnInfo {
     tuning: Tuning,
     certificates: Certificates,
     pass_file: PassFile,
+    person: Option<Arc<Person>>,
     warnings: Vec<String>,
+}
+
+/// Gives the password of a user, if there is one.
+type Ask = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Somebody who may know the password, and is asked once.
+struct Person {
+    ask: Box<Ask>,
+    answer: OnceLock<Option<Secret>>,
 }
 
 impl ConnInfo {
@@ -262,13 +273,31 @@ impl ConnInfo {
         let mut warnings = certificates.warnings(&settings, environment);
         let pass_file = PassFile::read(&settings, environment, &mut warnings);
         warnings.extend(exposed_password(&settings));
-        Ok(Self { settings, endpoints, user, database, tuning, certificates, pass_file, warnings })
+        Ok(Self {
+            settings,
+            endpoints,
+            user,
+            database,
+            tuning,
+            certificates,
+            pass_file,
+            person: None,
+            warnings,
+        })
     }
 
     /// The same server, user and settings, another database; the password file is asked anew for it.
     #[must_use]
     pub fn with_database(&self, database: &str) -> Self {
         Self { database: database.to_owned(), ..self.clone() }
+    }
+
+    /// The same, and where a server wants a password that is not given, a person is asked for the user's: once,
+    /// whatever number of connections wait for the answer.
+    #[must_use]
+    pub fn asking(self, ask: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        let person = Person { ask: Box::new(ask), answer: OnceLock::new() };
+        Self { person: Some(Arc::new(person)), ..self }
     }
 
     /// The database to connect to.
@@ -337,7 +366,17 @@ impl ConnInfo {
     /// The password for one of the endpoints: the given one, else the password file's.
     pub(crate) fn password(&self, endpoint: &Endpoint) -> Option<String> {
         let given = self.settings.text("password").map(str::to_owned);
-        given.or_else(|| self.pass_file.find(endpoint, &self.database, &self.user))
+        let answered =
+            || self.person.as_ref()?.answer.get()?.as_ref().map(|answer| answer.expose().to_owned());
+        given.or_else(|| self.pass_file.find(endpoint, &self.database, &self.user)).or_else(answered)
+    }
+
+    /// Asks the person, if there is one and nobody has; from then on the answer is the password. Says whether there
+    /// is an answer.
+    pub(crate) fn ask_password(&self) -> bool {
+        let answer =
+            |person: &Person| person.answer.get_or_init(|| (person.ask)(&self.user).map(Secret)).is_some();
+        self.person.as_deref().is_some_and(answer)
     }
 
     /// The password, to compare it with the one that libpq finds.

@@ -114,7 +114,12 @@ impl Attempt<'_> {
         let mut failures = Vec::new();
         for address in addresses {
             let place = self.place(Some(&address));
-            match self.within_timeout(self.reach(&address)).await.map_err(|error| error.at(&place)) {
+            let mut outcome = self.within_timeout(self.reach(&address)).await;
+            // Not within the timeout: people type as slowly as they like.
+            if outcome.as_ref().is_err_and(DbError::wants_password) && self.info.ask_password() {
+                outcome = self.within_timeout(self.reach(&address)).await;
+            }
+            match outcome.map_err(|error| error.at(&place)) {
                 Ok(dialled) => return Ok(dialled),
                 Err(error) if goes_on(&error) => failures.push(error),
                 Err(error) => return Err(error),
@@ -158,7 +163,7 @@ impl Attempt<'_> {
                 outcome => outcome,
             },
             SslMode::Prefer => match self.once(address, Prefer).await {
-                Err(encrypted) if self.connector.was_used() && !encrypted.is_ours() => {
+                Err(encrypted) if self.connector.was_used() && encrypted.is_the_servers() => {
                     self.once(address, Disable).await.map_err(|plain| DbError::all(vec![encrypted, plain]))
                 }
                 outcome => outcome,

@@ -23,6 +23,8 @@ enum Kind {
     Connect,
     /// No session came about that would be one session of the server.
     Pooled,
+    /// No session came about, because the server wants a password that nobody gave.
+    NoPassword,
     /// No session came about, because the server is not what the options ask for.
     Refused,
     /// The server refused a statement; the session goes on.
@@ -117,7 +119,7 @@ impl DbError {
     /// Whether no session came about at all.
     #[must_use]
     pub fn is_connecting(&self) -> bool {
-        matches!(self.0.kind, Kind::Connect | Kind::Pooled | Kind::Refused)
+        matches!(self.0.kind, Kind::Connect | Kind::NoPassword | Kind::Pooled | Kind::Refused)
     }
 
     /// Whether a connection pooler gives each transaction another session of the server, which is no place for ours.
@@ -160,6 +162,16 @@ impl DbError {
     /// Whether it was we who refused the server, and not the other way round.
     pub(super) fn is_ours(&self) -> bool {
         self.0.kind == Kind::Refused
+    }
+
+    /// Whether it is neither of those, and another way to connect may do better.
+    pub(super) fn is_the_servers(&self) -> bool {
+        !self.is_ours() && !self.wants_password()
+    }
+
+    /// Whether a password would have helped.
+    pub(super) fn wants_password(&self) -> bool {
+        self.0.kind == Kind::NoPassword
     }
 
     /// It did not come as far as connecting.
@@ -216,6 +228,7 @@ impl DbError {
     /// Says what to do about a password that nobody gave.
     pub(super) fn explain_password(mut self, info: &ConnInfo) -> Self {
         if self.0.message.ends_with("password missing") {
+            self.0.kind = Kind::NoPassword;
             self.0.message = match info.pass_file() {
                 Some(path) => format!(
                     "the server asks for a password; none is given and {} has no line for this connection",
