@@ -452,6 +452,8 @@ fn reads_how_much_encryption_there_must_be() {
         ("", &[("PGREQUIRESSL", "1")], SslMode::Require),
         ("", &[("PGREQUIRESSL", "0")], SslMode::Prefer),
         ("sslmode=allow", &[("PGREQUIRESSL", "1")], SslMode::Allow),
+        ("requiressl=1", &[("PGSSLMODE", "disable")], SslMode::Require),
+        ("postgres://?requiressl=", &[("PGSSLMODE", "disable")], SslMode::Prefer),
         ("", &[("PGSSLMODE", "disable")], SslMode::Disable),
         ("sslrootcert=system", &[], SslMode::VerifyFull),
     ] {

@@ -131,10 +131,19 @@ fn parameters(query: &str, options: &mut Vec<(String, String)>) -> Result<(), St
         if name == "ssl" && value == "true" {
             options.push(("sslmode".to_owned(), "require".to_owned()));
         } else {
-            options.push((name, value));
+            options.push(as_known(name, value));
         }
     }
     Ok(())
+}
+
+/// The option as it is called today.
+fn as_known(name: String, value: String) -> (String, String) {
+    if name != "requiressl" {
+        return (name, value);
+    }
+    let mode = if value.starts_with('1') { "require" } else { "prefer" };
+    ("sslmode".to_owned(), mode.to_owned())
 }
 
 fn decode(text: &str) -> Result<String, String> {
@@ -184,7 +193,7 @@ fn keywords(text: &str) -> Result<Vec<(String, String)>, String> {
             .strip_prefix('=')
             .ok_or("a keyword is not followed by =; a value with spaces needs single quotes")?;
         let (value, after) = value(after.trim_start_matches(is_space))?;
-        options.push((name.to_owned(), value));
+        options.push(as_known(name.to_owned(), value));
         rest = after.trim_start_matches(is_space);
     }
     Ok(options)
