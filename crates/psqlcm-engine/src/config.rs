@@ -72,7 +72,7 @@ impl Config {
             path: path.to_path_buf(),
             line: line_of(text, error.span().map_or(0, |span| span.start)),
             // Not the error's `Display`: it shows the line, and what stands there may be a password.
-            message: error.message().to_owned(),
+            message: without_value(error.message()),
         })?;
         for (name, environment) in &config.environments {
             if environment.uri.as_deref().is_some_and(has_password) {
@@ -83,6 +83,16 @@ impl Config {
         config.sql_path = config.sql_path.map(|sql_path| folder.join(sql_path));
         config.path = Some(path.to_path_buf());
         Ok(config)
+    }
+}
+
+/// The message without the string it quotes, as in `invalid type: string "...", expected a sequence`.
+fn without_value(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}{}", message[..start].trim_end(), &message[end + 1..])
+        }
+        _ => message.to_owned(),
     }
 }
 
@@ -229,6 +239,16 @@ mod tests {
         check("\nsql_pth = 's3cret'", "team/psql-cm.toml:2: ", "`sql_pth`");
         check("[environments.dev]\nuri = ''\npassword = 's3cret'", "team/psql-cm.toml:3: ", "`password`");
         check("[environments]\ndev = 's3cret\n", "team/psql-cm.toml:2: ", "");
+        check(
+            "[environments]\ndev = 'postgres://u:s3cret@h'",
+            "team/psql-cm.toml:2: ",
+            "invalid type: string",
+        );
+        check(
+            "[environments.dev]\nschemas = 'a \"s3cret\" b'",
+            "team/psql-cm.toml:2: ",
+            "expected a sequence",
+        );
     }
 
     #[test]

@@ -22,7 +22,8 @@ fuzz_target!(|text: &str| {
         Err(error) => {
             // Names of keys and of environments are told; what is assigned to them is not.
             let said = error.to_string();
-            let names_a_key = ["unknown field", "duplicate", "environment \""].iter().any(|it| said.contains(it));
+            let names_a_key =
+                ["unknown field", "duplicate", "environment \""].iter().any(|it| said.contains(it));
             assert!(names_a_key || !said.contains("s3cret"), "the error shows a value of the file: {said}");
         }
     }
