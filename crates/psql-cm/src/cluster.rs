@@ -148,8 +148,12 @@ impl<'a> Cluster<'a> {
             self.guards.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
         }
         session.map_err(|error| {
-            if error.sqlstate() == Some(NO_SUCH_DATABASE) && is_uri(database) {
-                return Failure::new(Exit::Failed, "no database has the name that is given, which is a URI")
+            if is_uri(database) {
+                let message = match error.sqlstate() {
+                    Some(NO_SUCH_DATABASE) => "no database has the name that is given, which is a URI",
+                    _ => "cannot connect to the database whose name is given, which is a URI",
+                };
+                return Failure::new(Exit::Failed, message)
                     .hint("give the URI with --uri; the database in it is the one to act on");
             }
             let failure = self.not_connected(&self.access.info().with_database(database), &error);

@@ -11,7 +11,7 @@ use psqlcm_core::targets::{
     DatabaseRequest, Databases, Glob, SchemaRequest, TargetError, check_name, choose_databases,
 };
 use psqlcm_engine::config::{Config, Environment};
-use psqlcm_engine::conninfo::is_connection_string;
+use psqlcm_engine::conninfo::holds_secret;
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -234,8 +234,9 @@ impl Sources<'_> {
 
     fn databases(&self, common: &Common, file: &Environment) -> Result<Sourced<DatabaseRequest>, Failure> {
         let named = listed(&common.database, &common.databases);
-        if named.iter().any(|name| is_connection_string(name)) {
-            // Not shown: it may hold a password.
+        // A database may be called like a connection string, but hardly with a password; where it is a URI, whether
+        // there is such a database decides.
+        if named.iter().any(|name| !name.contains("://") && holds_secret(name)) {
             let message = "--database and --databases take names, and one of these is a connection string";
             return Err(Failure::usage(message).hint("give it as --uri"));
         }

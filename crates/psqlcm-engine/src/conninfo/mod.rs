@@ -174,14 +174,6 @@ pub fn holds_secret(text: &str) -> bool {
     text::parse(text).is_ok_and(|pairs| pairs.iter().any(|(name, _)| options::is_secret(name)))
 }
 
-/// Whether a text that should be a name is a connection string.
-#[must_use]
-pub fn is_connection_string(text: &str) -> bool {
-    let is_known = |(name, _): &(String, String)| options::find(name).is_some();
-    text::is_uri(text)
-        || text.contains('=') && text::parse(text).is_ok_and(|pairs| pairs.iter().all(is_known))
-}
-
 /// The text with stars for what looks like the password of a URI in it, for messages that quote what somebody typed.
 #[must_use]
 pub fn without_passwords(text: &str) -> String {

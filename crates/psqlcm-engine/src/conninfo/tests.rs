@@ -408,10 +408,15 @@ fn hides_passwords_in_what_somebody_typed() {
     ] {
         assert_eq!(super::without_passwords(typed), shown);
     }
-    for (name, is_one) in
-        [("postgres://h", true), ("host=h dbname=d", true), ("shop", false), ("a=b", false), ("my db", false)]
-    {
-        assert_eq!(super::is_connection_string(name), is_one, "{name}");
+    for (given, holds_one) in [
+        ("postgres://u:p@h", true),
+        ("postgres://h?sslpassword=p", true),
+        ("host=h password=p", true),
+        ("postgres://u@h", false),
+        ("shop", false),
+        ("a=b", false),
+    ] {
+        assert_eq!(super::holds_secret(given), holds_one, "{given}");
     }
 }
 

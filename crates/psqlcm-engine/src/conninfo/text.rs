@@ -5,6 +5,7 @@
 
 /// The options in the order they are written; a later one of the same name wins.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
+    const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
     if let Some(rest) = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) {
         return uri(rest);
     }
@@ -19,13 +20,6 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     }
     Ok(vec![("dbname".to_owned(), text.to_owned())])
 }
-
-/// Whether libpq takes the text for a URI.
-pub(super) fn is_uri(text: &str) -> bool {
-    SCHEMES.iter().any(|scheme| text.starts_with(scheme))
-}
-
-const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
 
 fn uri(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut options = Vec::new();
