@@ -54,15 +54,19 @@ impl Access {
     /// # Errors
     /// The server's.
     pub fn prepare(&self, session: &mut Session) -> Result<(), DbError> {
+        session.run(&self.preparation(session.server_version()))
+    }
+
+    /// The statements that do so on a server of that version.
+    pub(crate) fn preparation(&self, version: u32) -> String {
         let role = self.role.as_deref().map_or("NONE".into(), quote_ident);
         // Not RESET ROLE: a database or a role may have a role set, and that is what it would go back to.
-        let version = session.server_version();
         let later: String = LATER_SETTINGS
             .iter()
             .filter(|(since, _)| *since <= version)
             .map(|(_, setting)| format!("{setting}; "))
             .collect();
-        session.run(&format!("RESET SESSION AUTHORIZATION; {SETTINGS}; {later}SET ROLE {role}"))
+        format!("RESET SESSION AUTHORIZATION; {SETTINGS}; {later}SET ROLE {role}")
     }
 
     /// Connects to the first of these databases that exists.

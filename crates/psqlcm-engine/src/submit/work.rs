@@ -350,19 +350,18 @@ impl<'a> Work<'a> {
 
     /// Gives role, `search_path`, timeouts and all other settings back, within a transaction too.
     pub fn reset(&mut self) -> Result<(), SubmitError> {
-        self.run("reset the session", "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL")?;
-        self.prepare().map_err(self.db_error("reset the session"))
+        // One message: between two of them a timeout that a role or a database has set could end the session.
+        let sql = format!("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {}", self.preparation());
+        self.run("reset the session", &sql)
     }
 
-    fn prepare(&mut self) -> Result<(), DbError> {
-        self.request.access.prepare(&mut self.session)?;
-        match &self.check_interval {
-            Some(value) => self.session.run(&format!(
-                "SELECT pg_catalog.set_config('client_connection_check_interval', {}, false)",
-                quote_literal(value)
-            )),
-            None => Ok(()),
-        }
+    fn preparation(&self) -> String {
+        let settings = self.request.access.preparation(self.session.server_version());
+        let check_interval = self.check_interval.as_ref().map(|value| {
+            let value = quote_literal(value);
+            format!("; SELECT pg_catalog.set_config('client_connection_check_interval', {value}, false)")
+        });
+        settings + &check_interval.unwrap_or_default()
     }
 
     /// Before another transaction: nothing of the last is left in the session, be it a temporary table or an
@@ -371,7 +370,8 @@ impl<'a> Work<'a> {
         if !std::mem::take(&mut self.is_used) {
             return Ok(());
         }
-        let cleaned = self.session.run("DISCARD ALL").and_then(|()| self.prepare());
+        let cleaned = self.session.run("DISCARD ALL");
+        let cleaned = cleaned.and_then(|()| self.session.run(&self.preparation()));
         cleaned.map_err(self.db_error("reset the session"))
     }
 
