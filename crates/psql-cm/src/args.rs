@@ -58,6 +58,9 @@ psql-cm.toml, in this folder or named by --config, never with a password:
   environment = "dev"              # the one that is meant when none is named
   sql_path = "sql"                 # beside this file
   cm_table = "pg_psql_cm"
+  [ignore]                         # in every environment, see docs/servers.md
+  schemas = ["scratch_*"]          # left alone, as by --exclude-schema
+  objects = ["app.tmp_*", "table:app.log_*"]  # no drift: [KIND:]SCHEMA.NAME
   [environments.dev]
   uri = "postgres://127.0.0.1:5432"
   role = "app_owner"
@@ -279,6 +282,7 @@ mod tests {
         let (example, _) = example.split_once("\n\n").unwrap();
         let config = Config::parse(example, Path::new("psql-cm.toml")).unwrap();
         assert_eq!(config.environments["dev"].schemas, ["public", "billing"]);
+        assert_eq!(config.ignore.objects.len(), 2);
     }
 
     #[test]

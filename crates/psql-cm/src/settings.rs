@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use psqlcm_core::ignore::Ignore;
 use psqlcm_core::targets::{
     DatabaseRequest, Databases, Glob, SchemaRequest, TargetError, check_name, choose_databases,
 };
@@ -28,6 +29,8 @@ pub struct Settings {
     pgdatabase: Option<String>,
     /// Which schemas.
     pub schemas: Sourced<SchemaRequest>,
+    /// What is not judged.
+    pub ignore: Ignore,
     /// The folder of the tree.
     pub sql_path: Sourced<PathBuf>,
     /// The ledger's table.
@@ -98,6 +101,7 @@ impl Settings {
             databases: sources.databases(common, &file)?,
             pgdatabase: variables.checked("PGDATABASE")?.map(str::to_owned),
             schemas: sources.schemas(common, &file)?,
+            ignore: config.ignore.clone(),
             sql_path: sources
                 .pick("--sql-path", &common.sql_path, "PSQLCM_SQL_PATH", config.sql_path.clone())?
                 .unwrap_or_else(|| Sourced { value: "sql".into(), source: Source::Default }),
@@ -266,6 +270,7 @@ impl Sources<'_> {
         for glob in in_variable.map(|list| list.0).unwrap_or_default().iter().chain(&file.exclude_schemas) {
             excluded.push(glob.parse()?);
         }
+        excluded.extend_from_slice(&self.config.ignore.schemas);
         Ok(excluded)
     }
 

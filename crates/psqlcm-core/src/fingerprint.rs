@@ -3,17 +3,21 @@
 //! Stored order and what belongs to the installation are outside them, and so are the tool's own objects,
 //! which are split off the snapshot before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use crate::fact::{Fact, FactId, Value};
+use crate::ignore::Ignore;
 use crate::kinds::Nature;
 use crate::snapshot::Snapshot;
 
 /// The prefix of every fingerprint. It changes when the hashed bytes would for an unchanged database: old
 /// fingerprints are then told from different ones.
 pub const VERSION: &str = "f1";
+
+const WHOLE: [Nature; 3] = [Nature::Plain, Nature::Deparsed, Nature::Newer];
+const STRUCTURE: [Nature; 1] = [Nature::Plain];
 
 /// The fingerprints of one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,20 +33,20 @@ pub struct Fingerprints {
 impl Fingerprints {
     /// Of all that is compared on one server version.
     pub fn of(snapshot: &Snapshot) -> Self {
-        Self::over(snapshot, &[Nature::Plain, Nature::Deparsed, Nature::Newer])
+        Self::over(snapshot, &WHOLE, &BTreeSet::new())
     }
 
     /// Without the texts that the server prints, which differ between its versions, and without what older versions do
     /// not have: the facts and attributes that the registry calls newer, such as the not-null constraints of version 18.
     pub fn structure_of(snapshot: &Snapshot) -> Self {
-        Self::over(snapshot, &[Nature::Plain])
+        Self::over(snapshot, &STRUCTURE, &BTreeSet::new())
     }
 
-    fn over(snapshot: &Snapshot, natures: &[Nature]) -> Self {
+    fn over(snapshot: &Snapshot, natures: &[Nature], ignored: &BTreeSet<FactId>) -> Self {
         let mut objects: BTreeMap<FactId, Sha256> = BTreeMap::new();
         let is_there =
             |id: &FactId, fact: &Fact| natures.contains(&Nature::Newer) || !(id.kind().kind().newer)(fact);
-        let facts = snapshot.facts().filter(|(id, _)| is_compared(id));
+        let facts = snapshot.facts().filter(|(id, _)| is_compared(id) && !ignored.contains(id.object()));
         for (id, fact) in facts.filter(|(id, fact)| is_there(id, fact)) {
             objects.entry(id.object().clone()).or_default().update(fact_hash(id, fact, natures));
         }
@@ -57,6 +61,32 @@ impl Fingerprints {
             database: shown(&database.finalize()),
             schemas: schemas.into_iter().map(|(name, hash)| (name, shown(&hash.finalize()))).collect(),
             objects: objects.into_iter().map(|(id, hash)| (id, shown(&hash))).collect(),
+        }
+    }
+}
+
+/// What a ledger records, and what drift is judged by: the fingerprints without what is ignored.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Of all that is compared on one server version.
+    pub whole: Fingerprints,
+    /// What other server versions can compare.
+    pub structure: Fingerprints,
+    /// What is outside both.
+    pub ignore: Ignore,
+    /// The objects that are outside both.
+    pub ignored: BTreeSet<FactId>,
+}
+
+impl Judged {
+    /// Of a snapshot, by these rules.
+    pub fn of(snapshot: &Snapshot, ignore: &Ignore) -> Self {
+        let ignored = ignore.objects_of(snapshot);
+        Self {
+            whole: Fingerprints::over(snapshot, &WHOLE, &ignored),
+            structure: Fingerprints::over(snapshot, &STRUCTURE, &ignored),
+            ignore: ignore.clone(),
+            ignored,
         }
     }
 }

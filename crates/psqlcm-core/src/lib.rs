@@ -10,6 +10,7 @@
 //! - [`snapshot`]: all facts of a database, what needs what, what was left out
 //! - [`plan`]: the steps that make a snapshot from nothing, in order
 //! - [`fingerprint`]: hashes of facts, rolled up per object, schema and database
+//! - [`ignore`]: which objects a team wants not judged
 //! - [`delta`]: the difference of two snapshots, fact by fact
 //! - [`change`]: a change made ready to run, or refused
 //! - [`tree`]: the files of a database: paths, texts, manifest, `restore.sql`
@@ -27,6 +28,7 @@ pub mod fact;
 pub mod file_name;
 pub mod fingerprint;
 mod graph;
+pub mod ignore;
 pub mod kinds;
 pub mod ledger;
 pub mod name;

@@ -7,8 +7,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use serde::Deserialize;
+use psqlcm_core::ignore::{Ignore, Rule};
+use psqlcm_core::targets::Glob;
+use serde::{Deserialize, Deserializer};
 
 use crate::conninfo::holds_secret;
 
@@ -28,6 +31,9 @@ pub struct Config {
     pub sql_path: Option<PathBuf>,
     /// The name of the ledger's table.
     pub cm_table: Option<String>,
+    /// What is not judged, in any environment.
+    #[serde(default, deserialize_with = "ignore")]
+    pub ignore: Ignore,
     /// What differs from environment to environment.
     #[serde(default)]
     pub environments: BTreeMap<String, Environment>,
@@ -86,14 +92,55 @@ impl Config {
     }
 }
 
-/// The message without the string it quotes, as in `invalid type: string "...", expected a sequence`.
+/// The message without the string it quotes, as in `invalid type: string "...", expected a sequence`. Patterns of
+/// `[ignore]` are no secrets, and whoever mends one must see which it is.
 fn without_value(message: &str) -> String {
+    if message.contains(IN_IGNORE) {
+        return message.to_owned();
+    }
     match (message.find('"'), message.rfind('"')) {
         (Some(start), Some(end)) if start < end => {
             format!("{}{}", message[..start].trim_end(), &message[end + 1..])
         }
         _ => message.to_owned(),
     }
+}
+
+/// What stands between the key and what is wrong with a pattern.
+const IN_IGNORE: &str = " in [ignore]: ";
+
+/// Reads `[ignore]`. What is no pattern is an error at its place in the file.
+fn ignore<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ignore, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Table {
+        #[serde(default, deserialize_with = "schemas")]
+        schemas: Vec<Glob>,
+        #[serde(default, deserialize_with = "objects")]
+        objects: Vec<Rule>,
+    }
+    let Table { schemas, objects } = Table::deserialize(deserializer)?;
+    Ok(Ignore { schemas, objects })
+}
+
+fn schemas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Glob>, D::Error> {
+    patterns("schemas", deserializer)
+}
+
+fn objects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rule>, D::Error> {
+    patterns("objects", deserializer)
+}
+
+fn patterns<'de, D, T>(key: &str, deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: std::fmt::Display>,
+{
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let parse = |text: &String| {
+        text.parse().map_err(|error| serde::de::Error::custom(format!("{key}{IN_IGNORE}{error}")))
+    };
+    texts.iter().map(parse).collect()
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -249,6 +296,26 @@ mod tests {
             "team/psql-cm.toml:2: ",
             "expected a sequence",
         );
+    }
+
+    #[test]
+    fn what_is_ignored_is_read_and_what_is_no_pattern_is_named_with_its_line() {
+        let config =
+            parse("[ignore]\nschemas = ['scratch_*']\nobjects = ['app.tmp_*', 'table:*.log_?']").unwrap();
+        assert_eq!(config.ignore.schemas[0].to_string(), "scratch_*");
+        let objects: Vec<String> = config.ignore.objects.iter().map(ToString::to_string).collect();
+        assert_eq!(objects, ["app.tmp_*", "table:*.log_?"]);
+        let check = |text: &str, line: usize, words: &str| {
+            let message = parse(text).unwrap_err().to_string();
+            let is_told =
+                message.starts_with(&format!("team/psql-cm.toml:{line}: ")) && message.contains(words);
+            assert!(is_told, "{message}");
+        };
+        check("[ignore]\nobject = []", 2, "unknown field `object`");
+        check("[ignore]\nobjects = ['app']", 2, "objects in [ignore]: \"app\" names no schema");
+        check("[ignore]\nobjects = ['tabel:app.t']", 2, "there is no kind \"tabel\"");
+        check("[ignore]\n\nschemas = ['app\\']", 3, "schemas in [ignore]: ");
+        check("[ignore]\nobjects = 'app.t'", 2, "sequence");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Takes the schemas of one database under control, and lets them go.
 
-use psqlcm_core::fingerprint::Fingerprints;
+use psqlcm_core::fingerprint::Judged;
+use psqlcm_core::ignore::Ignore;
 use psqlcm_core::ledger::{EntryKind, Evidence, NewEntry, Origin, own};
 use psqlcm_core::plan::{self, PlanError};
 use psqlcm_core::snapshot::{LeftOut, Snapshot};
@@ -10,7 +11,7 @@ use crate::access::Access;
 use crate::capture::{self, CaptureError};
 use crate::checks::publications::{Published, publications};
 use crate::commit::{Settled, commit};
-use crate::ledger::{Action, Ledger, LedgerError, Removal, State, database_evidence};
+use crate::ledger::{Action, Ledger, LedgerError, Removal, State, database_evidence, schema_evidence};
 use crate::session::{DbError, Session};
 
 /// Why schemas were not taken under control; nothing was changed, unless it is in doubt.
@@ -106,9 +107,10 @@ pub fn setup(
     schemas: &[String],
     origin: &Origin,
     publishing: Publishing,
+    ignore: &Ignore,
 ) -> Result<SetUp, SetupError> {
     session.run("BEGIN").map_err(doing("cannot begin"))?;
-    let done = within(session, place.ledger, schemas, origin, publishing);
+    let done = within(session, place.ledger, schemas, origin, publishing, ignore);
     match &done {
         Ok(_) => place.commit(session)?,
         // A lost connection rolls back by itself.
@@ -147,6 +149,7 @@ pub fn within(
     schemas: &[String],
     origin: &Origin,
     publishing: Publishing,
+    ignore: &Ignore,
 ) -> Result<SetUp, SetupError> {
     let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
     let planned = ledger.plan_setup(session, &names)?;
@@ -159,7 +162,7 @@ pub fn within(
     let new: Vec<&String> =
         actions.iter().filter(|(_, action)| starts(action)).map(|(schema, _)| schema).collect();
     let recorder = recorder(session, ledger, &new)?;
-    let bases = bases(&facts, &new, recorder, origin)?;
+    let bases = bases(&facts, &new, recorder, origin, ignore)?;
     if !bases.is_empty() {
         let mut heads = ledger.heads(session)?;
         ledger.append(session, &mut heads, bases)?;
@@ -189,26 +192,26 @@ fn published(
     }
 }
 
-/// A base entry for each schema: what builds it, and its fingerprints.
+/// A base entry for each schema: what builds it, and its fingerprints, which are without what is ignored.
 fn bases<'a>(
     facts: &Snapshot,
     schemas: &[&'a String],
     recorder: Option<&'a String>,
     origin: &Origin,
+    ignore: &Ignore,
 ) -> Result<Vec<(String, NewEntry)>, PlanError> {
     let steps = plan::from_empty(facts)?;
-    let (prints, structure) = (Fingerprints::of(facts), Fingerprints::structure_of(facts));
+    let judged = Judged::of(facts, ignore);
     let base = |schema: &&String| {
         let schema = *schema;
         let of_schema = steps.iter().filter(|step| step.id.schema() == Some(schema));
         let content: String =
             of_schema.flat_map(|step| &step.statements).map(|text| tree::terminated(text)).collect();
         let mut entry = NewEntry::new(EntryKind::Base, content, origin.clone());
-        entry.fingerprint_after = prints.schemas.get(schema).cloned();
-        let mut evidence = serde_json::Map::new();
-        evidence.insert("structure_after".to_owned(), structure.schemas.get(schema).cloned().into());
+        entry.fingerprint_after = judged.whole.schemas.get(schema).cloned();
+        let mut evidence = serde_json::Map::from_iter(schema_evidence(&judged, schema));
         if recorder == Some(schema) {
-            evidence.extend(database_evidence(&prints, &structure));
+            evidence.extend(database_evidence(&judged));
         }
         entry.evidence = Evidence::new(&evidence).ok();
         (schema.clone(), entry)

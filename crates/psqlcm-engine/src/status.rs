@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use psqlcm_core::fingerprint::{Fingerprints, VERSION};
+use psqlcm_core::fingerprint::{Judged, VERSION};
+use psqlcm_core::ignore::{Ignore, Rule};
 use psqlcm_core::ledger::{EntryKind, own};
 use psqlcm_core::name::quote_literal;
+use psqlcm_core::snapshot::Snapshot;
 
 use crate::capture::{self, CaptureError};
 use crate::checks::publications::{Published, publications};
@@ -38,6 +40,8 @@ pub struct DatabaseStatus {
     pub of_no_schema: Option<OfNoSchema>,
     /// Each schema.
     pub schemas: Vec<SchemaStatus>,
+    /// How many objects of the database are ignored.
+    pub ignored: usize,
 }
 
 /// How what belongs to no schema stands.
@@ -91,6 +95,11 @@ pub enum Drift {
 }
 
 impl Drift {
+    /// Whether it is as recorded, as far as can be compared.
+    fn is_none(&self) -> bool {
+        matches!(self, Self::None | Self::NoneInStructure { .. })
+    }
+
     /// The same; but what seems to have drifted may only be what could not be read.
     fn unless(self, closed: &[String]) -> Self {
         match self {
@@ -133,7 +142,7 @@ pub enum StatusError {
     Db(#[from] DbError),
 }
 
-/// How these schemas stand, and with `whole` what belongs to no schema.
+/// How these schemas stand, and with `whole` what belongs to no schema. What is ignored is no drift.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -142,23 +151,22 @@ pub fn status(
     ledger: &Ledger,
     schemas: &[String],
     whole: bool,
+    ignore: &Ignore,
 ) -> Result<DatabaseStatus, StatusError> {
     let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
     let (captured, rest) = capture::captured_with(session, |session| read(session, ledger, &names, whole))?;
     let rest = rest?;
     let managed = rest.managed.iter().map(|(schema, _)| schema.as_str());
     let (facts, _) = own::split(captured, ledger.table(), managed);
-    let now = Now {
-        server_version: rest.server_version,
-        whole: Fingerprints::of(&facts),
-        structure: Fingerprints::structure_of(&facts),
-    };
     let closed: Vec<String> = facts
         .left_out
         .iter()
-        .filter(|left_out| left_out.is_not_read())
+        .filter(|left_out| left_out.is_not_read() && !ignore.is_ignored(left_out))
         .map(|left_out| left_out.reason.clone())
         .collect();
+    let judged = Judged::of(&facts, ignore);
+    let ignored = judged.ignored.len();
+    let mut now = Now { server_version: rest.server_version, facts, judged, by_rules: BTreeMap::new() };
     let mut rows = rest.rows;
     let standing = |(schema, state): (String, State)| {
         let row = rows.remove(&schema).unwrap_or_default();
@@ -175,10 +183,11 @@ pub fn status(
             fingerprint: recorded.fingerprint,
             structure: recorded.structure,
             server_version: recorded.server_version,
+            ignored: recorded.ignored,
         });
         OfNoSchema { ledger, drift: now.drift("", recorded.as_ref()).unless(&closed) }
     });
-    Ok(DatabaseStatus { of_no_schema, schemas })
+    Ok(DatabaseStatus { of_no_schema, schemas, ignored })
 }
 
 /// What was read of the ledgers.
@@ -206,6 +215,15 @@ struct Recorded {
     fingerprint: String,
     structure: Option<String>,
     server_version: Option<String>,
+    /// The rules by which objects were ignored: a JSON array.
+    ignored: Option<String>,
+}
+
+impl Recorded {
+    /// The rules by which objects were ignored; `None` if another version of the tool wrote what this one cannot read.
+    fn rules(&self) -> Option<Vec<String>> {
+        self.ignored.as_deref().map_or(Some(Vec::new()), |rules| serde_json::from_str(rules).ok())
+    }
 }
 
 fn read(session: &mut Session, ledger: &Ledger, schemas: &[&str], whole: bool) -> Result<Read, StatusError> {
@@ -285,6 +303,7 @@ impl LedgerRow {
             fingerprint,
             structure: text(8),
             server_version: text(9),
+            ignored: text(10),
         });
         Self { last, recorded, pending: Vec::new() }
     }
@@ -311,13 +330,16 @@ impl Pending {
 /// The database as it is.
 struct Now {
     server_version: String,
-    whole: Fingerprints,
-    structure: Fingerprints,
+    facts: Snapshot,
+    /// By the rules that hold.
+    judged: Judged,
+    /// By rules that entries were recorded under.
+    by_rules: BTreeMap<Vec<String>, Judged>,
 }
 
 impl Now {
     /// Whether a schema, or under the empty name what belongs to none, is as recorded.
-    fn drift(&self, schema: &str, recorded: Option<&Recorded>) -> Drift {
+    fn drift(&mut self, schema: &str, recorded: Option<&Recorded>) -> Drift {
         let Some(recorded) = recorded else {
             return Drift::Unknown { reason: "no entry has a fingerprint".to_owned() };
         };
@@ -325,6 +347,55 @@ impl Now {
             let reason = "the fingerprint was made by another version of psql-cm".to_owned();
             return Drift::Unknown { reason };
         }
+        let rules = self.judged.ignore.rules_of(schema);
+        match recorded.rules() {
+            Some(known) if known == rules => self.compare(&self.judged, schema, recorded),
+            Some(known) => self.drift_by_other_rules(schema, recorded, &known, &rules),
+            None => {
+                let reason = "it was recorded under ignore rules that this version cannot read".to_owned();
+                Drift::Unknown { reason }
+            }
+        }
+    }
+
+    /// The same where the entry knows other rules than those of now. A fingerprint tells nothing of single objects; yet it
+    /// is certain that nothing drifted but what is ignored, if only rules came, and without what they ignore, or with all of
+    /// it, the schema is as recorded. What went out of the rules was not recorded.
+    fn drift_by_other_rules(
+        &mut self,
+        schema: &str,
+        recorded: &Recorded,
+        known: &[String],
+        rules: &[String],
+    ) -> Drift {
+        let parsed: Result<Vec<Rule>, _> = known.iter().map(|rule| rule.parse()).collect();
+        let Ok(objects) = parsed else {
+            let reason = "it was recorded under ignore rules that this version cannot read".to_owned();
+            return Drift::Unknown { reason };
+        };
+        let ignore = Ignore { schemas: Vec::new(), objects };
+        let facts = &self.facts;
+        self.by_rules.entry(known.to_vec()).or_insert_with(|| Judged::of(facts, &ignore));
+        let by_theirs = self.compare(&self.by_rules[known], schema, recorded);
+        let has_come = rules.iter().any(|rule| !known.contains(rule));
+        let has_gone = known.iter().any(|rule| !rules.contains(rule));
+        if !has_gone {
+            let by_ours = self.compare(&self.judged, schema, recorded);
+            if let Some(none) = [by_theirs, by_ours].into_iter().find(Drift::is_none) {
+                return none;
+            }
+        } else if !has_come && !by_theirs.is_none() {
+            return by_theirs;
+        }
+        let shown = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let entry = recorded.entry;
+        let reason = format!(
+            "entry {entry} was recorded under other ignore rules ({shown}); the next change records it under those of now"
+        );
+        Drift::Unknown { reason }
+    }
+
+    fn compare(&self, judged: &Judged, schema: &str, recorded: &Recorded) -> Drift {
         let compare = |expected: &str, found: Option<&String>, same: Drift| {
             let found = found.cloned().unwrap_or_default();
             if expected == found {
@@ -334,12 +405,12 @@ impl Now {
         };
         let recorded_on = recorded.server_version.clone().unwrap_or_default();
         if recorded_on == self.server_version {
-            return compare(&recorded.fingerprint, self.whole.schemas.get(schema), Drift::None);
+            return compare(&recorded.fingerprint, judged.whole.schemas.get(schema), Drift::None);
         }
         match &recorded.structure {
             Some(structure) => {
                 let same = Drift::NoneInStructure { recorded_on };
-                compare(structure, self.structure.schemas.get(schema), same)
+                compare(structure, judged.structure.schemas.get(schema), same)
             }
             None => Drift::Unknown {
                 reason: format!("it was recorded on PostgreSQL {recorded_on}, and only in its texts"),

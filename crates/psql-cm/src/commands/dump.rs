@@ -27,7 +27,7 @@ use crate::failure::Failure;
 /// bytes: a dump after which nothing is new changes no file and makes no commit.
 ///
 /// Rows of tables are not dumped. A database with objects that psql-cm does not know is refused before a file is
-/// written (exit code 4), and they are named. Only the tool's own files are committed; what was staged stays
+/// written (exit code 4), and they are named, unless [ignore] in psql-cm.toml says otherwise. Only the tool's own files are committed; what was staged stays
 /// staged. Reading the schemas needs no privilege but CONNECT; what could not be read is named. Reading the ledgers
 /// needs USAGE on every schema under control, and SELECT on its ledger and on the ledger's sequence.
 #[derive(Debug, clap::Args)]
@@ -106,7 +106,7 @@ pub fn dump_database(
     let excluded: Vec<String> =
         observed.facts.schemas().into_iter().filter(is_excluded).map(str::to_owned).collect();
     let scope = covered.map_or(Scope::AllBut(&excluded), Scope::Only);
-    let left_out = dump::left_out(&observed);
+    let left_out = not_ignored(context, database, dump::left_out(&observed));
     if !left_out.is_empty() && !options.allow_unsupported {
         return Err(refused(&target, &left_out));
     }
@@ -200,6 +200,19 @@ pub(super) fn manifests(root: &Path, database: &str) -> Result<BTreeMap<String, 
 /// Manifests that cannot be read.
 pub fn manifests_failure(error: &ManifestsError) -> Failure {
     Failure::because("cannot read what the tree knows", error).hint_if(error.hint())
+}
+
+/// What was left out but for what is ignored, of which only the count is told, and only to whom wants to hear more.
+pub fn not_ignored(context: &Context, database: &str, left_out: Vec<LeftOut>) -> Vec<LeftOut> {
+    let all = left_out.len();
+    let ignore = &context.settings.ignore;
+    let told: Vec<_> = left_out.into_iter().filter(|left_out| !ignore.is_ignored(left_out)).collect();
+    let count = all - told.len();
+    if count > 0 {
+        let objects = if count == 1 { "object" } else { "objects" };
+        context.ui.verbose(&format!("{database}: [ignore] covers {count} {objects} that cannot be captured"));
+    }
+    told
 }
 
 /// Names each thing that was left out.

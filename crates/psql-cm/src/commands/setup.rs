@@ -86,11 +86,13 @@ impl Work<'_> {
             false => {
                 let _lock = self.cluster.submit_lock(self.database, LOCK_WAIT)?;
                 let origin = self.cluster.origin(&mut session, self.run_id)?;
-                setup::setup(&mut session, &self.place(&ledger), &schemas, &origin, publishing)
+                let (place, ignore) = (self.place(&ledger), &self.context.settings.ignore);
+                setup::setup(&mut session, &place, &schemas, &origin, publishing, ignore)
             }
         };
         let done = done.map_err(|error| self.failure("not set up; the schemas are as they were", &error))?;
-        dump::tell_left_out(self.context, self.database, &done.left_out, "the base does not hold");
+        let left_out = dump::not_ignored(self.context, self.database, done.left_out);
+        dump::tell_left_out(self.context, self.database, &left_out, "the base does not hold");
         for published in &done.published {
             self.context.ui.warn(&format!("{}: {published}", self.target(&published.schema)));
         }

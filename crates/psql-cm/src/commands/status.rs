@@ -14,7 +14,8 @@ use crate::failure::Failure;
 /// Show each schema: under control or not, its last entry, and whether it drifted
 ///
 /// Drift is a schema that differs from what its last entry recorded: someone changed it past psql-cm. What belongs to
-/// no schema, such as extensions and the settings of the database, has a line of its own unless schemas are named. A
+/// no schema, such as extensions and the settings of the database, has a line of its own unless schemas are named. What
+/// [ignore] in psql-cm.toml names is no drift; --verbose counts it. A
 /// change that was begun and not ended is pending. A publication that carries a ledger to subscribers is named. Exit code 0 when all is as recorded, 3 when something drifted, is pending or came after setup and is not under control. It
 /// changes nothing and works on a standby.
 #[derive(Debug, clap::Args)]
@@ -29,14 +30,24 @@ const EXAMPLES: &str = r#"Examples:
 pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let ledger = cluster.ledger()?;
+    let ignore = &context.settings.ignore;
     let whole = context.settings.schemas.value.named.is_empty();
     let mut report = cluster.each_database("status", &cluster.databases()?, |database| {
         let standing = cluster.read(database, |session| {
             let schemas = cluster.readable_schemas(session, database)?;
-            status::status(session, &ledger, &schemas, whole).map_err(|error| {
+            status::status(session, &ledger, &schemas, whole, ignore).map_err(|error| {
                 Failure::because("cannot tell how it stands", &error).on(&Target::database(database))
             })
         })?;
+        match standing.ignored {
+            0 => {}
+            1 => context.ui.verbose(&format!("{database}: [ignore] covers 1 object, which is not judged")),
+            count => {
+                context
+                    .ui
+                    .verbose(&format!("{database}: [ignore] covers {count} objects, which are not judged"));
+            }
+        }
         let mut targets = Vec::from_iter(standing.of_no_schema.iter().map(|of| of_no_schema(database, of)));
         targets.extend(standing.schemas.iter().map(|schema| target(database, schema)));
         Ok(targets)

@@ -151,6 +151,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
             implementer: args.implementer.clone().or_else(|| cluster.identity()),
             allow_outside: args.allow_outside,
             excluded: settings.schemas.value.excluded.clone(),
+            ignore: settings.ignore.clone(),
             environment: settings.environment.value.clone(),
             run_id: run::new_id(),
             tool_version: VERSION.to_owned(),

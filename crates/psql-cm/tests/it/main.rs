@@ -13,6 +13,7 @@ mod catalog;
 mod closed;
 mod faults;
 mod hostile;
+mod ignore;
 mod log;
 mod lost;
 mod poolers;

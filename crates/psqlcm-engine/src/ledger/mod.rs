@@ -18,8 +18,8 @@ use crate::session::{DbError, Session};
 
 pub use append::{Head, Heads};
 pub use lock::{Holder, LockError, SubmitLock};
-pub(crate) use read::database_evidence;
 pub use read::{RecordedDatabase, home_entry};
+pub(crate) use read::{database_evidence, schema_evidence};
 pub use setup::{Action, Removal};
 pub use state::{Damage, State};
 

@@ -1,6 +1,6 @@
 //! Reading entries: for `log`, `dump` and `verify`.
 
-use psqlcm_core::fingerprint::Fingerprints;
+use psqlcm_core::fingerprint::{Fingerprints, Judged};
 use psqlcm_core::ledger::{Chain, Entry, EntryKind, Home, NewEntry, Origin, Row, choose_home};
 use serde_json::Value;
 
@@ -169,11 +169,13 @@ pub struct RecordedDatabase {
     pub structure: Option<String>,
     /// The server's version.
     pub server_version: Option<String>,
+    /// The rules by which objects were ignored: a JSON array.
+    pub ignored: Option<String>,
 }
 
 impl RecordedDatabase {
     fn read(schema: &str, cells: &[Option<&str>]) -> Option<Self> {
-        let [number, id, fingerprint, structure, server_version] = cells.try_into().ok()?;
+        let [number, id, fingerprint, structure, server_version, ignored] = cells.try_into().ok()?;
         Some(Self {
             schema: schema.to_owned(),
             number: number?.parse().ok()?,
@@ -181,17 +183,37 @@ impl RecordedDatabase {
             fingerprint: fingerprint?.to_owned(),
             structure: structure.map(str::to_owned),
             server_version: server_version.map(str::to_owned),
+            ignored: ignored.map(str::to_owned),
         })
     }
 }
 
 /// What an entry says of what belongs to no schema, as evidence.
-pub(crate) fn database_evidence(whole: &Fingerprints, structure: &Fingerprints) -> [(String, Value); 2] {
+pub(crate) fn database_evidence(judged: &Judged) -> Vec<(String, Value)> {
     let of_none = |prints: &Fingerprints| prints.schemas.get("").cloned().unwrap_or_default().into();
-    [
-        ("database_after".to_owned(), of_none(whole)),
-        ("database_structure_after".to_owned(), of_none(structure)),
-    ]
+    let mut evidence = vec![
+        ("database_after".to_owned(), of_none(&judged.whole)),
+        ("database_structure_after".to_owned(), of_none(&judged.structure)),
+    ];
+    let rules = judged.ignore.rules_of("");
+    if !rules.is_empty() {
+        evidence.push(("database_ignored".to_owned(), rules.into()));
+    }
+    evidence
+}
+
+/// What an entry says of a schema as it is after it, beside the fingerprint: that which other server versions can
+/// compare, and by which rules objects are outside both.
+pub(crate) fn schema_evidence(judged: &Judged, schema: &str) -> Vec<(String, Value)> {
+    let mut evidence = Vec::new();
+    if let Some(print) = judged.structure.schemas.get(schema) {
+        evidence.push(("structure_after".to_owned(), print.as_str().into()));
+    }
+    let rules = judged.ignore.rules_of(schema);
+    if !rules.is_empty() {
+        evidence.push(("ignored".to_owned(), rules.into()));
+    }
+    evidence
 }
 
 /// The entry that records which ledger was chosen as the home.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use psqlcm_core::delta::{Delta, FactDelta};
 use psqlcm_core::fact::FactId;
-use psqlcm_core::fingerprint::Fingerprints;
+use psqlcm_core::fingerprint::Judged;
 use psqlcm_core::ledger::{Entry, EntryKind, Evidence, NewEntry, digest};
 use psqlcm_core::report::Op;
 use psqlcm_core::snapshot::Snapshot;
@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::error::{LedgerTouch, SubmitError};
 use super::work::{Start, Work};
-use super::{Event, PlaceApplied, PlacePart, PreparedChange, Tell};
-use crate::ledger::{Heads, State, database_evidence, home_entry};
+use super::{Event, Options, PlaceApplied, PlacePart, PreparedChange, Tell};
+use crate::ledger::{Heads, State, database_evidence, home_entry, schema_evidence};
 
 /// A database as it was before a change.
 pub(super) struct Before {
@@ -101,6 +101,8 @@ pub(super) fn copies(
         if let Some(recorded) = recorded.as_ref().filter(|recorded| recorded.schema == *schema) {
             proof.insert("database_after".to_owned(), recorded.fingerprint.as_str().into());
             proof.insert("database_structure_after".to_owned(), recorded.structure.clone().into());
+            let rules = recorded.ignored.as_deref().and_then(|rules| serde_json::from_str(rules).ok());
+            proof.extend(rules.map(|rules: Value| ("database_ignored".to_owned(), rules)));
         }
         copy.evidence = Some(evidence(&proof));
         copies.push((schema.clone(), copy));
@@ -148,7 +150,7 @@ pub(super) fn record(
         return Err(Stop::Copies(missing));
     }
     check_own_facts(work, before, &after, &moves, writing, tell)?;
-    let mut changes = Changes::between(before, &after, &moves, &work.request.options.excluded);
+    let mut changes = Changes::between(before, &after, &moves, &work.request.options);
     if writing.is_revocable {
         changes.must_be_ours(work, writing)?;
     }
@@ -291,20 +293,13 @@ struct Changes {
     /// Schemas that are new, and not an old one renamed.
     new_schemas: BTreeSet<String>,
     has_outside: bool,
-    before: Fingerprints,
-    after: Fingerprints,
-    /// What other server versions can compare.
-    structure_after: Fingerprints,
+    before: Judged,
+    after: Judged,
     managed: BTreeSet<String>,
 }
 
 impl Changes {
-    fn between(
-        before: &Before,
-        after: &Before,
-        moves: &Moves,
-        excluded: &[psqlcm_core::targets::Glob],
-    ) -> Self {
+    fn between(before: &Before, after: &Before, moves: &Moves, options: &Options) -> Self {
         let mut by_schema: BTreeMap<Option<String>, Vec<FactDelta>> = BTreeMap::new();
         for fact in Delta::between(&before.facts, &after.facts).facts {
             by_schema.entry(fact.id.schema().map(str::to_owned)).or_default().push(fact);
@@ -313,16 +308,15 @@ impl Changes {
         let new_schemas = after.facts.schemas().into_iter().filter(|schema| {
             !old.contains(schema)
                 && moves.renamed.values().all(|new| new != schema)
-                && !excluded.iter().any(|glob| glob.matches(schema))
+                && !options.excluded.iter().any(|glob| glob.matches(schema))
         });
         let managed = before.managed.keys().chain(after.managed.keys()).cloned().collect();
         Self {
             by_schema,
             new_schemas: new_schemas.map(str::to_owned).collect(),
             has_outside: false,
-            before: Fingerprints::of(&before.facts),
-            after: Fingerprints::of(&after.facts),
-            structure_after: Fingerprints::structure_of(&after.facts),
+            before: Judged::of(&before.facts, &options.ignore),
+            after: Judged::of(&after.facts, &options.ignore),
             managed,
         }
     }
@@ -340,14 +334,22 @@ impl Changes {
         outside.flat_map(|(_, facts)| facts.iter().cloned()).collect()
     }
 
-    /// Between the two looks another session may have altered what then seems to be the change's doing.
-    fn must_be_ours(&self, work: &mut Work<'_>, writing: &Writing<'_>) -> Result<(), SubmitError> {
+    /// Between the two looks another session may have altered what then seems to be the change's doing. What is ignored
+    /// is not the change's, and disturbs nobody.
+    fn must_be_ours(&mut self, work: &mut Work<'_>, writing: &Writing<'_>) -> Result<(), SubmitError> {
         let others = work.written_by_others(&writing.start)?;
         let is_of_others = |id: &FactId| {
             let object = id.object();
             let key = (object.schema().unwrap_or_default().to_owned(), object.name().to_owned());
             others.contains(&key)
         };
+        let is_ignored = |id: &FactId| {
+            self.before.ignored.contains(id.object()) || self.after.ignored.contains(id.object())
+        };
+        for facts in self.by_schema.values_mut() {
+            facts.retain(|fact| !(is_ignored(&fact.id) && is_of_others(&fact.id)));
+        }
+        self.by_schema.retain(|_, facts| !facts.is_empty());
         let facts = self.by_schema.values().flatten();
         let names: BTreeSet<String> =
             facts.filter(|fact| is_of_others(&fact.id)).map(|fact| fact.id.object().to_string()).collect();
@@ -516,8 +518,8 @@ impl Sheet<'_> {
         entry.revert_sql.clone_from(&options.revert);
         entry.started_at = Some(writing.start.at.clone());
         entry.duration_us = i64::try_from(writing.duration.as_micros()).ok();
-        entry.fingerprint_before = self.changes.before.schemas.get(target).cloned();
-        entry.fingerprint_after = now.and_then(|now| self.changes.after.schemas.get(now).cloned());
+        entry.fingerprint_before = self.changes.before.whole.schemas.get(target).cloned();
+        entry.fingerprint_after = now.and_then(|now| self.changes.after.whole.schemas.get(now).cloned());
         let mut proof = writing.evidence.clone();
         proof.insert("source".to_owned(), writing.name.into());
         proof.insert("facts".to_owned(), count(&self.changes.facts(Some(target))));
@@ -531,7 +533,7 @@ impl Sheet<'_> {
             proof.insert("schema".to_owned(), target.into());
         }
         self.put_shared(work, target, &mut proof);
-        self.put_structure(&mut proof, now);
+        self.put_schema(&mut proof, now);
         if is_in_home {
             self.put_database(&mut proof);
         }
@@ -551,8 +553,8 @@ impl Sheet<'_> {
 
     fn linked_entry(&self, main: &NewEntry, main_ledger: &str, ledger: &str, is_in_home: bool) -> NewEntry {
         let mut entry = main.linked(main_ledger);
-        entry.fingerprint_before = self.changes.before.schemas.get(ledger).cloned();
-        entry.fingerprint_after = self.changes.after.schemas.get(ledger).cloned();
+        entry.fingerprint_before = self.changes.before.whole.schemas.get(ledger).cloned();
+        entry.fingerprint_after = self.changes.after.whole.schemas.get(ledger).cloned();
         let mut proof = Map::new();
         proof.insert("linked_to".to_owned(), main_ledger.into());
         proof.insert("digest".to_owned(), digest(main.content.as_bytes()).into());
@@ -560,7 +562,7 @@ impl Sheet<'_> {
         if is_in_home {
             self.put_database(&mut proof);
         }
-        self.put_structure(&mut proof, Some(ledger));
+        self.put_schema(&mut proof, Some(ledger));
         entry.evidence = Some(evidence(&proof));
         entry
     }
@@ -570,11 +572,11 @@ impl Sheet<'_> {
         let content = "-- this schema was made by a change in another schema's ledger, see evidence\n";
         let mut entry = NewEntry::new(EntryKind::Base, content, work.origin.clone());
         entry.change_id = Some(self.writing.change_id.clone());
-        entry.fingerprint_after = self.changes.after.schemas.get(schema).cloned();
+        entry.fingerprint_after = self.changes.after.whole.schemas.get(schema).cloned();
         let mut proof = Map::new();
         proof.insert("made_by".to_owned(), main_ledger.into());
         proof.insert("digest".to_owned(), digest(main.content.as_bytes()).into());
-        self.put_structure(&mut proof, Some(schema));
+        self.put_schema(&mut proof, Some(schema));
         entry.evidence = Some(evidence(&proof));
         entry
     }
@@ -586,15 +588,15 @@ impl Sheet<'_> {
             return;
         }
         proof.insert("facts_of_no_schema".to_owned(), count(&of_none));
-        let before = self.changes.before.schemas.get("").map_or("", String::as_str);
+        let before = self.changes.before.whole.schemas.get("").map_or("", String::as_str);
         proof.insert("database_before".to_owned(), before.into());
-        proof.extend(database_evidence(&self.changes.after, &self.changes.structure_after));
+        proof.extend(database_evidence(&self.changes.after));
     }
 
-    /// The fingerprint that other server versions can compare.
-    fn put_structure(&self, proof: &mut Map<String, Value>, schema: Option<&str>) {
-        if let Some(print) = schema.and_then(|schema| self.changes.structure_after.schemas.get(schema)) {
-            proof.insert("structure_after".to_owned(), print.as_str().into());
+    /// What belongs to the schema's fingerprint.
+    fn put_schema(&self, proof: &mut Map<String, Value>, schema: Option<&str>) {
+        if let Some(schema) = schema {
+            proof.extend(schema_evidence(&self.changes.after, schema));
         }
     }
 }

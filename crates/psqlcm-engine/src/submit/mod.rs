@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use psqlcm_core::change::{Part, Refusal, Script};
 use psqlcm_core::delta::FactDelta;
+use psqlcm_core::ignore::Ignore;
 use psqlcm_core::ledger::{Entry, digest};
 use psqlcm_core::targets::{Glob, Target};
 
@@ -134,6 +135,8 @@ pub struct Options {
     pub allow_outside: bool,
     /// Schemas that are never put under control.
     pub excluded: Vec<Glob>,
+    /// Objects that are outside the recorded fingerprints.
+    pub ignore: Ignore,
     /// The environment's name.
     pub environment: String,
     /// The run's id.
