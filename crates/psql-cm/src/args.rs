@@ -47,7 +47,7 @@ Exit codes:
     0  done
     1  failed, nothing changed; also a broken chain
     2  usage: the command line, a variable or psql-cm.toml is wrong
-    3  there are differences, there is drift, or something is pending
+    3  there are differences, there is drift, or something is pending; doctor: something would not work
     4  refused by policy
     5  a lock was not had in time
     6  partly done; the report says what

@@ -248,6 +248,11 @@ impl<'a> Cluster<'a> {
         self.choose_schemas(session, database, request, |row| row.may_create = true)
     }
 
+    /// Whether somebody named the schemas to act on.
+    pub fn names_schemas(&self) -> bool {
+        !self.context.settings.schemas.value.named.is_empty()
+    }
+
     fn choose_schemas(
         &self,
         session: &mut Session,

@@ -35,7 +35,7 @@ pub struct Appearance {
 }
 
 /// The commands that change nothing.
-const READERS: [&str; 3] = ["status", "verify", "log"];
+const READERS: [&str; 4] = ["status", "verify", "log", "doctor"];
 
 /// How much to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

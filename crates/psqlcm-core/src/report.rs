@@ -232,8 +232,14 @@ pub struct ErrorReport {
     pub hint: Option<String>,
 }
 
+// Not by a dependency: this crate has none on another of the workspace.
+#[cfg(test)]
+#[path = "../../psqlcm-testkit/src/report_schema.rs"]
+mod report_schema;
+
 #[cfg(test)]
 mod tests {
+    use super::report_schema::faults;
     use super::*;
     use serde_json::json;
 
@@ -290,7 +296,7 @@ mod tests {
         let mut reports = vec![Report::new("setup"), sample()];
         reports.extend(Exit::ALL.map(|exit| Report { exit_code: exit, ..Report::new("status") }));
         for report in reports {
-            let faults = faults(&schema, &schema, &serde_json::to_value(&report).unwrap(), "$");
+            let faults = faults(&schema, &serde_json::to_value(&report).unwrap());
             assert!(faults.is_empty(), "{faults:?}");
         }
     }
@@ -301,7 +307,7 @@ mod tests {
         let refuses = |break_it: fn(&mut Value)| {
             let mut value = serde_json::to_value(sample()).unwrap();
             break_it(&mut value);
-            assert!(!faults(&schema, &schema, &value, "$").is_empty(), "{value}");
+            assert!(!faults(&schema, &value).is_empty(), "{value}");
         };
         refuses(|value| value["exit_code"] = json!(9));
         refuses(|value| value["surprise"] = json!(1));
@@ -309,64 +315,5 @@ mod tests {
         refuses(|value| value["targets"][0]["facts"][0]["op"] = json!("rename"));
         refuses(|value| value["errors"][0]["line"] = json!("three"));
         refuses(|value| drop(value["errors"][0].as_object_mut().unwrap().remove("sqlstate")));
-    }
-
-    /// The part of JSON Schema that our schema uses; any other keyword in it is a fault too.
-    fn faults(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        for (keyword, rule) in schema.as_object().unwrap() {
-            match keyword.as_str() {
-                "$schema" | "$id" | "$defs" | "title" | "description" => {}
-                "$ref" => {
-                    let name = rule.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
-                    found.extend(faults(root, &root["$defs"][name], value, path));
-                }
-                "type" if !has_type(rule, value) => found.push(format!("{path}: {value} is not {rule}")),
-                "enum" if !rule.as_array().unwrap().contains(value) => {
-                    found.push(format!("{path}: {value} is not in {rule}"));
-                }
-                "const" if rule != value => found.push(format!("{path}: {value} is not {rule}")),
-                "minimum" if value.as_i64().is_some_and(|number| number < rule.as_i64().unwrap()) => {
-                    found.push(format!("{path}: {value} is below {rule}"));
-                }
-                "required" => {
-                    let missing = rule
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .filter(|key| value.get(key.as_str().unwrap()).is_none());
-                    found.extend(missing.map(|key| format!("{path}: {key} is missing")));
-                }
-                "properties" => {
-                    for (key, inner) in value.as_object().unwrap() {
-                        let at = format!("{path}.{key}");
-                        match rule.get(key) {
-                            Some(inner_schema) => found.extend(faults(root, inner_schema, inner, &at)),
-                            None => found.push(format!("{at} is not described")),
-                        }
-                    }
-                }
-                "items" => {
-                    for inner in value.as_array().unwrap() {
-                        found.extend(faults(root, rule, inner, &format!("{path}[]")));
-                    }
-                }
-                "type" | "enum" | "const" | "minimum" | "additionalProperties" => {}
-                other => found.push(format!("{path}: the schema uses {other}")),
-            }
-        }
-        found
-    }
-
-    fn has_type(rule: &Value, value: &Value) -> bool {
-        let is = |name: &Value| match name.as_str().unwrap() {
-            "object" => value.is_object(),
-            "array" => value.is_array(),
-            "string" => value.is_string(),
-            "integer" => value.is_i64() || value.is_u64(),
-            "null" => value.is_null(),
-            other => panic!("unknown type {other}"),
-        };
-        rule.as_array().map_or_else(|| is(rule), |names| names.iter().any(is))
     }
 }

@@ -85,20 +85,25 @@ pub fn commit(root: &Path, files: &[PathBuf], message: &str) -> Result<Committed
         return Err(GitError::NoFolder { path: root.to_path_buf() });
     }
     let git = Git::at(root);
-    let git_dir = git.git_dir()?;
-    git.check_identity()?;
-    if let Some(git_dir) = &git_dir {
-        git.check_work_tree(git_dir)?;
-    } else {
+    let is_new_repository = !git.check()?;
+    if is_new_repository {
         git.succeed(&["init", "--quiet"], None)?;
     }
     let files: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
     let added = git.add(&files)?;
-    let committed = git.commit_changed(&files, message, git_dir.is_none());
+    let committed = git.commit_changed(&files, message, is_new_repository);
     if !matches!(committed, Ok(Committed::Commit { .. })) {
         git.forget(&added)?;
     }
     committed
+}
+
+/// Whether a repository holds the folder, which need not be there yet; where none does, [`commit`] makes one.
+///
+/// # Errors
+/// What would keep [`commit`] from making a commit, as far as it can be told before.
+pub fn check(root: &Path) -> Result<bool, GitError> {
+    Git::at(root).check()
 }
 
 /// The bytes of a file, given relative to the folder `root`, in a revision.
@@ -386,6 +391,16 @@ impl<'a> Git<'a> {
     fn at(root: &'a Path) -> Self {
         let folder = root.ancestors().find(|folder| folder.is_dir());
         Self { folder: folder.unwrap_or(Path::new(".")) }
+    }
+
+    /// Whether a repository holds the folder, and that nothing is in the way of a commit.
+    fn check(&self) -> Result<bool, GitError> {
+        let git_dir = self.git_dir()?;
+        self.check_identity()?;
+        match git_dir {
+            Some(git_dir) => self.check_work_tree(&git_dir).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// The repository that holds the folder, if one does.

@@ -10,7 +10,7 @@
 //! - [`status`], [`mod@log`], [`verify`]: how schemas stand, what happened, whether the ledgers are whole
 //! - [`ledger`]: the ledger in a database: its state, its entries, its lock
 //! - [`session`], [`access`]: one connection; the databases of one cluster
-//! - [`checks`]: what can be in the way of a command
+//! - [`checks`], [`doctor`]: what can be in the way of a command
 //! - [`conninfo`], `tls`: where to connect and how, by libpq's rules
 //! - [`files`], [`git`]: trees written all at once; commits of them
 //! - [`manifests`]: what a tree knows
@@ -24,6 +24,7 @@ pub mod checks;
 mod commit;
 pub mod config;
 pub mod conninfo;
+pub mod doctor;
 pub mod dump;
 pub mod files;
 pub mod git;

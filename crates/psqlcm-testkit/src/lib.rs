@@ -11,6 +11,7 @@ mod libpq;
 mod pooler;
 mod proxy;
 mod replica;
+mod report_schema;
 mod server;
 mod text;
 
@@ -19,5 +20,6 @@ pub use libpq::{Libpq, LibpqConnection, LibpqOption};
 pub use pooler::{Pooler, Pooling};
 pub use proxy::{At, Harm, Moment, Proxy};
 pub use replica::Replica;
+pub use report_schema::faults;
 pub use server::{TestDatabase, TestServer, client_bin, server, servers, unique};
 pub use text::{assert_same_text, text_difference};

@@ -3,6 +3,7 @@
 
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod dump;
 pub mod log;
 pub mod man;
@@ -30,6 +31,7 @@ pub enum Command {
     Status(WithCommon<status::Args>),
     Verify(WithCommon<verify::Args>),
     Log(WithCommon<log::Args>),
+    Doctor(WithCommon<doctor::Args>),
     Demo(WithCommon<demo::Args>),
     Completions(completions::Args),
     Man(man::Args),
@@ -46,6 +48,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Verify(_) => "verify",
             Self::Log(_) => "log",
+            Self::Doctor(_) => "doctor",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -62,6 +65,7 @@ impl Command {
             Self::Status(args) => Some(&args.common),
             Self::Verify(args) => Some(&args.common),
             Self::Log(args) => Some(&args.common),
+            Self::Doctor(args) => Some(&args.common),
             Self::Demo(args) => Some(&args.common),
             Self::Completions(_) | Self::Man(_) => None,
         }
@@ -101,6 +105,7 @@ impl Command {
             Self::Status(args) => status::run(&args.own, context),
             Self::Verify(args) => verify::run(&args.own, context),
             Self::Log(args) => log::run(&args.own, context),
+            Self::Doctor(args) => doctor::run(&args.own, context),
             Self::Demo(args) => demo::run(&args.own, context),
             Self::Completions(args) => completions::run(args, &context.ui),
             Self::Man(args) => man::run(args, &context.ui),

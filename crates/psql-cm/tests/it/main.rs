@@ -11,6 +11,7 @@ mod bad_input;
 mod broken_on_purpose;
 mod catalog;
 mod closed;
+mod doctor;
 mod faults;
 mod hostile;
 mod ignore;
@@ -305,7 +306,8 @@ fn sources(folder: &Path, texts: &mut Vec<(String, String)>) {
 
 #[test]
 fn no_command_is_left_unbuilt() {
-    for arguments in ["setup", "dump", "restore", "submit -c x", "status", "verify", "log", "demo"] {
+    for arguments in ["setup", "dump", "restore", "submit -c x", "status", "verify", "log", "doctor", "demo"]
+    {
         let said = stderr(&run(&format!("{arguments} -d no_such_database --uri postgres://127.0.0.1:1")));
         assert!(!said.contains("not built yet"), "{said}");
     }

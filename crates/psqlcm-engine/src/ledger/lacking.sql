@@ -2,7 +2,9 @@
 WITH ledger AS (
     SELECT c.oid, n.oid AS schema, pg_catalog.format('%I', n.nspname) AS schema_name,
            pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
-           pg_catalog.format('%I.%I', n.nspname, s.relname) AS sequence_name, s.oid AS sequence
+           -- Something else of that name may have none, which `format` takes for an error.
+           CASE WHEN s.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, s.relname) END AS sequence_name,
+           s.oid AS sequence
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_depend AS d

@@ -98,21 +98,34 @@ pub struct Abandoned {
 /// When the server does not tell which there are.
 pub fn clear(session: &mut Session, database: &str) -> Result<Vec<Abandoned>, DbError> {
     let start = quote_literal(&format!("{}{BUILDING}", start(database)));
-    let sql = format!(
-        "SELECT d.datname FROM pg_catalog.pg_database AS d \
-         WHERE pg_catalog.starts_with(d.datname, {start}) \
-           AND pg_catalog.substr(d.datname, pg_catalog.length({start}) + 1) ~ '^[0-9a-f]{{{RUN_ID}}}$' \
-           AND NOT EXISTS ({}) \
-         ORDER BY d.datname",
-        holders(&format!("pg_catalog.right(d.datname, {RUN_ID})"))
+    let is_of_database = format!(
+        "pg_catalog.starts_with(d.datname, {start}) \
+         AND pg_catalog.length(d.datname) = pg_catalog.length({start}) + {RUN_ID}"
     );
-    let names = session.rows(&sql)?.into_iter().flatten().flatten();
-    let cleared = names.map(|name| {
+    let cleared = left(session, &is_of_database)?.into_iter().map(|name| {
         // Not by force: whoever looks at it is not thrown out.
         let left = wait_for_backends(session, &name).and_then(|_| drop_database(session, &name, false));
         Abandoned { left: left.err().map(|error| error.to_string()), name }
     });
     Ok(cleared.collect())
+}
+
+/// What dead runs left, of any database; drops nothing.
+///
+/// # Errors
+/// The server's.
+pub fn left_behind(session: &mut Session) -> Result<Vec<String>, DbError> {
+    left(session, "true")
+}
+
+fn left(session: &mut Session, condition: &str) -> Result<Vec<String>, DbError> {
+    let sql = format!(
+        "SELECT d.datname FROM pg_catalog.pg_database AS d \
+         WHERE d.datname ~ '{BUILDING}[0-9a-f]{{{RUN_ID}}}$' AND {condition} AND NOT EXISTS ({}) \
+         ORDER BY d.datname",
+        holders(&format!("pg_catalog.right(d.datname, {RUN_ID})"))
+    );
+    Ok(session.rows(&sql)?.into_iter().flatten().flatten().collect())
 }
 
 /// Drops a database, if it is there; a template must first be none.

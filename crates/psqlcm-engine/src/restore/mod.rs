@@ -18,7 +18,7 @@ use psqlcm_core::tree::adapt::{self, Concern};
 use psqlcm_core::tree::manifest::ManifestError;
 use psqlcm_core::tree::{ledger_path, renamed, restore_script};
 
-pub use building::Abandoned;
+pub use building::{Abandoned, left_behind};
 pub use compare::Comparison;
 use load::{Atomicity, LoadError};
 #[cfg(fuzzing)]

@@ -1,19 +1,9 @@
 //! What a run needs of the server, compared with what the server has, before time is spent on it.
 
-use std::time::Duration;
-
-use psqlcm_core::name::quote_literal;
-
 use super::error::SubmitError;
 use super::work::Work;
 use super::{Atomic, Request};
-use crate::session::{DbError, Session};
-
-/// A database takes one connection for the work and one for the submit lock.
-const EACH: usize = 2;
-/// What was closed just now, by this process too, may still be counted.
-const LOOKS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(200);
+use crate::checks::room::{self, Connections, EACH};
 
 /// Whether there are connections enough for several databases.
 pub(super) fn connections(request: &Request<'_>) -> Result<(), SubmitError> {
@@ -31,34 +21,12 @@ pub(super) fn connections(request: &Request<'_>) -> Result<(), SubmitError> {
         .access
         .connect(&database)
         .map_err(|source| SubmitError::Connect { database: database.clone(), source })?;
-    let mut looks = 0;
-    loop {
-        looks += 1;
-        let tightest = tightest(&mut session);
-        let tightest = tightest.map_err(|source| SubmitError::Db {
-            database: database.clone(),
-            doing: "count connections",
-            source,
-        })?;
-        match tightest {
-            Some((room, _)) if room < needed && looks < LOOKS => std::thread::sleep(PAUSE),
-            Some((room, limit)) if room < needed => {
-                return Err(SubmitError::TooFewConnections { needed, room, limit });
-            }
-            _ => return Ok(()),
-        }
+    let found = room::too_few_connections(&mut session, needed);
+    let found = found.map_err(|source| SubmitError::Db { database, doing: "count connections", source })?;
+    match found {
+        Some(Connections { room, limit }) => Err(SubmitError::TooFewConnections { needed, room, limit }),
+        None => Ok(()),
     }
-}
-
-/// How many connections the tightest limit leaves, and which it is.
-fn tightest(session: &mut Session) -> Result<Option<(usize, String)>, DbError> {
-    let rows = session.rows(include_str!("room.sql"))?;
-    let read = |row: Vec<Option<String>>| {
-        let [limit, room] = row.try_into().ok()?;
-        // Reserved slots that are in use leave less than nothing.
-        Some((room?.parse::<i64>().ok()?.try_into().unwrap_or(0), limit?))
-    };
-    Ok(rows.into_iter().filter_map(read).min())
 }
 
 /// The locks that a transaction holds before the change runs in its first target.
@@ -72,12 +40,12 @@ impl Locks {
         if targets(work) < 2 {
             return Ok(None);
         }
-        Ok(Some(Self { held: room(work)?[0] }))
+        Ok(Some(Self { held: lock_room(work)?[0] }))
     }
 
     /// Whether the shared lock table has room for the change in all targets, by what it took in the first one.
     pub fn check(&self, work: &mut Work<'_>) -> Result<(), SubmitError> {
-        let [held, others, capacity] = room(work)?;
+        let [held, others, capacity] = lock_room(work)?;
         let each = held.saturating_sub(self.held);
         let targets = targets(work);
         if self.held + each * targets + others <= capacity {
@@ -96,9 +64,8 @@ fn targets(work: &Work<'_>) -> usize {
 }
 
 /// The locks of this transaction, those of all others, and how many there is room for.
-fn room(work: &mut Work<'_>) -> Result<[usize; 3], SubmitError> {
-    let sql = include_str!("lock_room.sql").replace(":'pid'", &quote_literal(&work.pid));
-    let rows = work.rows("count locks", &sql)?;
+fn lock_room(work: &mut Work<'_>) -> Result<[usize; 3], SubmitError> {
+    let rows = work.rows("count locks", &room::locks_sql(&work.pid))?;
     let mut cells = rows.into_iter().flatten().map(|cell| cell?.parse().ok());
     let mut next = || cells.next().flatten().unwrap_or_default();
     Ok([next(), next(), next()])
