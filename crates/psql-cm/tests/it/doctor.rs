@@ -272,3 +272,53 @@ fn several_databases_share_what_is_the_same() {
         && ran.stdout.contains(&format!("\n{}: PostgreSQL", scene.name));
     assert!(is_told, "{}: {}{}", ran.code, ran.stdout, ran.stderr);
 }
+
+#[test]
+fn a_database_that_a_killed_restore_left() {
+    let scene = Scene::on(&servers()[0], OWNER);
+    let left = format!("{} restore 0123456789abcdef", scene.name);
+    scene.tool.psql("postgres", &format!("CREATE DATABASE \"{left}\" TEMPLATE template0"));
+    let ran = scene.doctor(&[]);
+    scene.tool.server.drop_database(&left);
+    let is_told =
+        ran.stdout.contains("good to know: killed restores left databases: ") && ran.stdout.contains(&left);
+    assert!(ran.code == 0 && is_told, "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn other_encodings() {
+    for (encoding, line) in [
+        ("SQL_ASCII", "be careful: the encoding of the database is SQL_ASCII"),
+        ("LATIN1", "good to know: the encoding of the database is LATIN1"),
+    ] {
+        let scene = Scene::on(&servers()[0], OWNER);
+        let name = unique("encoded");
+        scene.tool.psql(
+            "postgres",
+            &format!(
+                "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C' OWNER {}",
+                scene.role
+            ),
+        );
+        let ran = scene.tool.run(&["-d", &name, "doctor"]);
+        let is_named = ran.code == 0 && ran.stdout.contains(line);
+        if encoding == "SQL_ASCII" {
+            scene.tool.psql(&name, "SET client_encoding = SQL_ASCII; DO $$ BEGIN EXECUTE 'CREATE TABLE public.' || quote_ident('caf' || convert_from('\\xe9', 'SQL_ASCII')) || ' ()'; END $$");
+            let ran = scene.tool.run(&["-d", &name, "doctor"]);
+            let is_refused = ran.code == 3 && ran.stdout.contains(r"caf\xe9");
+            assert!(is_refused, "{}{}", ran.stdout, ran.stderr);
+        }
+        scene.tool.server.drop_database(&name);
+        assert!(is_named, "{}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn a_tree_that_cannot_be_read() {
+    let scene = Scene::on(&servers()[0], OWNER);
+    scene.tool.ok(&["-d", &scene.name, "dump"]);
+    let manifest = format!(".facts/default/{}/manifest.json", scene.name);
+    let text = scene.tool.read(&manifest);
+    scene.tool.write(&manifest, &format!("<<<<<<< HEAD\n{text}"));
+    scene.tells(&[], 3, &["dump, restore, verify:", "would not work: cannot read what the tree knows"]);
+}
