@@ -66,7 +66,7 @@ fn more_about(problem: &Problem, context: &Context) -> Option<String> {
 /// Whoever may not read the ledgers fails for that, whatever else is missing.
 fn in_question(lacking: Vec<String>) -> Vec<String> {
     let (writing, reading): (Vec<_>, Vec<_>) =
-        lacking.into_iter().partition(|what| what.starts_with("INSERT"));
+        lacking.into_iter().partition(|what| Ledger::is_for_writing(what));
     match reading.iter().all(|what| what.starts_with("SELECT on the sequence")) {
         true => [writing, reading].concat(),
         false => reading,

@@ -118,7 +118,7 @@ fn a_role_without_rights() {
                 &format!("do: ALTER ROLE {role} CREATEDB"),
                 "would not work: the role may not create in the schemas under control: app",
                 "would not work: of what ledgers need, the role lacks: SELECT on app.pg_psql_cm, USAGE on the schema app",
-                "would not work: of what ledgers need, the role lacks: INSERT on app.pg_psql_cm",
+                "would not work: of what ledgers need, the role lacks: INSERT on app.pg_psql_cm, UPDATE on the sequence app.pg_psql_cm_id_seq, USAGE on the sequence app.pg_psql_cm_id_seq",
                 "would not work: of what ledgers need, the role lacks: SELECT on the sequence app.pg_psql_cm_id_seq",
             ],
         );

@@ -7,7 +7,7 @@ use psqlcm_core::name::quote_ident;
 use super::{Command, Finding, Severity};
 use crate::access;
 use crate::doctor::Request;
-use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, LedgerError};
 use crate::session::{DbError, Session};
 
 /// What `restore` asks of the role.
@@ -85,7 +85,7 @@ pub fn of_database(session: &mut Session, request: &Request<'_>) -> Result<Vec<F
 fn on_ledgers(lacking: Vec<String>) -> Vec<Finding> {
     use Command::{Dump, Log, Status, Submit, Verify};
     let (writing, reading): (Vec<_>, Vec<_>) =
-        lacking.into_iter().partition(|what| what.starts_with("INSERT"));
+        lacking.into_iter().partition(|what| Ledger::is_for_writing(what));
     let (counting, reading): (Vec<_>, Vec<_>) =
         reading.into_iter().partition(|what| what.starts_with("SELECT on the sequence"));
     let each = [

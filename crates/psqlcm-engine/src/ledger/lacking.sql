@@ -23,6 +23,10 @@ SELECT lacking FROM (
     SELECT 'SELECT on the sequence ' || sequence_name FROM ledger
     WHERE sequence IS NOT NULL AND NOT pg_catalog.has_sequence_privilege(sequence, 'SELECT')
     UNION ALL
+    SELECT needed.privilege || ' on the sequence ' || sequence_name
+    FROM ledger CROSS JOIN (VALUES ('USAGE'), ('UPDATE')) AS needed (privilege)
+    WHERE sequence IS NOT NULL AND NOT pg_catalog.has_sequence_privilege(sequence, needed.privilege)
+    UNION ALL
     SELECT 'INSERT on ' || name FROM ledger WHERE NOT pg_catalog.has_table_privilege(oid, 'INSERT')
 ) AS found
 ORDER BY lacking

@@ -59,6 +59,14 @@ impl Ledger {
         Ok(rows.into_iter().flatten().flatten().collect())
     }
 
+    /// Whether one of [`Ledger::lacking`] is needed only by who writes.
+    #[must_use]
+    pub fn is_for_writing(lacking: &str) -> bool {
+        ["INSERT on ", "USAGE on the sequence ", "UPDATE on the sequence "]
+            .iter()
+            .any(|start| lacking.starts_with(start))
+    }
+
     /// The table in one schema, for its SQL.
     #[must_use]
     pub fn at<'a>(&'a self, schema: &'a str) -> Table<'a> {
