@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use psqlcm_core::source::{Source, Window};
 use psqlcm_engine::conninfo::{ConnInfo, ConnInfoError, Environment};
 use psqlcm_testkit::{Libpq, LibpqConnection};
 
@@ -88,6 +89,12 @@ fn same(input: &str, ours: &ConnInfo, theirs: &LibpqConnection) {
 fn count(theirs: &LibpqConnection) -> usize {
     let list = |name| theirs.options.get(name).filter(|text| !text.is_empty());
     list("hostaddr").or_else(|| list("host")).map_or(1, |text| text.split(',').count())
+}
+
+/// Shows a place the way errors do.
+pub fn show(source: Source<'_>, offset: usize) {
+    let (line, column) = source.line_column(offset);
+    Window::of(source.line(line), column);
 }
 
 /// A value as a keyword/value string has it.

@@ -5,7 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use psqlcm_core::change::Script;
 use psqlcm_core::script::{SplitErrorKind, StatementKind, classify, label, split, words};
-use psqlcm_core::source::{Source, excerpt};
+use psqlcm_core::source::Source;
+use psqlcm_fuzz::show;
 
 fuzz_target!(|text: &str| {
     match split(text) {
@@ -29,7 +30,7 @@ fuzz_target!(|text: &str| {
         Err(error) => {
             assert!(text.is_char_boundary(error.offset), "{error:?}");
             assert_eq!(error.line as usize, 1 + text[..error.offset].matches('\n').count(), "{error:?}");
-            excerpt(Source { name: "text", text }, error.offset);
+            show(Source { name: "text", text }, error.offset);
         }
     }
     match Script::read(text) {
@@ -40,7 +41,7 @@ fuzz_target!(|text: &str| {
             assert_eq!(texts, text, "the parts of a change are the change");
         }
         Err(refusal) => {
-            excerpt(Source { name: "text", text }, refusal.offset().unwrap_or_default());
+            show(Source { name: "text", text }, refusal.offset().unwrap_or_default());
         }
     }
 });

@@ -9,11 +9,11 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use psqlcm_core::script::split;
-use psqlcm_core::source::excerpt;
 use psqlcm_core::tree::adapt;
 use psqlcm_core::tree::manifest::Manifest;
 use psqlcm_core::{file_name, name, tree};
 use psqlcm_engine::restore::LoadedTree;
+use psqlcm_fuzz::show;
 
 fuzz_target!(|text: &str| {
     let folder = tempfile::Builder::new().prefix("psqlcm-fuzz").tempdir_in(memory()).expect("a folder");
@@ -24,7 +24,7 @@ fuzz_target!(|text: &str| {
     match LoadedTree::read(folder.path(), "default", "d") {
         Ok(tree) => {
             for statement in tree.statements.iter().chain(&tree.roles).chain(&tree.ledgers) {
-                excerpt(tree.source(statement), statement.offset);
+                show(tree.source(statement), statement.offset);
                 adapted(&statement.sql);
             }
         }

@@ -156,7 +156,11 @@ impl<'a> Words<'a> {
             }
             Concern::Privilege if self.begins(&["ALTER"]) => {
                 let roles = after(&["ROLE"]).into_iter().take(1);
-                roles.chain(after(&["TO", "FROM"]).pop()).collect()
+                let mut roles: Vec<usize> = roles.chain(after(&["TO", "FROM"]).pop()).collect();
+                // They are exchanged from the last to the first.
+                roles.sort_unstable();
+                roles.dedup();
+                roles
             }
             Concern::Privilege => after(&["ROLE"]),
             Concern::Other if self.begins(&["CREATE", "POLICY"]) => self.policy_roles(),
@@ -223,6 +227,11 @@ mod tests {
             "CREATE POLICY p ON t TO app USING (true)"
         );
         assert_eq!(with_roles("GRANT b TO a\"c\"", &map), "GRANT b TO \"B\" \"c\"");
+        // Wherever the two stand.
+        assert_eq!(
+            with_roles("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO a FOR ROLE \"My app\"", &map),
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO \"B\" FOR ROLE app"
+        );
         let map = BTreeMap::from([("app".to_owned(), "My app".to_owned())]);
         assert_eq!(
             with_roles("SET ROLE app\n;\nGRANT SELECT ON TABLE app.app TO app\n;\nRESET ROLE", &map),
