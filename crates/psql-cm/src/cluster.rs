@@ -208,8 +208,8 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Waits until nobody else is at what databases share: the tree, the roles of the cluster. Databases are read
-    /// side by side; these are changed one after the other.
+    /// Waits until nobody else is at what databases share: the tree. Databases are read side by side; it is changed by one
+    /// after the other.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }

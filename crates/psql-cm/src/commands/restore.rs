@@ -4,7 +4,7 @@ use psqlcm_core::name::quote_ident;
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::{Target, check_name};
 use psqlcm_core::tree::manifest::ManifestError;
-use psqlcm_engine::restore::{self, Abandoned, Comparison, RestoreError};
+use psqlcm_engine::restore::{self, Abandoned, Comparison, RestoreError, Roles};
 use psqlcm_engine::run;
 
 use crate::cluster::Cluster;
@@ -59,17 +59,37 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm -d app restore --into-empty                     into a database someone else made
   psql-cm -d app restore --role-map app_owner=me --no-privileges"#;
 
-/// Restores each database in turn.
+/// Restores the databases, several at once.
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     if let Some(name) = &args.new_name {
         check_name(name)?;
     }
     let cluster = Cluster::of(context)?;
-    let run_id = run::new_id();
-    let report = cluster.each_database("restore", &cluster.databases_of_tree()?, |database| {
-        Ok(vec![restore_database(args, context, &cluster, database, &run_id)?])
-    })?;
-    Ok(report.into())
+    let roles = Roles::default();
+    let databases = cluster.databases_of_tree()?;
+    let shows_statements = databases.len() == 1;
+    let report = cluster.each_database("restore", &databases, |database| {
+        let meter = shows_statements.then(|| Meter::new(&context.ui, "restore"));
+        let progress = |done, total| meter.iter().for_each(|meter| meter.advance(done, total));
+        Ok(vec![restore_database(args, context, &cluster, database, &roles, &progress)?])
+    });
+    let settled = roles.settle(&cluster.access, &cluster.maintenance());
+    for (role, create) in &settled.made {
+        context.ui.say(&format!("the role {role} was missing and was made, without a password: {create}"));
+    }
+    match (report, settled.left.is_empty()) {
+        (Err(failure), false) => Err(with_roles_left(failure, &settled.left)),
+        (report, _) => Ok(report?.into()),
+    }
+}
+
+/// A failure that left roles behind besides.
+fn with_roles_left(failure: Failure, left: &[(String, String)]) -> Failure {
+    let exit = if failure.exit == Exit::InDoubt { Exit::InDoubt } else { Exit::Partly };
+    let failure = Failure { exit, ..failure };
+    left.iter().fold(failure, |failure, (role, why)| {
+        failure.hint(format!("see to the role {}, which was made for it ({why})", quote_ident(role)))
+    })
 }
 
 fn restore_database(
@@ -77,9 +97,9 @@ fn restore_database(
     context: &Context,
     cluster: &Cluster<'_>,
     database: &str,
-    run_id: &str,
+    roles: &Roles,
+    progress: &dyn Fn(usize, usize),
 ) -> Result<TargetReport, Failure> {
-    let _turn = cluster.turn();
     let maintenance = cluster.maintenance();
     let request = restore::Request {
         root: cluster.sql_path(),
@@ -92,15 +112,13 @@ fn restore_database(
         owners: !args.no_owner,
         privileges: !args.no_privileges,
         role_map: args.role_map.iter().map(|map| (map.from.clone(), map.to.clone())).collect(),
-        run_id,
+        roles,
+        run_id: &run::new_id(),
         cm_table: &context.settings.cm_table.value,
     };
     let target = Target::database(request.name);
-    let meter = Meter::new(&context.ui, "restore");
-    let progress = |done, total| meter.advance(done, total);
-    let restored = restore::restore(&cluster.access, &request, &context.interrupt, &progress);
-    drop(meter);
-    let restored = restored.map_err(|error| failure(&error).on(&target))?;
+    let restored = restore::restore(&cluster.access, &request, &context.interrupt, progress)
+        .map_err(|error| failure(&error).on(&target))?;
     for path in &restored.foreign {
         context.ui.warn(&format!("{path} is no SQL file and was not loaded"));
     }
@@ -109,9 +127,6 @@ fn restore_database(
     }
     for abandoned in &restored.abandoned {
         tell_abandoned(&context.ui, abandoned);
-    }
-    for (role, create) in &restored.roles {
-        context.ui.say(&format!("the role {role} was missing and was made, without a password: {create}"));
     }
     let comparison = told(&restored.comparison);
     let outcome = TargetReport::new(&target, Outcome::Done);
@@ -159,11 +174,8 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 fn failure(error: &RestoreError) -> Failure {
     match error {
         RestoreError::Left { error, left } => {
-            let failure = Failure {
-                exit: Exit::Partly,
-                ..failure_of("not restored, and something of it may be left", error)
-            };
-            left.iter().fold(failure, |failure, left| failure.hint(format!("see to {left}")))
+            let failure = failure_of("not restored, and something of it may be left", error);
+            Failure { exit: Exit::Partly, ..failure }.hint(format!("see to {left}"))
         }
         RestoreError::InDoubt { .. } => {
             Failure::new(Exit::InDoubt, "it is not known whether it was restored")

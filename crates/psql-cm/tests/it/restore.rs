@@ -159,6 +159,53 @@ fn roles_are_made_refused_exchanged_or_left_out() {
 }
 
 #[test]
+fn a_role_that_several_databases_lack_stays_as_long_as_one_of_them_is_there() {
+    let tool = Tool::new(&server(15));
+    let role = unique("shared_role");
+    let names: Vec<String> = (0..4).map(|_| unique("restore")).collect();
+    let words = |command| {
+        let databases = names.iter().flat_map(|name| ["-d", name]);
+        databases.chain([command, "--jobs", "4"]).collect::<Vec<_>>()
+    };
+    tool.psql("postgres", &format!("CREATE ROLE {role}"));
+    for name in &names {
+        tool.psql("postgres", &format!("CREATE DATABASE {name}"));
+        tool.psql(name, &format!("CREATE TABLE a (id int); ALTER TABLE a OWNER TO {role}"));
+    }
+    tool.ok(&words("setup"));
+    tool.ok(&words("dump"));
+    let forget = || {
+        names.iter().for_each(|name| tool.server.drop_database(name));
+        tool.psql("postgres", &format!("DROP ROLE {role}"));
+    };
+    let has_role =
+        || tool.psql("postgres", &format!("SELECT count(*) FROM pg_roles WHERE rolname = '{role}'")) == "1";
+    let harm = |name: &String| {
+        let path = format!("{name}/public/tables/a.sql");
+        let written = tool.read(&path);
+        tool.write(&path, &written.replace("id integer", "id intger"));
+    };
+    let made = format!("the role {role} was missing and was made");
+
+    forget();
+    let said = tool.run(&words("restore")).stderr;
+    assert_eq!(said.matches(&made).count(), 1, "{said}");
+
+    forget();
+    names[..3].iter().for_each(harm);
+    let said = tool.fails(&words("restore"), 6, &["type \"intger\" does not exist", &made]);
+    assert!(has_role(), "{}", said.stderr);
+    names[..3].iter().for_each(|name| leaves_nothing(&tool, name));
+    assert_eq!(tool.psql(&names[3], "SELECT count(*) FROM a"), "0");
+
+    forget();
+    harm(&names[3]);
+    let said = tool.fails(&words("restore"), 1, &["type \"intger\" does not exist", "nothing of it is left"]);
+    assert!(!has_role() && !said.stderr.contains(&made), "{}", said.stderr);
+    names.iter().for_each(|name| leaves_nothing(&tool, name));
+}
+
+#[test]
 fn what_the_cluster_lacks_is_listed_at_once() {
     let (tool, name) = dumped("CREATE TABLE a (id int)");
     tool.server.drop_database(&name);

@@ -35,14 +35,13 @@ fn start(database: &str) -> &str {
     &database[..end]
 }
 
-/// Says to others that the run is alive, as long as the session is. Shared, since a run restores one database after
-/// the other, and the session before may not be gone yet.
+/// Says to others that the run is alive, as long as the session is.
 ///
 /// # Errors
 /// The server's.
 pub fn hold(session: &mut Session, run_id: &str) -> Result<(), DbError> {
     let key = format!("('x' || {})::pg_catalog.bit(64)::pg_catalog.int8", quote_literal(run_id));
-    session.run(&format!("SELECT pg_catalog.pg_advisory_lock_shared({key})"))
+    session.run(&format!("SELECT pg_catalog.pg_advisory_lock({key})"))
 }
 
 /// Waits until no server process of a run is left that could still make its database; whether that came.

@@ -7,6 +7,7 @@ mod building;
 mod compare;
 mod load;
 mod needs;
+mod roles;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use psqlcm_core::tree::{ledger_path, renamed, restore_script};
 pub use building::{Abandoned, left_behind};
 pub use compare::Comparison;
 use load::{Atomicity, LoadError};
+pub use roles::{Roles, SettledRoles};
 #[cfg(fuzzing)]
 pub use tree::Tree as LoadedTree;
 use tree::{Statement, Tree};
@@ -55,7 +57,9 @@ pub struct Request<'a> {
     pub privileges: bool,
     /// Roles to put in the place of others.
     pub role_map: BTreeMap<String, String>,
-    /// The run's id, a part of the name the database has while it is built.
+    /// The roles that the run makes, for all its databases.
+    pub roles: &'a Roles,
+    /// The id of this restore alone, a part of the name the database has while it is built.
     pub run_id: &'a str,
     /// The table of the ledgers, where the tree does not say.
     pub cm_table: &'a str,
@@ -64,8 +68,6 @@ pub struct Request<'a> {
 /// A database that was restored.
 #[derive(Debug)]
 pub struct Restored {
-    /// The roles that were missing and were made, each with the statement that made it.
-    pub roles: Vec<(String, String)>,
     /// How many statements were run.
     pub statements: usize,
     /// How the result compares with the dump.
@@ -202,7 +204,7 @@ pub enum RestoreError {
         /// Why it failed.
         error: Box<RestoreError>,
         /// What may be left, and why it could not be removed.
-        left: Vec<String>,
+        left: String,
     },
 }
 
@@ -263,6 +265,7 @@ pub fn restore(
     }
     let needing: Vec<&Statement> = work.inside.iter().chain(&work.ledgers).chain(&work.last).collect();
     let create = work.create.as_ref().filter(|_| !request.into_empty).map(|create| create.sql.as_str());
+    let turn = request.roles.turn();
     let missing = needs::missing(&mut maintenance, &needing, create)
         .map_err(doing("cannot look for what is needed"))?;
     if !missing.things.is_empty() {
@@ -271,14 +274,13 @@ pub fn restore(
     if !request.make_roles && !missing.roles.is_empty() {
         return Err(RestoreError::LackingRoles(missing.roles.into_iter().collect()));
     }
+    interrupt.check().map_err(RestoreError::Interrupted)?;
+    let mut connect = || access.connect_first(request.maintenance);
+    turn.make(&mut maintenance, &mut connect, &request.adapted(&tree.roles), &missing.roles)?;
     let abandoned = building::clear(&mut maintenance, request.name)
         .map_err(doing("cannot look for what killed restores left"))?;
-    interrupt.check().map_err(RestoreError::Interrupted)?;
     building::hold(&mut maintenance, request.run_id).map_err(doing("cannot take the lock of the run"))?;
-    let roles = request.adapted(&tree.roles);
-    let mut connect = || access.connect_first(request.maintenance);
-    let roles = needs::make_roles(&mut maintenance, &mut connect, &roles, &missing.roles)?;
-    let mut made = Made { roles, database: None };
+    let mut made = None;
     let target = Target { access, request, tree: &tree, work: &work, interrupt, progress };
     let result = match request.into_empty {
         true => target.fill(),
@@ -287,18 +289,18 @@ pub fn restore(
     // With it goes the lock, which says that the database may still be made.
     drop(maintenance);
     match result {
-        Ok((unpopulated, comparison)) => Ok(Restored {
-            roles: made.roles,
-            statements: work.count(),
-            comparison,
-            foreign: tree.foreign,
-            unpopulated,
-            abandoned,
-        }),
-        Err(error @ RestoreError::InDoubt { .. }) => Err(error),
-        Err(error) => match made.undo(access, request) {
-            left if left.is_empty() => Err(error),
-            left => Err(RestoreError::Left { error: Box::new(error), left }),
+        Ok((unpopulated, comparison)) => {
+            request.roles.need(&missing.all_roles);
+            let (statements, foreign) = (work.count(), tree.foreign);
+            Ok(Restored { statements, comparison, foreign, unpopulated, abandoned })
+        }
+        Err(error @ RestoreError::InDoubt { .. }) => {
+            request.roles.need(&missing.all_roles);
+            Err(error)
+        }
+        Err(error) => match made.and_then(|name| undo(access, request, &name)) {
+            None => Err(error),
+            Some(left) => Err(RestoreError::Left { error: Box::new(error), left }),
         },
     }
 }
@@ -368,36 +370,12 @@ impl Request<'_> {
     }
 }
 
-/// What this run made, to be removed if it fails.
-#[derive(Default)]
-struct Made {
-    database: Option<String>,
-    roles: Vec<(String, String)>,
-}
-
-impl Made {
-    /// Removes it on a connection of its own; gives what could not be removed, and why.
-    fn undo(&self, access: &Access, request: &Request<'_>) -> Vec<String> {
-        let database = self.database.iter().map(|name| (format!("the database {}", quote_ident(name)), name));
-        let roles = self.roles.iter().map(|(name, _)| (format!("the role {}", quote_ident(name)), name));
-        if self.database.is_none() && self.roles.is_empty() {
-            return Vec::new();
-        }
-        let mut session = match undoing(access, request) {
-            Ok(session) => session,
-            Err(why) => return database.chain(roles).map(|(what, _)| format!("{what} ({why})")).collect(),
-        };
-        let failed = |(what, removed): (String, Result<(), DbError>)| {
-            removed.err().map(|error| format!("{what} ({error})"))
-        };
-        let mut left: Vec<String> = database
-            .map(|(what, name)| (what, building::drop_database(&mut session, name, true)))
-            .filter_map(failed)
-            .collect();
-        let drop_role = |name: &String| format!("DROP ROLE IF EXISTS {}", quote_ident(name));
-        left.extend(roles.map(|(what, name)| (what, session.run(&drop_role(name)))).filter_map(failed));
-        left
-    }
+/// Removes a database that was not finished, on a connection of its own; gives what could not be removed, and why.
+fn undo(access: &Access, request: &Request<'_>, database: &str) -> Option<String> {
+    let removed = undoing(access, request).and_then(|mut session| {
+        building::drop_database(&mut session, database, true).map_err(|error| error.to_string())
+    });
+    removed.err().map(|why| format!("the database {} ({why})", quote_ident(database)))
 }
 
 /// A session to undo with, once nothing more comes of what is to be undone: the answer to CREATE DATABASE may be
@@ -437,7 +415,7 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Builds the database under a name of its own and renames it.
-    fn build(&self, maintenance: &mut Session, made: &mut Made) -> Result<Outcome, RestoreError> {
+    fn build(&self, maintenance: &mut Session, made: &mut Option<String>) -> Result<Outcome, RestoreError> {
         let building = building::name(self.request.name, self.request.run_id);
         let create = match &self.work.create {
             Some(create) => renamed(&create.sql, self.request.database, &building),
@@ -447,7 +425,7 @@ impl Target<'_> {
             format!("CREATE DATABASE {} WITH TEMPLATE = template0", quote_ident(&building))
         });
         // Before it is made: the answer may get lost.
-        made.database = Some(building.clone());
+        *made = Some(building.clone());
         maintenance.run(&create).map_err(RestoreError::Create)?;
         let mut session =
             self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
@@ -458,7 +436,7 @@ impl Target<'_> {
         drop(session);
         self.interrupt.check().map_err(RestoreError::Interrupted)?;
         self.rename(maintenance, &building)?;
-        made.database = None;
+        *made = None;
         Ok((unpopulated, comparison))
     }
 

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use psqlcm_core::tree::adapt;
 
 use super::tree::Statement;
-use super::{RestoreError, doing};
-use crate::commit::{Settled, commit};
 use crate::session::{DbError, Session};
 
 /// What is missing, by kind and name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Missing {
     /// What only an administrator can bring: `extension postgis`, `tablespace fast`, `locale de_DE.utf8`.
     pub things: Vec<String>,
     /// Roles, which can be made.
     pub roles: BTreeSet<String>,
+    /// All roles that are needed, whether they are there or not.
+    pub all_roles: BTreeSet<String>,
 }
 
 /// Looks for all that the statements need.
@@ -28,7 +28,9 @@ pub fn missing(
     create: Option<&str>,
 ) -> Result<Missing, DbError> {
     let extensions = statements.iter().filter_map(|statement| adapt::extension(&statement.sql)).collect();
-    let roles = statements.iter().flat_map(|statement| adapt::roles(&statement.sql)).collect();
+    let mut all_roles: BTreeSet<String> =
+        statements.iter().flat_map(|statement| adapt::roles(&statement.sql)).collect();
+    all_roles.retain(|role| !is_word_for_a_role(role));
     let names = |statement: &&Statement| match mentions_tablespace(&statement.sql) {
         true => adapt::names_after(&statement.sql, "TABLESPACE"),
         false => Vec::new(),
@@ -51,8 +53,8 @@ pub fn missing(
          UNION SELECT datcollate FROM pg_catalog.pg_database UNION SELECT datctype FROM pg_catalog.pg_database",
         locale,
     )?;
-    let roles = absent(session, &roles, "SELECT rolname FROM pg_catalog.pg_roles", str::to_owned)?;
-    Ok(Missing { things, roles: roles.into_iter().filter(|role| !is_word_for_a_role(role)).collect() })
+    let roles = absent(session, &all_roles, "SELECT rolname FROM pg_catalog.pg_roles", str::to_owned)?;
+    Ok(Missing { things, roles: roles.into_iter().collect(), all_roles })
 }
 
 /// Bodies of functions may hold any word: only what can name a tablespace is looked at.
@@ -106,37 +108,5 @@ fn locale(name: &str) -> String {
             format!("{locale}.{}", encoding.to_lowercase())
         }
         None => name.to_owned(),
-    }
-}
-
-/// Makes the missing roles, all or none; gives the name of each and the statement that made it, so that it can be
-/// taken away again.
-///
-/// # Errors
-/// The server's; then there is none of them, unless it is in doubt.
-pub fn make_roles(
-    session: &mut Session,
-    connect: &mut dyn FnMut() -> Result<Session, DbError>,
-    roles: &[Statement],
-    missing: &BTreeSet<String>,
-) -> Result<Vec<(String, String)>, RestoreError> {
-    let mut made = Vec::new();
-    if missing.is_empty() {
-        return Ok(made);
-    }
-    session.run("BEGIN").map_err(doing("cannot begin"))?;
-    for name in missing {
-        let known = roles.iter().find(|statement| adapt::roles(&statement.sql).first() == Some(name));
-        let create = known.map_or_else(
-            || format!("CREATE ROLE {}", psqlcm_core::name::quote_ident(name)),
-            |statement| statement.sql.clone(),
-        );
-        session.run(&create).map_err(|error| RestoreError::Role { role: name.clone(), error })?;
-        made.push((name.clone(), create));
-    }
-    match commit(session, connect) {
-        Settled::Committed => Ok(made),
-        Settled::RolledBack(error) => Err(doing("cannot commit the roles")(error)),
-        Settled::Unknown(error) => Err(RestoreError::InDoubt { what: "the roles were made", error }),
     }
 }
