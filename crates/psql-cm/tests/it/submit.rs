@@ -1,5 +1,7 @@
 //! `submit` on real servers.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
 use std::thread;
 
 use crate::support::{Ran, command, everywhere, folder, run, session, setup};
@@ -526,6 +528,39 @@ fn a_run_that_was_killed_within_a_statement_is_gone_on_from() {
 }
 
 #[test]
+fn a_run_waits_for_what_the_server_still_does_for_a_killed_one() {
+    everywhere("orphan", SEED, &BOTH, |database| {
+        let change = "CREATE INDEX CONCURRENTLY t_a ON t (a)";
+        let mut other = session(database);
+        other.run("BEGIN; INSERT INTO public.t VALUES (1)").unwrap();
+        let start = || {
+            let mut command = command(database.server(), &[database], &std::env::temp_dir());
+            command.args(["submit", "-c", change]).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let mut killed = start();
+        let builds = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event_type = 'Lock'";
+        while database.psql(builds).unwrap() == "0" {
+            thread::yield_now();
+        }
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+
+        let mut next = start();
+        let mut said = BufReader::new(next.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert!(line.contains("waiting for another run to end: process"), "{line}");
+        other.run("COMMIT").unwrap();
+        said.read_to_string(&mut line).unwrap();
+        let ended = next.wait().unwrap();
+        assert!(ended.success(), "{ended}: {line}");
+        assert!(line.contains("an earlier run stopped in line 1"), "{line}");
+        let entries = "SELECT string_agg(entry_kind || ' ' || coalesce(evidence->>'outcome', ''), ', ' ORDER BY id) FROM pg_psql_cm WHERE entry_kind IN ('before', 'after')";
+        assert_eq!(database.psql(entries).unwrap(), "before , before , after found done");
+    });
+}
+
+#[test]
 fn locks_are_waited_for_and_given_up() {
     everywhere("locks", SEED, &BOTH, |database| {
         let before = all(database);
@@ -605,7 +640,7 @@ fn what_another_session_did_meanwhile_is_not_taken_for_the_change() {
         let change = "CREATE TABLE mine (a int); SELECT pg_advisory_xact_lock(4711)";
         let child = command(database.server(), &[database], &std::env::temp_dir())
             .args(["submit", "-c", change])
-            .stderr(std::process::Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";

@@ -2,6 +2,10 @@
 //!
 //! A session-level advisory lock on a connection of its own, polled: a session that waits inside `pg_advisory_lock` holds
 //! a snapshot, and an index that is built concurrently would wait for it, for ever if it is built by the lock's holder.
+//!
+//! A run can be killed while the server goes on with its statement. So each session that works under the lock holds
+//! another, the worker's, which the server gives back when the statement has ended and it sees that nobody is there; until then
+//! the submit lock is not had by anybody else.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -10,6 +14,8 @@ use crate::session::{DbError, Session};
 
 /// `psql` and `-cm ` in ASCII: the two halves of the key. Advisory locks are per database.
 const KEY: (u32, u32) = (0x7073_716c, 0x2d63_6d20);
+/// The second half of the key of the worker's lock.
+const WORKER: u32 = KEY.1 + 1;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -91,8 +97,10 @@ impl SubmitLock {
         let mut pause = FIRST_PAUSE;
         loop {
             let (class, object) = KEY;
-            let taken =
-                session.rows(&format!("SELECT pg_catalog.pg_try_advisory_lock({class}, {object})"))?;
+            let taken = session.rows(&format!(
+                "SELECT pg_catalog.pg_try_advisory_lock({class}, {object}) AND NOT EXISTS (SELECT FROM {})",
+                held(&[WORKER])
+            ))?;
             if taken.first().and_then(|row| row.first()?.as_deref()) == Some("t") {
                 let mut lock = Self { session };
                 return if lock.is_held()? { Ok(lock) } else { Err(LockError::NotKept) };
@@ -117,7 +125,7 @@ impl SubmitLock {
     /// # Errors
     /// The server's: with the session the lock is lost.
     pub fn is_held(&mut self) -> Result<bool, DbError> {
-        let mine = format!("SELECT FROM {} AND l.pid = pg_catalog.pg_backend_pid()", held());
+        let mine = format!("SELECT FROM {} AND l.pid = pg_catalog.pg_backend_pid()", held(&[KEY.1]));
         Ok(!self.session.rows(&mine)?.is_empty())
     }
 
@@ -131,12 +139,22 @@ impl SubmitLock {
     }
 }
 
+/// Says that the session works under the submit lock, for as long as it is there or until it is cleaned.
+///
+/// # Errors
+/// The server's.
+pub fn work_under(session: &mut Session) -> Result<(), DbError> {
+    session.run(&format!("SELECT pg_catalog.pg_advisory_lock_shared({}, {WORKER})", KEY.0))
+}
+
+/// Who else has the lock, or works under it.
 fn holder(session: &mut Session) -> Result<Option<Holder>, DbError> {
     let sql = format!(
         "SELECT l.pid, a.application_name, a.usename,
                 pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
-         FROM {} LIMIT 1",
-        held().replace(" WHERE ", " LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid WHERE "),
+         FROM {} AND l.pid <> pg_catalog.pg_backend_pid() ORDER BY l.objid LIMIT 1",
+        held(&[KEY.1, WORKER])
+            .replace(" WHERE ", " LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid WHERE "),
     );
     let rows = session.rows(&sql)?;
     Ok(rows.into_iter().next().and_then(|row| {
@@ -150,12 +168,14 @@ fn holder(session: &mut Session) -> Result<Option<Holder>, DbError> {
     }))
 }
 
-/// The lock in `pg_locks`, if anybody has it.
-fn held() -> String {
-    let (class, object) = KEY;
+/// The locks in `pg_locks`, if anybody has them.
+fn held(objects: &[u32]) -> String {
+    let class = KEY.0;
+    let objects: Vec<String> = objects.iter().map(u32::to_string).collect();
     format!(
         "pg_catalog.pg_locks AS l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-         AND l.classid = {class} AND l.objid = {object}
-         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())"
+         AND l.classid = {class} AND l.objid IN ({})
+         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())",
+        objects.join(", ")
     )
 }

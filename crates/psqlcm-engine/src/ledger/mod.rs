@@ -17,7 +17,7 @@ use psqlcm_core::name::{Ident, NameError, quote_literal};
 use crate::session::{DbError, Session};
 
 pub use append::{Head, Heads};
-pub use lock::{Holder, LockError, SubmitLock};
+pub use lock::{Holder, LockError, SubmitLock, work_under};
 pub use read::{RecordedDatabase, home_entry};
 pub(crate) use read::{database_evidence, schema_evidence};
 pub use setup::{Action, Removal};

@@ -20,7 +20,9 @@ use super::{Applied, Atomic, Event, Part, PreparedChange, Request, Tell};
 use crate::capture::{self, CaptureError, CatalogState};
 use crate::commit::look_up;
 use crate::interrupt::Guard;
-use crate::ledger::{Ledger, LedgerError, LockError, RecordedDatabase, State, SubmitLock, origin};
+use crate::ledger::{
+    Ledger, LedgerError, LockError, RecordedDatabase, State, SubmitLock, origin, work_under,
+};
 use crate::session::{DbError, Session};
 
 /// The work on one database.
@@ -104,6 +106,11 @@ impl<'a> Work<'a> {
             source => SubmitError::Lock { database: database.clone(), source },
         })?;
         let mut session = connect()?;
+        work_under(&mut session).map_err(|source| SubmitError::Db {
+            database: database.clone(),
+            doing: "take the worker's lock",
+            source,
+        })?;
         let options = &request.options;
         let implementer = options.implementer.as_deref().unwrap_or_default();
         let mut origin =
@@ -372,6 +379,7 @@ impl<'a> Work<'a> {
         }
         let cleaned = self.session.run("DISCARD ALL");
         let cleaned = cleaned.and_then(|()| self.session.run(&self.preparation()));
+        let cleaned = cleaned.and_then(|()| work_under(&mut self.session));
         cleaned.map_err(self.db_error("reset the session"))
     }
 
