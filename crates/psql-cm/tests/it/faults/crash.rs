@@ -130,7 +130,9 @@ fn a_crash_at_any_message_of_a_submit() {
         });
         let what = format!("submit of statements apart, crash {moment:?}");
         let world = || World::new(1, SEED);
-        each_point(&what, STRIDE, world, |world, n| check_apart(&world.site, n, &world.mortal.harm(moment)));
+        each_point(&what, STRIDE, world, |world, n| {
+            check_apart(&world.site, n, &world.mortal.harm(moment), &APART)
+        });
     }
 }
 

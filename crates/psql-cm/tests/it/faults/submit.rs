@@ -91,39 +91,48 @@ pub const APART_BETWEEN: [&str; 9] = [
 ];
 
 /// Submits statements that run in no transaction.
-pub fn check_apart(site: &Site, n: usize, harm: &Harm) -> bool {
+pub fn check_apart(site: &Site, n: usize, harm: &Harm, words: &[&str]) -> bool {
     site.reset();
-    let Some(ran) = site.harmed(&APART, At::Message(n), harm) else { return false };
+    let Some(ran) = site.harmed(words, At::Message(n), harm) else { return false };
     if !matches!(harm, Harm::Kill(_)) {
         site.settle();
-        let state = site.states(STATE).remove(0);
-        is_one_of(&state, &APART_BETWEEN, &ran);
-        let expected = match state.as_str() {
-            OLD => when_nothing_is_done(harm),
-            APART_NEW => 0,
-            _ => 6,
+        let states = site.states(STATE);
+        states.iter().for_each(|state| is_one_of(state, &APART_BETWEEN, &ran));
+        let all_are = |which: &str| states.iter().all(|state| state == which);
+        let expected = match () {
+            () if all_are(OLD) => when_nothing_is_done(harm),
+            () if all_are(APART_NEW) => 0,
+            () => 6,
         };
-        assert_eq!(ran.code, expected, "{state}\n{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, expected, "{states:?}\n{}{}", ran.stdout, ran.stderr);
     }
-    let again = site.again(&APART);
-    let state = site.states(STATE).remove(0);
-    // An announcement may stand twice, and the statement be found done.
-    let (objects, entries) = state.rsplit_once('|').unwrap();
-    let entries = entries.replace("before 2,before 2", "before 2").replace("found done", "done");
-    is_one_of(&format!("{objects}|{entries}"), &[APART_NEW], &again);
+    let again = site.again(words);
+    for state in site.states(STATE) {
+        // An announcement may stand twice, and the statement be found done.
+        let (objects, entries) = state.rsplit_once('|').unwrap();
+        let entries = entries.replace("before 2,before 2", "before 2").replace("found done", "done");
+        is_one_of(&format!("{objects}|{entries}"), &[APART_NEW], &again);
+    }
     assert!([0, 4].contains(&again.code), "again: {}\n{}{}", again.code, again.stdout, again.stderr);
     site.verify();
     true
 }
 
+fn submit_apart(databases: usize, words: &[&str], strides: [usize; 6]) {
+    let template = Template::new(SEED, true);
+    let site = || Site::new(&template, databases);
+    for ((harm, _), stride) in HARMS.into_iter().zip(strides) {
+        let what = format!("submit of statements apart to {databases}, {harm}");
+        each_point(&what, stride, site, |site, n| check_apart(site, n, &harm, words));
+    }
+}
+
 #[test]
 fn submit_of_statements_that_stand_apart() {
-    let template = Template::new(SEED, true);
-    let site = || Site::new(&template, 1);
-    for (harm, stride) in
-        HARMS.into_iter().zip([2, 3, 11, 7, 7, 11]).map(|((harm, _), stride)| (harm, stride))
-    {
-        let what = format!("submit of statements apart, {harm}");
-        each_point(&what, stride, site, |site, n| check_apart(site, n, &harm));
-    }
+    submit_apart(1, &APART, [2, 3, 11, 7, 7, 11]);
+}
+
+#[test]
+fn submit_of_statements_that_stand_apart_in_three_databases() {
+    submit_apart(3, &[&APART[..], &["--sequential"]].concat(), [29, 31, 61, 53, 47, 59]);
 }
