@@ -1,7 +1,8 @@
-//! The chores of the project: `cargo xtask servers|test|matrix|demo|fuzz`.
+//! The chores of the project: `cargo xtask servers|test|matrix|demo|bench|fuzz`.
 //!
 //! Each chore is one file. All talk goes to stderr; stdout belongs to what is run, and to the list of servers.
 
+mod bench;
 mod demo;
 mod fuzz;
 mod packages;
@@ -60,6 +61,9 @@ enum Chore {
         #[arg(last = true, value_name = "DEMO ARGS")]
         arguments: Vec<String>,
     },
+    /// Measure dump, restore and status beside pg_dump and psql, and print a table
+    #[command(after_help = servers::HELP)]
+    Bench(bench::Options),
     /// Feed what psql-cm reads with inputs that libFuzzer makes up: scripts, trees, connections, configuration
     Fuzz(fuzz::Options),
 }
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         Chore::Matrix { arguments } => test::run(&ALL, &arguments, &[EVERY_POINT]),
         Chore::Servers { versions } => servers::run(&versions.versions),
         Chore::Demo { arguments } => demo::run(&arguments),
+        Chore::Bench(options) => bench::run(&options),
         Chore::Fuzz(options) => fuzz::run(&options),
     };
     outcome.unwrap_or_else(|error| {
