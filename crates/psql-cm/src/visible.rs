@@ -32,7 +32,8 @@ fn escaped(text: &str, must_escape: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// Writes what is hidden in JSON text as JSON escapes. Only strings can hold any, so the meaning stays.
 pub fn visible_json(json: &str) -> Cow<'_, str> {
-    let must_escape = |c: char| !c.is_ascii() && is_hidden(c);
+    // JSON itself escapes the other control characters of ASCII; line ends and spaces between its strings stay.
+    let must_escape = |c: char| c == '\x7f' || !c.is_ascii() && is_hidden(c);
     if !json.contains(must_escape) {
         return Cow::Borrowed(json);
     }
@@ -82,13 +83,14 @@ mod tests {
 
     #[test]
     fn json_keeps_its_meaning() {
-        let value = serde_json::json!({ "a\u{202e}": "\u{9b}\u{e0001}ü\n" });
+        let value = serde_json::json!({ "a\u{202e}": "\u{9b}\u{e0001}ü\n\x7f" });
         let text = value.to_string();
         let shown = visible_json(&text);
         assert!(
             shown.contains("\\u202e") && shown.contains("\\udb40\\udc01") && shown.contains('ü'),
             "{shown}"
         );
+        assert!(!shown.contains(is_hidden), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 }
