@@ -19,8 +19,9 @@ const USUAL: [u32; 3] = [13, 15, 18];
 /// The versions that are supported.
 const ALL: [u32; 6] = [13, 14, 15, 16, 17, 18];
 
-/// Tells the tests of harm to try every point of every run.
-const EVERY_POINT: (&str, &str) = ("PSQL_CM_FAULTS", "all");
+/// Tells the tests to try all there is: every point of every run that can come to harm, many hostile names, a long storm.
+const THOROUGH: [(&str, &str); 3] =
+    [("PSQL_CM_FAULTS", "all"), ("PSQL_CM_NAMES", "10000"), ("PSQL_CM_STORM", "200")];
 
 /// The chores of psql-cm. Each gets what it needs by itself, and says first what it gets and with which program.
 #[derive(Parser)]
@@ -41,7 +42,8 @@ enum Chore {
         #[arg(last = true, value_name = "CARGO TEST ARGS")]
         arguments: Vec<String>,
     },
-    /// The same as test, on every supported version of PostgreSQL and with harm at every point of a run
+    /// The same as test, on every supported version of PostgreSQL and with all that takes long: harm at every point of a run,
+    /// 10,000 hostile names, 200 captures in a storm
     #[command(after_help = servers::HELP)]
     Matrix {
         /// What goes to `cargo test --workspace`: after a second `--`, what goes to the tests
@@ -79,7 +81,7 @@ struct Versions {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Test { versions, arguments } => test::run(&versions.versions, &arguments, &[]),
-        Chore::Matrix { arguments } => test::run(&ALL, &arguments, &[EVERY_POINT]),
+        Chore::Matrix { arguments } => test::run(&ALL, &arguments, &THOROUGH),
         Chore::Servers { versions } => servers::run(&versions.versions),
         Chore::Demo { arguments } => demo::run(&arguments),
         Chore::Bench(options) => bench::run(&options),

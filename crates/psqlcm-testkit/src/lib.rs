@@ -1,5 +1,5 @@
 //! What the integration tests share: running servers, databases that go away, a line to a server that does harm,
-//! the corpus, a judge of texts.
+//! the corpus, hostile names, a judge of texts.
 //!
 //! The servers are started once for a whole run by `cargo xtask test`, which says in the environment where they are;
 //! nothing here starts one but [`Replica`]. Only `psql` and `pg_dump` speak to them, so that what the product does is judged by
@@ -7,6 +7,7 @@
 //! a test may want to see the refusal.
 
 mod corpus;
+pub mod hostile;
 mod libpq;
 mod pooler;
 mod proxy;

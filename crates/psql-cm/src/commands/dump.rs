@@ -18,6 +18,7 @@ use crate::cluster::Cluster;
 use crate::commands::Done;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::visible::visible;
 
 /// Write schemas as readable SQL to the tree, and commit them to git
 ///
@@ -145,7 +146,7 @@ pub fn dump_database(
     if options.commit {
         let earlier = removed_earlier(root, &dumped.manifest);
         let files: Vec<PathBuf> = [changes.written, changes.unchanged, changes.removed, earlier].concat();
-        let message = options.message.map_or_else(|| format!("psql-cm: dump {database}"), str::to_owned);
+        let message = options.message.map_or_else(|| usual_message(database), str::to_owned);
         let committed = git::commit(root, &files, &message).map_err(|error| {
             let exit = if count == 0 { Exit::Failed } else { Exit::Partly };
             Failure { exit, ..git_failure(&target, &error) }
@@ -159,6 +160,11 @@ pub fn dump_database(
     }
     let outcome = if count == 0 { Outcome::Unchanged } else { Outcome::Done };
     Ok(Dumped { report: TargetReport::new(&target, outcome).because(reason), manifest: dumped.manifest })
+}
+
+/// What a commit is called where nobody says: `git log` shows it on a terminal.
+fn usual_message(database: &str) -> String {
+    format!("psql-cm: dump {}", visible(database))
 }
 
 fn write(writer: &mut Writer, root: &Path, dump: &Dump) -> Result<Changes, FilesError> {

@@ -17,6 +17,7 @@ mod hostile;
 mod ignore;
 mod log;
 mod lost;
+mod names;
 mod poolers;
 mod published;
 mod restore;

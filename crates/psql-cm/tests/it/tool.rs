@@ -142,7 +142,8 @@ impl Tool {
     /// The same, or why they are none.
     pub fn try_ledgers(&self, database: &str) -> Result<String, String> {
         let rows = "SELECT n.nspname, query_to_xml(format('SELECT * FROM %I.pg_psql_cm ORDER BY id', n.nspname), true, true, ''),
-            query_to_xml(format('SELECT last_value, is_called FROM %I.pg_psql_cm_id_seq', n.nspname), true, true, '')
+            query_to_xml(format('SELECT last_value, is_called FROM %s',
+                pg_get_serial_sequence(format('%I.pg_psql_cm', n.nspname), 'id')), true, true, '')
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'pg_psql_cm' ORDER BY 1";
         self.server.psql(database, rows)
     }
