@@ -7,6 +7,9 @@ use psqlcm_core::snapshot::{NOT_READ, Snapshot};
 
 use crate::session::{DbError, Session};
 
+mod steady;
+use steady::Moment;
+
 /// What every reading statement may count on: no schema but `pg_catalog` is searched, so that every other name
 /// is printed with its schema, and values are printed alike everywhere. The savepoint is for what may not be read.
 const PINNED: &str = "SAVEPOINT psql_cm_read; SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL DateStyle = 'ISO'; \
@@ -18,7 +21,7 @@ const PINNED: &str = "SAVEPOINT psql_cm_read; SET LOCAL search_path = ''; SET LO
 /// object just now; they are not to wait for ever.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '3s'";
 
-/// How often a capture is tried again when objects vanish, or are locked, while it reads them.
+/// How often a capture is tried when objects change, vanish, or are locked while it reads them.
 const TRIES: u32 = 5;
 
 /// Why a database could not be read.
@@ -42,6 +45,14 @@ pub enum CaptureError {
         #[source]
         error: ReadError,
     },
+    /// Other sessions changed what was being read, each time it was tried.
+    #[error(
+        "other sessions changed the schema while it was read, {tries} times in a row; try again when they are through"
+    )]
+    Changing {
+        /// How often it was tried.
+        tries: u32,
+    },
 }
 
 impl CaptureError {
@@ -51,7 +62,7 @@ impl CaptureError {
         const PASSING: [&str; 7] = ["XX000", "42P01", "42704", "42883", "42703", "55006", "55P03"];
         match self {
             Self::Query { error, .. } => error.sqlstate().is_some_and(|state| PASSING.contains(&state)),
-            Self::Row { .. } => false,
+            Self::Row { .. } | Self::Changing { .. } => false,
         }
     }
 }
@@ -78,11 +89,19 @@ pub fn captured_with<T>(
         tries += 1;
         session.run(BEGIN).map_err(transaction)?;
         let captured = within(session).map(|snapshot| (snapshot, also(session)));
-        // Nothing is to be undone; a session that is lost has said so already.
-        let _ = session.run("ROLLBACK");
-        match captured {
-            Err(error) if error.is_passing() && tries < TRIES => {}
-            other => return other,
+        if let Err(error @ CaptureError::Query { .. }) = captured {
+            // Nothing is to be undone; a session that is lost has said so already.
+            let _ = session.run("ROLLBACK");
+            if error.is_passing() && tries < TRIES {
+                continue;
+            }
+            return Err(error);
+        }
+        let moment = Moment::ending_transaction(session).map_err(transaction)?;
+        match moment.is_still(session).map_err(transaction)? {
+            true => return captured,
+            false if tries < TRIES => {}
+            false => return Err(CaptureError::Changing { tries }),
         }
     }
 }

@@ -13,4 +13,5 @@ mod git;
 mod ledger;
 mod servers;
 mod session;
+mod storm;
 mod trip;
