@@ -149,6 +149,18 @@ fn is_closed(error: &DbError, index: usize) -> bool {
         && Statement::all().get(index).is_some_and(Statement::is_dispensable)
 }
 
+/// One statement of a capture. The functions that print definitions lock what they print until the transaction ends;
+/// a savepoint that is rolled back gives these locks back at once, and nothing is read under it that could be undone.
+/// A statement may end in a comment, so the semicolon starts a line.
+fn batch(sql: &str) -> String {
+    format!(
+        "SAVEPOINT psql_cm_batch;\n{sql}\n;\nROLLBACK TO SAVEPOINT psql_cm_batch; RELEASE SAVEPOINT psql_cm_batch;"
+    )
+}
+
+/// How many statements a batch has for the server.
+const BATCH: usize = 4;
+
 /// What failed: one of the statements, or something around them.
 enum Failed {
     At(usize, DbError),
@@ -183,16 +195,16 @@ fn without(session: &mut Session, closed: &Closed) -> Result<Snapshot, Failed> {
         reader.leave_out(statements[*index].name(), NOT_READ, why);
     }
     let mut bad = None;
-    // A statement may end in a comment, so the semicolon starts a line.
-    let sql = texts.join("\n;\n") + "\n;\nRELEASE SAVEPOINT psql_cm_read";
-    let read = session.read_some(&sql, &mut |index, cells| {
+    let sql = texts.into_iter().map(batch).collect::<Vec<_>>().join("\n") + "RELEASE SAVEPOINT psql_cm_read";
+    let read = session.read_some(&sql, &mut |at, cells| {
+        let index = at / BATCH;
         if bad.is_none()
             && let Err(error) = reader.row(&statements[index], cells)
         {
             bad = Some(CaptureError::Row { what: statements[index].name(), error });
         }
     });
-    read.map_err(|(index, error)| Failed::At(index, error))?;
+    read.map_err(|(at, error)| Failed::At(at / BATCH, error))?;
     if let Some(sql) = reader.unread_sql() {
         const WHAT: &str = "what was not read";
         let read = session.read(&sql, &mut |_, cells| {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use psqlcm_core::snapshot::Snapshot;
-use psqlcm_engine::capture::{CaptureError, capture};
+use psqlcm_engine::capture::{CaptureError, capture, within};
 use psqlcm_testkit::{TestDatabase, servers};
 
 use crate::trip::session;
@@ -72,6 +72,20 @@ const CHANGE_SETS: &str = "DO $do$ DECLARE n int := 1; old text; new text; BEGIN
     EXECUTE format('DROP FUNCTION {sets}.%I; DROP VIEW {sets}.%I; DROP TABLE {sets}.%I', 'f' || new, 'v' || new, 't' || new);
     COMMIT; EXIT WHEN to_regclass('public.halt') IS NULL; n := n + 1;
     END LOOP; END $do$";
+
+#[test]
+fn a_capture_keeps_no_lock_on_what_it_has_read() {
+    for server in servers() {
+        let database = server.database("locks");
+        database.psql(ONE).unwrap();
+        let mut session = session(&database);
+        session.run("BEGIN").unwrap();
+        within(&mut session).unwrap();
+        let locked =
+            "SELECT relation::regclass FROM pg_locks WHERE pid = pg_backend_pid() AND relation >= 16384";
+        assert_eq!(session.rows(locked).unwrap(), Vec::<Vec<Option<String>>>::new());
+    }
+}
 
 #[test]
 fn a_capture_in_a_storm_is_one_moment_or_says_that_it_cannot_be() {
