@@ -7,7 +7,14 @@ use crate::support::session_of;
 
 const SEED: &str = "CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE VIEW v AS SELECT a FROM t;
     CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE e AS ENUM ('a');
-    CREATE MATERIALIZED VIEW m AS SELECT a FROM t WITH NO DATA; CREATE SEQUENCE s";
+    CREATE MATERIALIZED VIEW m AS SELECT a FROM t WITH NO DATA; CREATE SEQUENCE s;
+    CREATE FOREIGN DATA WRAPPER w OPTIONS (a 'b'); CREATE SERVER sv FOREIGN DATA WRAPPER w OPTIONS (a 'b');
+    CREATE USER MAPPING FOR PUBLIC SERVER sv OPTIONS (a 'b'); CREATE FOREIGN TABLE ft (a int) SERVER sv OPTIONS (a 'b');
+    CREATE PUBLICATION pub FOR TABLE t; CREATE FUNCTION ev() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+    CREATE EVENT TRIGGER et ON sql_drop EXECUTE FUNCTION ev(); CREATE TABLE two (a int, b int);
+    CREATE STATISTICS st ON a, b FROM two; CREATE TEXT SEARCH DICTIONARY dict (TEMPLATE = simple);
+    CREATE TEXT SEARCH CONFIGURATION conf (PARSER = \"default\"); CREATE LANGUAGE lang HANDLER plpgsql_call_handler;
+    CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE OPERATOR FAMILY fam USING btree";
 
 #[test]
 fn whatever_others_commit_is_seen_and_rows_are_not() {
@@ -70,6 +77,21 @@ fn whatever_others_commit_is_seen_and_rows_are_not() {
             "DROP EXTENSION pg_trgm",
             "ALTER TABLE t CLUSTER ON t_a_idx",
             "ALTER TABLE t REPLICA IDENTITY FULL",
+            "ALTER FOREIGN DATA WRAPPER w OPTIONS (SET a 'c')",
+            "ALTER SERVER sv OPTIONS (SET a 'c')",
+            "ALTER USER MAPPING FOR PUBLIC SERVER sv OPTIONS (SET a 'c')",
+            "ALTER FOREIGN TABLE ft OPTIONS (SET a 'c')",
+            "ALTER PUBLICATION pub SET (publish = 'insert')",
+            "ALTER PUBLICATION pub DROP TABLE t",
+            "ALTER EVENT TRIGGER et DISABLE",
+            "ALTER STATISTICS st SET STATISTICS 7",
+            "ALTER TEXT SEARCH DICTIONARY dict (Accept = true)",
+            "ALTER TEXT SEARCH CONFIGURATION conf RENAME TO conf2",
+            "ALTER TEXT SEARCH CONFIGURATION conf2 ADD MAPPING FOR word WITH simple",
+            "ALTER LANGUAGE lang RENAME TO lang2",
+            "ALTER CONVERSION conv RENAME TO conv2",
+            "ALTER OPERATOR FAMILY fam USING btree RENAME TO fam2",
+            "ALTER OPERATOR FAMILY fam2 USING btree ADD FUNCTION 1 btint42cmp(int4, int2)",
         ];
         for sql in named.iter().map(String::as_str).chain(plain) {
             check(sql);
