@@ -30,7 +30,7 @@ UNION ALL SELECT 'pg_class', pg_catalog.count(*),
 UNION ALL SELECT 'pg_attribute', pg_catalog.count(*), pg_catalog.sum(pg_catalog.age('3'::pg_catalog.xid)::bigint - nullif(pg_catalog.age(xmin), 2147483647)),
     pg_catalog.max(attrelid::bigint)
   FROM pg_catalog.pg_attribute WHERE NOT (SELECT is_quiet FROM moment) AND attrelid >= 16384 AND attrelid <= '4294967295'
-    AND attrelid NOT IN (SELECT oid FROM temporary)
+    AND attnum > 0 AND attrelid NOT IN (SELECT oid FROM temporary)
 UNION ALL SELECT 'pg_constraint', pg_catalog.count(*), pg_catalog.sum(pg_catalog.age('3'::pg_catalog.xid)::bigint - nullif(pg_catalog.age(xmin), 2147483647)),
     pg_catalog.max(oid::bigint)
   FROM pg_catalog.pg_constraint WHERE NOT (SELECT is_quiet FROM moment) AND oid >= 16384 AND oid <= '4294967295'
