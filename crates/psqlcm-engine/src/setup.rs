@@ -109,14 +109,22 @@ pub fn setup(
     publishing: Publishing,
     ignore: &Ignore,
 ) -> Result<SetUp, SetupError> {
+    let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
+    let planned = place.ledger.plan_setup(session, &names)?;
+    if planned.iter().all(|(_, action)| *action == Action::Nothing) {
+        return Ok(SetUp { actions: planned, left_out: Vec::new(), published: Vec::new() });
+    }
+    let published = published(session, place.ledger, &planned, publishing)?;
+    // By itself and before anything is written: only then is it known to be one moment.
+    let (facts, _) = own::split(capture::capture(session)?, place.ledger.table(), names.iter().copied());
     session.run("BEGIN").map_err(doing("cannot begin"))?;
-    let done = within(session, place.ledger, schemas, origin, publishing, ignore);
+    let done = record(session, place.ledger, &names, origin, &facts, ignore);
     match &done {
         Ok(_) => place.commit(session)?,
         // A lost connection rolls back by itself.
         Err(_) => session.run("ROLLBACK").unwrap_or_default(),
     }
-    done
+    Ok(SetUp { actions: done?, left_out: facts.left_out, published })
 }
 
 /// Where ledgers are made and taken away, and how to get there again when the connection is lost.
@@ -139,35 +147,25 @@ impl Place<'_> {
     }
 }
 
-/// [`setup`] within the caller's transaction.
-///
-/// # Errors
-/// The same.
-pub fn within(
+/// Makes the ledgers and writes a base into each that begins.
+fn record(
     session: &mut Session,
     ledger: &Ledger,
-    schemas: &[String],
+    schemas: &[&str],
     origin: &Origin,
-    publishing: Publishing,
+    facts: &Snapshot,
     ignore: &Ignore,
-) -> Result<SetUp, SetupError> {
-    let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
-    let planned = ledger.plan_setup(session, &names)?;
-    if planned.iter().all(|(_, action)| *action == Action::Nothing) {
-        return Ok(SetUp { actions: planned, left_out: Vec::new(), published: Vec::new() });
-    }
-    let published = published(session, ledger, &planned, publishing)?;
-    let (facts, _) = own::split(capture::within(session)?, ledger.table(), names.iter().copied());
-    let actions = ledger.setup(session, &names, origin)?;
+) -> Result<Vec<(String, Action)>, SetupError> {
+    let actions = ledger.setup(session, schemas, origin)?;
     let new: Vec<&String> =
         actions.iter().filter(|(_, action)| starts(action)).map(|(schema, _)| schema).collect();
     let recorder = recorder(session, ledger, &new)?;
-    let bases = bases(&facts, &new, recorder, origin, ignore)?;
+    let bases = bases(facts, &new, recorder, origin, ignore)?;
     if !bases.is_empty() {
         let mut heads = ledger.heads(session)?;
         ledger.append(session, &mut heads, bases)?;
     }
-    Ok(SetUp { actions, left_out: facts.left_out, published })
+    Ok(actions)
 }
 
 /// Whether a ledger begins: with a table that is new, or that has new columns.
