@@ -17,12 +17,18 @@ const PINNED: &str = "SAVEPOINT psql_cm_read; SET LOCAL search_path = ''; SET LO
     SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; \
     SET LOCAL TimeZone = 'UTC'";
 
-/// Begins a transaction that sees one moment. The functions that print definitions wait for whoever changes an
-/// object just now; they are not to wait for ever.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '3s'";
+/// Begins a transaction that sees one moment. The functions that print definitions wait for whoever changes an object just
+/// now, and may hold the lock that this one waits for next. Who waits for `deadlock_timeout`, which usually is a second,
+/// looks for such a deadlock and is ended: a capture gives up before, so that it never ends anybody else's change.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '300ms'";
 
-/// How often a capture is tried when objects change, vanish, or are locked while it reads them.
+/// For whatever else is read in the transaction, which prints nothing.
+const PATIENT: &str = "SET LOCAL lock_timeout = '3s'";
+
+/// How often a capture is tried when objects change or vanish while it reads them.
 const TRIES: u32 = 5;
+/// How often more when something it reads is locked: about as long as people wait for a lock.
+const WAITS: u32 = 40;
 
 /// Why a database could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +65,18 @@ impl CaptureError {
     /// Whether it can come from objects that other sessions changed meanwhile: the functions that print
     /// definitions see the newest catalog and not the transaction's snapshot.
     pub(crate) fn is_passing(&self) -> bool {
-        const PASSING: [&str; 7] = ["XX000", "42P01", "42704", "42883", "42703", "55006", "55P03"];
+        const PASSING: [&str; 6] = ["XX000", "42P01", "42704", "42883", "42703", "55006"];
+        self.is_locked() || self.is_one_of(&PASSING)
+    }
+
+    /// Whether somebody held a lock on what was to be printed.
+    fn is_locked(&self) -> bool {
+        self.is_one_of(&["55P03", "40P01"])
+    }
+
+    fn is_one_of(&self, states: &[&str]) -> bool {
         match self {
-            Self::Query { error, .. } => error.sqlstate().is_some_and(|state| PASSING.contains(&state)),
+            Self::Query { error, .. } => error.sqlstate().is_some_and(|state| states.contains(&state)),
             Self::Row { .. } | Self::Changing { .. } => false,
         }
     }
@@ -84,18 +99,23 @@ pub fn captured_with<T>(
     also: impl Fn(&mut Session) -> T,
 ) -> Result<(Snapshot, T), CaptureError> {
     let transaction = |error| CaptureError::Query { what: "a snapshot", error };
-    let mut tries = 0;
+    let (mut tries, mut waits) = (0, 0);
     loop {
         tries += 1;
+        // What fails to the last though nothing changes has another cause.
+        let before = (tries == TRIES).then(|| Moment::now(session));
         session.run(BEGIN).map_err(transaction)?;
-        let captured = within(session).map(|snapshot| (snapshot, also(session)));
+        let captured = read(session, PATIENT).map(|snapshot| (snapshot, also(session)));
         if let Err(error @ CaptureError::Query { .. }) = captured {
             // Nothing is to be undone; a session that is lost has said so already.
             let _ = session.run("ROLLBACK");
-            if error.is_passing() && tries < TRIES {
-                continue;
+            match before {
+                _ if error.is_locked() && waits < WAITS => (tries, waits) = (tries - 1, waits + 1),
+                _ if !error.is_passing() => return Err(error),
+                None => {}
+                Some(before) => return Err(cause(session, error, before, tries)),
             }
-            return Err(error);
+            continue;
         }
         let moment = Moment::ending_transaction(session).map_err(transaction)?;
         match moment.is_still(session).map_err(transaction)? {
@@ -103,6 +123,19 @@ pub fn captured_with<T>(
             false if tries < TRIES => {}
             false => return Err(CaptureError::Changing { tries }),
         }
+    }
+}
+
+/// Why a capture failed for the last time: that others change the schema, where they do.
+fn cause(
+    session: &mut Session,
+    error: CaptureError,
+    before: Result<Moment, DbError>,
+    tries: u32,
+) -> CaptureError {
+    match before.and_then(|before| before.is_still(session)) {
+        Ok(false) => CaptureError::Changing { tries },
+        Ok(true) | Err(_) => error,
     }
 }
 
@@ -124,9 +157,14 @@ pub fn catalog_state(session: &mut Session) -> Result<CatalogState, DbError> {
 /// # Errors
 /// When a statement fails; the transaction is then aborted.
 pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
+    read(session, "")
+}
+
+/// [`within`], and a statement that is run when all is read.
+fn read(session: &mut Session, then: &str) -> Result<Snapshot, CaptureError> {
     let mut closed = Closed::new();
     loop {
-        match without(session, &closed) {
+        match without(session, &closed, then) {
             Err(Failed::At(index, error)) if is_closed(&error, index) && !closed.contains_key(&index) => {
                 session.run(AGAIN).map_err(|error| CaptureError::Query { what: "settings", error })?;
                 closed.insert(index, error.message().to_owned());
@@ -180,7 +218,7 @@ impl From<Failed> for CaptureError {
 }
 
 /// A capture without the statements that the role may not run.
-fn without(session: &mut Session, closed: &Closed) -> Result<Snapshot, Failed> {
+fn without(session: &mut Session, closed: &Closed, then: &str) -> Result<Snapshot, Failed> {
     let statements = Statement::all();
     let version = session.server_version();
     let text = |(index, statement): (usize, &Statement)| match closed.contains_key(&index) {
@@ -195,7 +233,8 @@ fn without(session: &mut Session, closed: &Closed) -> Result<Snapshot, Failed> {
         reader.leave_out(statements[*index].name(), NOT_READ, why);
     }
     let mut bad = None;
-    let sql = texts.into_iter().map(batch).collect::<Vec<_>>().join("\n") + "RELEASE SAVEPOINT psql_cm_read";
+    let batches: String = texts.into_iter().map(|sql| batch(sql) + "\n").collect();
+    let sql = format!("{batches}RELEASE SAVEPOINT psql_cm_read; {then}");
     let read = session.read_some(&sql, &mut |at, cells| {
         let index = at / BATCH;
         if bad.is_none()

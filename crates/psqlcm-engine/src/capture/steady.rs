@@ -48,6 +48,13 @@ impl Moment {
         Ok(Self::Counted { rows: counted(rows), newest })
     }
 
+    /// What they look at now, outside of a transaction: what is made from now on counts too.
+    pub fn now(session: &mut Session) -> Result<Self, DbError> {
+        let newest = u64::from(u32::MAX) - 1;
+        let rows = session.rows(&SQL.replace(ANY, &newest.to_string()))?;
+        Ok(Self::Counted { rows: counted(rows), newest })
+    }
+
     /// Whether all that was there then is as it was.
     pub fn is_still(&self, session: &mut Session) -> Result<bool, DbError> {
         match self {
