@@ -11,6 +11,7 @@ mod setup;
 mod signals;
 mod submit;
 
+use std::any::Any;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -73,21 +74,34 @@ fn each_point<W>(
                 Ok(true) => drop(tried.fetch_add(1, Ordering::SeqCst)),
                 Ok(false) => is_over.store(true, Ordering::SeqCst),
                 Err(panic) => {
-                    let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
                     let mut failures = failures.lock().unwrap();
-                    failures.push(format!("{what}, point {point}: {message}"));
+                    failures.push(format!("{what}, point {point}: {}", message(&*panic)));
                     is_over.fetch_or(failures.len() >= FAILURES, Ordering::SeqCst);
                 }
             }
         }
     };
-    thread::scope(|scope| (0..WORKERS).for_each(|_| drop(scope.spawn(work))));
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        for panic in workers.into_iter().filter_map(|worker| worker.join().err()) {
+            failures
+                .lock()
+                .unwrap()
+                .push(format!("{what}, before or after the points: {}", message(&*panic)));
+        }
+    });
     let (tried, failures) = (tried.into_inner(), failures.into_inner().unwrap());
     // Past the test harness, which shows what a test prints only when it fails.
     let line = format!("{what}: {tried} points, {} failed\n", failures.len());
     std::io::stderr().write_all(line.as_bytes()).unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(tried > 1, "{what}: only {tried} points were there");
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic that says nothing")
 }
 
 /// Databases that are made anew for each point, and the tool in a folder of its own.
