@@ -10,7 +10,8 @@
 -- snapshot and none has begun since; nothing is counted then. age() knows the next transaction as it is when first called in a
 -- transaction. In the second look all is counted. On a standby a snapshot does not tell who is at work.
 --
--- Left out are temporary objects, and of relations what TRUNCATE, REFRESH and the like change.
+-- Left out are temporary objects, of relations what TRUNCATE, REFRESH and the like change, and the roles that nothing here
+-- belongs or is granted to: roles come and go all the time where each session of an application gets its own.
 WITH moment AS MATERIALIZED (
     SELECT '4294967295' = (1::bigint << 32) - 1 AND NOT pg_catalog.pg_is_in_recovery()
         AND pg_catalog.age(pg_catalog.pg_snapshot_xmax(now)::pg_catalog.xid) = 0
@@ -111,3 +112,7 @@ UNION ALL SELECT 'pg_namespace', pg_catalog.count(*), pg_catalog.sum(pg_catalog.
 UNION ALL SELECT 'pg_roles', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(rolname::text, oid::bigint)),
     pg_catalog.max(oid::bigint)
   FROM pg_catalog.pg_roles WHERE NOT (SELECT is_quiet FROM moment) AND oid >= 16384 AND oid <= '4294967295'
+    AND oid IN (SELECT d.refobjid FROM pg_catalog.pg_shdepend AS d
+                  JOIN pg_catalog.pg_database AS b ON b.datname = pg_catalog.current_database()
+                 WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+                   AND (d.dbid = b.oid OR d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid = b.oid))

@@ -121,7 +121,7 @@ fn a_capture_in_a_storm_is_one_moment_or_says_that_it_cannot_be() {
 
 #[test]
 fn what_a_busy_server_does_anyway_keeps_nobody_from_a_capture() {
-    const BUSY: [&str; 3] = [
+    const BUSY: [&str; 4] = [
         "DO $do$ DECLARE n int := 0; BEGIN LOOP
             n := n + 1; EXECUTE format('CREATE TEMP TABLE t%s (a int PRIMARY KEY, b text)', n); COMMIT;
             EXECUTE format('ALTER TABLE pg_temp.t%s RENAME a TO c', n); COMMIT;
@@ -132,6 +132,11 @@ fn what_a_busy_server_does_anyway_keeps_nobody_from_a_capture() {
         "DO $do$ DECLARE n int := 0; BEGIN LOOP
             n := n + 1; EXECUTE format('CREATE TABLE part_%s PARTITION OF p FOR VALUES IN (%s)', n, n); COMMIT;
             EXIT WHEN to_regclass('public.halt') IS NULL OR n > 400; END LOOP; END $do$",
+        // Roles for an hour, as vaults of secrets make them.
+        "DO $do$ DECLARE n int := 0; role text; BEGIN LOOP
+            n := n + 1; role := format('%s_%s', current_database(), n); EXECUTE format('CREATE ROLE %I', role); COMMIT;
+            EXECUTE format('ALTER ROLE %I RENAME TO %I', role, role || '_'); COMMIT; EXECUTE format('DROP ROLE %I', role || '_'); COMMIT;
+            EXIT WHEN to_regclass('public.halt') IS NULL; END LOOP; END $do$",
     ];
     for server in servers() {
         let database = server.database("busy");
