@@ -369,10 +369,26 @@ impl Disk {
         )
     }
 
-    /// Opens a folder, name by name, so that no link is followed.
+    /// Opens a folder, through no link.
     fn folder(&self, path: &Path) -> Result<OwnedFd, FilesError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let open = |folder: &OwnedFd, name: &OsStr| system::openat(folder, name, flags, Mode::empty());
+        self.folder_at_once(or_here(path)).map_or_else(|| self.folder_by_names(path), Ok)
+    }
+
+    /// In one call, where the system has it and nothing is in the way.
+    #[cfg(target_os = "linux")]
+    fn folder_at_once(&self, path: &Path) -> Option<OwnedFd> {
+        let resolve = system::ResolveFlags::BENEATH | system::ResolveFlags::NO_SYMLINKS;
+        system::openat2(&self.opened, path, FOLDER, Mode::empty(), resolve).ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn folder_at_once(&self, _path: &Path) -> Option<OwnedFd> {
+        None
+    }
+
+    /// Name by name, which tells what is in the way.
+    fn folder_by_names(&self, path: &Path) -> Result<OwnedFd, FilesError> {
+        let open = |folder: &OwnedFd, name: &OsStr| system::openat(folder, name, FOLDER, Mode::empty());
         let mut done = PathBuf::new();
         let first = open(&self.opened, OsStr::from_bytes(b"."));
         let mut folder = first.map_err(|error| failed("open", self.root.clone(), error))?;
@@ -388,6 +404,9 @@ impl Disk {
         Ok(folder)
     }
 }
+
+/// How folders below the root are opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// What the one who holds the lock wrote into it.
 fn holder(file: &mut File) -> String {
