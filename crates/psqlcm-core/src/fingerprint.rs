@@ -33,31 +33,59 @@ pub struct Fingerprints {
 impl Fingerprints {
     /// Of all that is compared on one server version.
     pub fn of(snapshot: &Snapshot) -> Self {
-        Self::over(snapshot, &WHOLE, &BTreeSet::new())
+        Self::both(snapshot).0
     }
 
     /// Without the texts that the server prints, which differ between its versions, and without what older versions do
     /// not have: the facts and attributes that the registry calls newer, such as the not-null constraints of version 18.
     pub fn structure_of(snapshot: &Snapshot) -> Self {
-        Self::over(snapshot, &STRUCTURE, &BTreeSet::new())
+        Self::both(snapshot).1
     }
 
-    fn over(snapshot: &Snapshot, natures: &[Nature], ignored: &BTreeSet<FactId>) -> Self {
-        let mut objects: BTreeMap<FactId, Sha256> = BTreeMap::new();
-        let is_there =
-            |id: &FactId, fact: &Fact| natures.contains(&Nature::Newer) || !(id.kind().kind().newer)(fact);
-        let facts = snapshot.facts().filter(|(id, _)| is_compared(id) && !ignored.contains(id.object()));
-        for (id, fact) in facts.filter(|(id, fact)| is_there(id, fact)) {
-            objects.entry(id.object().clone()).or_default().update(fact_hash(id, fact, natures));
+    /// [`Self::of`] and [`Self::structure_of`], for little more than one of them costs.
+    pub fn both(snapshot: &Snapshot) -> (Self, Self) {
+        Self::over(snapshot, &BTreeSet::new())
+    }
+
+    fn over(snapshot: &Snapshot, ignored: &BTreeSet<FactId>) -> (Self, Self) {
+        let (mut whole, mut structure) = (Objects::default(), Objects::default());
+        for (id, fact) in snapshot.facts().filter(|(id, _)| is_compared(id)) {
+            let object = id.object();
+            if ignored.contains(object) {
+                continue;
+            }
+            let hash = fact_hash(id, fact, &WHOLE);
+            whole.add(object, hash);
+            if !(id.kind().kind().newer)(fact) {
+                let is_all = fact.attributes().all(|(name, _)| {
+                    let nature = id.kind().kind().nature(name);
+                    STRUCTURE.contains(&nature) == WHOLE.contains(&nature)
+                });
+                structure.add(object, if is_all { hash } else { fact_hash(id, fact, &STRUCTURE) });
+            }
         }
-        let objects: BTreeMap<_, _> = objects.into_iter().map(|(id, hash)| (id, hash.finalize())).collect();
+        (whole.rolled_up(), structure.rolled_up())
+    }
+}
+
+/// Hashes of objects that grow fact by fact.
+#[derive(Default)]
+struct Objects(BTreeMap<FactId, Sha256>);
+
+impl Objects {
+    fn add(&mut self, object: &FactId, fact: [u8; 32]) {
+        self.0.entry(object.clone()).or_default().update(fact);
+    }
+
+    fn rolled_up(self) -> Fingerprints {
+        let objects: BTreeMap<_, _> = self.0.into_iter().map(|(id, hash)| (id, hash.finalize())).collect();
         let mut schemas: BTreeMap<String, Sha256> = BTreeMap::new();
         let mut database = Sha256::new();
         for (id, hash) in &objects {
             database.update(hash);
             schemas.entry(id.schema().unwrap_or_default().to_owned()).or_default().update(hash);
         }
-        Self {
+        Fingerprints {
             database: shown(&database.finalize()),
             schemas: schemas.into_iter().map(|(name, hash)| (name, shown(&hash.finalize()))).collect(),
             objects: objects.into_iter().map(|(id, hash)| (id, shown(&hash))).collect(),
@@ -82,12 +110,8 @@ impl Judged {
     /// Of a snapshot, by these rules.
     pub fn of(snapshot: &Snapshot, ignore: &Ignore) -> Self {
         let ignored = ignore.objects_of(snapshot);
-        Self {
-            whole: Fingerprints::over(snapshot, &WHOLE, &ignored),
-            structure: Fingerprints::over(snapshot, &STRUCTURE, &ignored),
-            ignore: ignore.clone(),
-            ignored,
-        }
+        let (whole, structure) = Fingerprints::over(snapshot, &ignored);
+        Self { whole, structure, ignore: ignore.clone(), ignored }
     }
 }
 

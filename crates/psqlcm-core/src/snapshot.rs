@@ -119,20 +119,22 @@ impl Snapshot {
         self.left_out.dedup();
     }
 
+    /// Drops the edges to what is not kept.
+    fn drop_needs(&mut self, is_kept: impl Fn(&FactId) -> bool) {
+        for needed in self.needs.values_mut() {
+            needed.retain(&is_kept);
+        }
+        self.needs.retain(|_, needed| !needed.is_empty());
+    }
+
     /// Splits off the facts for which `apart` holds, with their edges.
     #[must_use]
-    pub fn split(self, apart: impl Fn(&FactId) -> bool) -> (Self, Self) {
-        let mut kept =
-            Self { left_out: self.left_out, mentions: self.mentions, ..Self::new(self.server_version) };
+    pub fn split(mut self, apart: impl Fn(&FactId) -> bool) -> (Self, Self) {
         let mut split = Self::new(self.server_version);
-        for (id, fact) in self.facts {
-            if apart(&id) { &mut split } else { &mut kept }.facts.insert(id, fact);
-        }
-        for (id, needed) in self.needs {
-            if apart(&id) { &mut split } else { &mut kept }.needs.insert(id, needed);
-        }
-        kept.settle();
-        split.settle();
-        (kept, split)
+        split.facts = self.facts.extract_if(.., |id, _| apart(id)).collect();
+        split.needs = self.needs.extract_if(.., |id, _| apart(id)).collect();
+        self.drop_needs(|id| !split.facts.contains_key(id));
+        split.drop_needs(apart);
+        (self, split)
     }
 }

@@ -194,6 +194,7 @@ impl Request<'_> {
         ledgers.retain(|schema, _| !self.covers_schema(schema));
         let seen = observed.ledgers.iter().filter(|(schema, _)| self.covers_schema(schema));
         ledgers.extend(seen.map(|(schema, seen)| (schema.clone(), head(seen))));
+        let (whole, structure) = Fingerprints::both(&observed.facts);
         Manifest {
             format: manifest::FORMAT,
             environment: self.environment.to_owned(),
@@ -201,8 +202,8 @@ impl Request<'_> {
             instance: observed.instance.clone(),
             server_version: observed.facts.server_version,
             cm_table: self.ledger.table().to_owned(),
-            fingerprints: merged(previous.fingerprints, Fingerprints::of(&observed.facts).schemas),
-            structure: merged(previous.structure, Fingerprints::structure_of(&observed.facts).schemas),
+            fingerprints: merged(previous.fingerprints, whole.schemas),
+            structure: merged(previous.structure, structure.schemas),
             ledgers,
             files,
             left_out: left_out(observed)
