@@ -11,8 +11,10 @@ mod steady;
 use steady::Moment;
 
 /// What every reading statement may count on: no schema but `pg_catalog` is searched, so that every other name
-/// is printed with its schema, and values are printed alike everywhere. The savepoint is for what may not be read.
-const PINNED: &str = "SAVEPOINT psql_cm_read; SET LOCAL search_path = ''; SET LOCAL jit = off; SET LOCAL DateStyle = 'ISO'; \
+/// is printed with its schema, and values are printed alike everywhere. Catalogs are too small for parallel workers to
+/// pay for themselves. The savepoint is for what may not be read.
+const PINNED: &str = "SAVEPOINT psql_cm_read; SET LOCAL search_path = ''; SET LOCAL jit = off; \
+    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL DateStyle = 'ISO'; \
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL quote_all_identifiers = off; \
     SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0; \
     SET LOCAL TimeZone = 'UTC'";

@@ -8,6 +8,7 @@ use psqlcm_core::fingerprint::Fingerprints;
 use psqlcm_core::kinds::KindId;
 use psqlcm_core::kinds::cases::Unlike;
 use psqlcm_core::plan;
+use psqlcm_core::read::Statement;
 use psqlcm_core::snapshot::Snapshot;
 use psqlcm_engine::capture::capture;
 use psqlcm_engine::conninfo::{ConnInfo, Environment, Given};
@@ -33,12 +34,32 @@ fn check_trip(server: &TestServer, original: &TestDatabase) {
 
 /// Captures a database, makes it again beside it, and says how they differ.
 pub fn trip(server: &TestServer, original: &TestDatabase, unlike: Option<Unlike>) -> Result<(), String> {
+    definitions_are_the_servers(server, original)?;
     let before = snapshot(original);
     let not_held: Vec<_> = before.left_out.iter().map(|left| format!("{left:?}")).collect();
     if !not_held.is_empty() {
         return Err(format!("left out: {}", not_held.join("\n")));
     }
     make_again(server, original, &before, unlike)
+}
+
+/// What our statements put together themselves, since the server's functions take long, is what these print.
+fn definitions_are_the_servers(server: &TestServer, original: &TestDatabase) -> Result<(), String> {
+    for (kind, key, function) in
+        [("index", "indexrelid", "pg_get_indexdef"), ("constraint", "oid", "pg_get_constraintdef")]
+    {
+        let statement = Statement::all().into_iter().find(|statement| statement.name() == kind).unwrap();
+        let sql = format!(
+            "SET search_path = ''; SELECT definition, pg_catalog.{function}({key}) FROM (\n{}\n) AS read \
+             WHERE definition IS DISTINCT FROM pg_catalog.{function}({key})",
+            statement.sql(server.major() * 10_000)
+        );
+        let different = original.psql(&sql)?;
+        if !different.is_empty() {
+            return Err(format!("not what {function} prints: {different}"));
+        }
+    }
+    Ok(())
 }
 
 /// Makes what the snapshot holds in a new database, and says how that differs from the original.

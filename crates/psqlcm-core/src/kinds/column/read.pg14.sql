@@ -12,11 +12,11 @@ select a.attrelid, a.attnum, pg_catalog.row_number() over (partition by a.attrel
   from pg_catalog.pg_attribute as a
   join pg_catalog.pg_class as c on c.oid = a.attrelid
   join pg_catalog.pg_type as t on t.oid = a.atttypid
-  left join lateral (select pa.attstorage as storage, pa.attcompression as compression
-                       from pg_catalog.pg_inherits as i
-                       join pg_catalog.pg_attribute as pa on pa.attrelid = i.inhparent and pa.attname = a.attname
-                      where i.inhrelid = a.attrelid
-                      order by i.inhseqno
-                      limit 1) as p on not a.attislocal and not c.relispartition
+  left join (select distinct on (i.inhrelid, pa.attname) i.inhrelid, pa.attname, pa.attstorage as storage, pa.attcompression as compression
+               from pg_catalog.pg_inherits as i
+               join pg_catalog.pg_class as child on child.oid = i.inhrelid and not child.relispartition
+               join pg_catalog.pg_attribute as pa on pa.attrelid = i.inhparent
+              order by i.inhrelid, pa.attname, i.inhseqno) as p
+    on p.inhrelid = a.attrelid and p.attname = a.attname and not a.attislocal
  where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f') and c.relpersistence <> 't'
    and c.oid >= 16384

@@ -1,5 +1,10 @@
--- A constraint that an index enforces carries what is said of the index.
-select c.oid, c.conrelid, c.contypid, c.conname, c.contype, pg_catalog.pg_get_constraintdef(c.oid),
+-- A constraint that an index enforces carries what is said of the index. Version 18 has a constraint for each column that is
+-- not null: what most of them are is put together here as pg_get_constraintdef does it, which looks each up by itself.
+select c.oid, c.conrelid, c.contypid, c.conname, c.contype,
+       coalesce(case when c.contype = 'n' and c.conrelid <> 0 and c.convalidated
+                     then (select 'NOT NULL ' || pg_catalog.quote_ident(a.attname) || case when c.connoinherit then ' NO INHERIT' else '' end
+                             from pg_catalog.pg_attribute as a where a.attrelid = c.conrelid and a.attnum = c.conkey[1]) end,
+                pg_catalog.pg_get_constraintdef(c.oid)) as definition,
        case when c.contype = 'n' and c.conrelid <> 0
             then (select a.attname from pg_catalog.pg_attribute as a
                    where a.attrelid = c.conrelid and a.attnum = c.conkey[1]) end,
