@@ -23,6 +23,7 @@
 //! - [`source`], [`visible`]: places in a text; text that cannot act on a terminal
 
 pub mod change;
+pub mod connection_string;
 pub mod delta;
 pub mod fact;
 pub mod file_name;

@@ -12,7 +12,6 @@ mod passfile;
 mod service;
 #[cfg(test)]
 mod tests;
-mod text;
 mod values;
 
 use std::collections::BTreeMap;
@@ -26,6 +25,8 @@ pub(crate) use values::{
     CertificateMode, Certificates, ChannelBinding, Roots, SslNegotiation, TlsVersion, Tuning,
 };
 pub use values::{Endpoint, Host, SslMode, TargetSession};
+
+use psqlcm_core::connection_string::{self as text, is_secret};
 
 use passfile::PassFile;
 
@@ -171,7 +172,7 @@ pub enum ConnInfoError {
 /// Whether a connection string carries a password or another secret, as libpq would read it.
 #[must_use]
 pub fn holds_secret(text: &str) -> bool {
-    text::parse(text).is_ok_and(|pairs| pairs.iter().any(|(name, _)| options::is_secret(name)))
+    text::parse(text).is_ok_and(|pairs| pairs.iter().any(|(name, _)| is_secret(name)))
 }
 
 /// The text with stars for what looks like the password of a URI in it, for messages that quote what somebody typed.
@@ -508,7 +509,7 @@ impl Settings {
         self.0
             .iter()
             .map(|(name, setting)| {
-                let shown = if options::is_secret(name) { "********" } else { setting.value.expose() };
+                let shown = if is_secret(name) { "********" } else { setting.value.expose() };
                 (*name, shown.to_owned(), setting.origin.clone())
             })
             .collect()

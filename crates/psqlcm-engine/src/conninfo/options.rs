@@ -23,14 +23,6 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
     OPTIONS.iter().find(|option| option.name == name && !matches!(option.support, Support::VariableOnly))
 }
 
-/// Whether the value must never be shown.
-pub(super) fn is_secret(name: &str) -> bool {
-    matches!(
-        name,
-        "password" | "sslpassword" | "scram_client_key" | "scram_server_key" | "oauth_client_secret"
-    )
-}
-
 const fn honoured(name: &'static str, variable: Option<&'static str>) -> Known {
     Known { name, variable, support: Support::Honoured }
 }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use psqlcm_core::connection_string::trimmed;
+
 use super::environment::Environment;
-use super::text::trimmed;
 use super::{ConnInfoError, Origin, Secret, Setting, Settings, options};
 
 /// Where distributions keep the file of the whole machine, unless `PGSYSCONFDIR` says otherwise.

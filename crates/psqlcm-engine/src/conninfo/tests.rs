@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use psqlcm_testkit::Libpq;
 
-use super::options::{OPTIONS, Support, is_secret};
-use super::{ConnInfo, ConnInfoError, Environment, Given, SslMode, text};
+use super::options::{OPTIONS, Support};
+use super::{ConnInfo, ConnInfoError, Environment, Given, SslMode, is_secret, text};
 
 /// A machine on which nothing is set, with a login.
 fn bare() -> Environment {

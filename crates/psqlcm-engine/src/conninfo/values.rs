@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use psqlcm_core::connection_string::trimmed;
+
 use super::auth::RequiredAuth;
 use super::environment::Environment;
-use super::text::trimmed;
 use super::{ConnInfoError, Secret, Settings};
 
 const DEFAULT_PORT: u16 = 5432;

@@ -1,10 +1,13 @@
 //! libpq's two connection strings: the URI and the list of keywords and values.
 //!
-//! Reads syntax only; which options exist and what their values mean is decided elsewhere. Messages never quote the
-//! text, because a part that is taken for something else may be the password.
+//! Reads syntax only; which options exist and what their values mean is decided elsewhere, but for which of them are
+//! secrets. Messages never quote the text, because a part that is taken for something else may be the password.
 
 /// The options in the order they are written; a later one of the same name wins.
-pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
+///
+/// # Errors
+/// What is wrong with the text, without a word of it.
+pub fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
     if let Some(rest) = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) {
         return uri(rest);
@@ -19,6 +22,32 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
         return Ok(Vec::new());
     }
     Ok(vec![("dbname".to_owned(), text.to_owned())])
+}
+
+/// Whether the value of the option must never be shown.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    matches!(
+        name,
+        "password" | "sslpassword" | "scram_client_key" | "scram_server_key" | "oauth_client_secret"
+    )
+}
+
+/// The string without its secrets, and their names; one without any stays as it is written.
+///
+/// # Errors
+/// What is wrong with the text, without a word of it.
+pub fn without_secrets(text: &str) -> Result<(String, Vec<String>), String> {
+    let options = parse(text)?;
+    let (secret, kept): (Vec<_>, Vec<_>) = options.into_iter().partition(|(name, _)| is_secret(name));
+    if secret.is_empty() {
+        return Ok((text.to_owned(), Vec::new()));
+    }
+    let written = |(name, value): &(String, String)| {
+        format!("{name}='{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+    };
+    let kept: Vec<_> = kept.iter().map(written).collect();
+    Ok((kept.join(" "), secret.into_iter().map(|(name, _)| name).collect()))
 }
 
 fn uri(text: &str) -> Result<Vec<(String, String)>, String> {
@@ -214,11 +243,35 @@ fn value(text: &str) -> Result<(String, &str), String> {
 }
 
 /// The text without white space around it, as C sees it: a non-breaking space is none.
-pub(super) fn trimmed(text: &str) -> &str {
+#[must_use]
+pub fn trimmed(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
 /// C's isspace.
 const fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_taken_out_and_nothing_else() {
+        let check = |text: &str, expected: &str, removed: &[&str]| {
+            let (kept, secrets) = without_secrets(text).unwrap();
+            assert_eq!((kept.as_str(), secrets.join(" ")), (expected, removed.join(" ")), "{text}");
+            assert_eq!(without_secrets(&kept), Ok((kept.clone(), Vec::new())));
+        };
+        check("host=far  dbname = 'a b'", "host=far  dbname = 'a b'", &[]);
+        check("host=far password=hush user=ann", "host='far' user='ann'", &["password"]);
+        check("password='it\\'s' dbname='a\\'b\\\\c'", "dbname='a\\'b\\\\c'", &["password"]);
+        check(
+            "postgresql://ann:hush%40@far:5433/my%20db?sslpassword=hush",
+            "user='ann' host='far' port='5433' dbname='my db'",
+            &["password", "sslpassword"],
+        );
+        check("postgresql://ann@far/db", "postgresql://ann@far/db", &[]);
+    }
 }
