@@ -7,7 +7,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::fact::{Fact, FactId, Value};
-use crate::kinds::{KindId, Nature};
+use crate::kinds::{self, KindId, Nature};
 use crate::report::{FactChange, Op};
 use crate::snapshot::Snapshot;
 
@@ -18,7 +18,7 @@ pub struct Delta {
     pub facts: Vec<FactDelta>,
     /// Facts that differ only in stored order.
     pub order: Vec<FactDelta>,
-    /// Facts that differ only in what belongs to the installation, such as roles that are named now.
+    /// Facts that differ only in what belongs to the installation, such as roles that are named now, and states.
     pub local: Vec<FactDelta>,
     /// Facts whose texts were written by different server versions and differ: nobody can tell what that means.
     pub not_compared: Vec<FactId>,
@@ -87,9 +87,9 @@ impl Delta {
     /// A fact that came or went as a whole.
     fn put(&mut self, id: &FactId, what: What) {
         let attributes = id.kind().kind().attributes;
-        let is_local =
+        let says_local =
             !attributes.is_empty() && attributes.iter().all(|attribute| attribute.nature == Nature::Local);
-        let list = if is_local { &mut self.local } else { &mut self.facts };
+        let list = if says_local || kinds::is_of_state(id) { &mut self.local } else { &mut self.facts };
         list.push(FactDelta { id: id.clone(), what });
     }
 
@@ -112,6 +112,7 @@ impl Delta {
             match id.kind().kind().nature(name) {
                 Nature::Deparsed if !same_server && old.is_some() && new.is_some() => is_unclear = true,
                 Nature::Newer if !same_server => is_unclear = true,
+                _ if kinds::is_of_state(id) => local.push(change),
                 Nature::Plain | Nature::Deparsed | Nature::Newer => real.push(change),
                 Nature::Order => order.push(change),
                 Nature::Local => local.push(change),

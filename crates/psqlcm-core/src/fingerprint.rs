@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fact::{Fact, FactId, Value};
 use crate::ignore::Ignore;
-use crate::kinds::Nature;
+use crate::kinds::{self, Nature};
 use crate::snapshot::Snapshot;
 
 /// The prefix of every fingerprint. It changes when the hashed bytes would for an unchanged database: old
@@ -125,7 +125,7 @@ fn is_compared(id: &FactId) -> bool {
     let kind = id.kind().kind();
     let is_said =
         |nature| kind.attributes.is_empty() || kind.attributes.iter().any(|known| known.nature != nature);
-    !kind.state && is_said(Nature::Local)
+    !kinds::is_of_state(id) && is_said(Nature::Local)
 }
 
 /// The hash of one fact: its identity, then each compared attribute with its length before it.

@@ -3,7 +3,7 @@
 //! Rows are raw: OIDs are joined to names here and not on the server. Each kind's `row` function uses a
 //! [`Reader`] to look up what was read before it and to add its facts. Nothing here talks to a server.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::fact::{Fact, FactId, Value};
 use crate::kinds::{ALL, Catalog, Kind, KindId, Read};
@@ -55,6 +55,9 @@ pub enum ReadError {
 /// The address of an object as `pg_depend` gives it: catalog, OID, and the column's number or 0.
 type Address = (u32, u32, u32);
 
+/// What is done once all is read, with the fact that then stands at an address.
+type Later = Box<dyn FnOnce(&mut Reader, Option<&FactId>)>;
+
 /// Builds a [`Snapshot`] from rows.
 pub struct Reader {
     server_version: u32,
@@ -68,6 +71,10 @@ pub struct Reader {
     /// What stands in a catalog and was not read: catalog and OID.
     unread: Vec<(u32, u32)>,
     edges: Vec<(Address, Address)>,
+    /// What is said of objects, which may not have been read yet.
+    later: Vec<(Address, Later)>,
+    /// The kinds of which a second message reads more.
+    asked: BTreeSet<KindId>,
 }
 
 /// One statement of a capture.
@@ -85,6 +92,8 @@ pub enum Statement {
     Edges,
     /// How many objects each catalog holds, and how many objects nobody asked for.
     Census,
+    /// What stands in a catalog and nothing read; of a second message.
+    Unread,
 }
 
 impl Statement {
@@ -116,6 +125,7 @@ impl Statement {
             Self::Comments => include_str!("read/comments.sql"),
             Self::Edges => include_str!("read/edges.sql"),
             Self::Census => include_str!("read/census.sql"),
+            Self::Unread => include_str!("read/unread.sql"),
         }
     }
 
@@ -134,6 +144,7 @@ impl Statement {
             Self::Comments => "comments",
             Self::Edges => "dependencies",
             Self::Census => "census",
+            Self::Unread => "what was not read",
         }
     }
 }
@@ -150,6 +161,8 @@ impl Reader {
             role_names: HashMap::new(),
             unread: Vec::new(),
             edges: Vec::new(),
+            later: Vec::new(),
+            asked: BTreeSet::new(),
         }
     }
 
@@ -176,11 +189,28 @@ impl Reader {
             Statement::Comments => self.comment_row(cells),
             Statement::Edges => self.edge_row(cells),
             Statement::Census => self.census_row(cells),
+            Statement::Unread => self.unread_row(cells),
         }
+    }
+
+    /// The statements of a second message, with their texts: what kinds asked for, and what names what was not read.
+    /// Most databases need none.
+    pub fn more(&self) -> Vec<(Statement, String)> {
+        let version = self.server_version;
+        let asked = self.asked.iter().map(|id| id.kind());
+        let asked = asked.flat_map(|kind| kind.asked.iter().map(move |read| Statement::Kind(kind, read)));
+        let mut more: Vec<_> =
+            asked.map(|statement| (statement, statement.sql(version).to_owned())).collect();
+        more.extend(self.unread_sql().map(|sql| (Statement::Unread, sql)));
+        more
     }
 
     /// Resolves what could only be resolved at the end, and hands the snapshot over.
     pub fn finish(mut self) -> Snapshot {
+        for (address, later) in std::mem::take(&mut self.later) {
+            let fact = self.addresses.get(&address).cloned().flatten();
+            later(&mut self, fact.as_ref());
+        }
         for (from, to) in std::mem::take(&mut self.edges) {
             if let (Some(from), Some(to)) = (self.resolve(from), self.resolve(to)) {
                 self.snapshot.add_need(&from, &to);
@@ -225,6 +255,26 @@ impl Reader {
     /// The fact that stands for an object of whatever catalog, if one was read.
     pub fn fact_of(&self, catalog: u32, oid: u32) -> Option<&FactId> {
         self.addresses.get(&(catalog, oid, 0))?.as_ref()
+    }
+
+    /// Does something once all is read, with the fact that then stands for a catalog's object or its column.
+    pub fn once_read(
+        &mut self,
+        address: (u32, u32, u32),
+        then: impl FnOnce(&mut Self, Option<&FactId>) + 'static,
+    ) {
+        self.later.push((address, Box::new(then)));
+    }
+
+    /// Has a second message read what the kind reads only where there is a reason to.
+    pub fn ask(&mut self, kind: KindId) {
+        self.asked.insert(kind);
+    }
+
+    /// The extension that an object came with, as a fact.
+    pub fn extension_of(&self, catalog: u32, oid: u32) -> Option<FactId> {
+        let extension = self.members.get(&(catalog, oid))?;
+        self.fact_at(Catalog::Extension, *extension, 0).cloned()
     }
 
     /// The schema of that OID; `None` for those of the system and for temporary ones.
@@ -333,20 +383,14 @@ impl Reader {
         Ok(())
     }
 
-    /// The statement that names what stands in a catalog and was not read, where there is such a thing: its rows
-    /// go to [`Self::unread_row`].
-    pub fn unread_sql(&self) -> Option<String> {
+    fn unread_sql(&self) -> Option<String> {
         let objects: Vec<_> =
             self.unread.iter().map(|(catalog, object)| format!("{catalog}.{object}")).collect();
         let list = quote_literal(&objects.join(" "));
         (!objects.is_empty()).then(|| include_str!("read/unread.sql").replace(":'objects'", &list))
     }
 
-    /// Takes in one row of [`Self::unread_sql`].
-    ///
-    /// # Errors
-    /// When the row is not what the statement promises.
-    pub fn unread_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+    fn unread_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
         let &[catalog, object, kind, identity] = columns("what was not read", cells)?;
         let address = (oid(catalog)?, oid(object)?);
         // An object that another session dropped meanwhile has no identity.
@@ -376,10 +420,12 @@ impl Reader {
     fn comment_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
         let &[catalog, object, column, text] = columns("comments", cells)?;
         let address = (oid(catalog)?, oid(object)?, oid(column)?);
-        if let Some(Some(id)) = self.addresses.get(&address) {
-            let id = crate::kinds::comment::id_on(id, address.0);
-            self.snapshot.insert(id, Fact::new().text("text", text));
-        }
+        let fact = Fact::new().text("text", text);
+        self.once_read(address, move |reader, id| {
+            if let Some(id) = id {
+                reader.add_part(crate::kinds::comment::id_on(id, address.0), fact);
+            }
+        });
         Ok(())
     }
 
@@ -418,8 +464,7 @@ impl Reader {
         if let Some(Some(id)) = exact.or_else(|| self.addresses.get(&(catalog, object, 0))) {
             return Some(id.clone());
         }
-        let extension = self.members.get(&(catalog, object))?;
-        self.fact_at(Catalog::Extension, *extension, 0).cloned()
+        self.extension_of(catalog, object)
     }
 }
 

@@ -86,7 +86,7 @@ fn path(database: &str, id: &FactId, snapshot: &Snapshot) -> String {
     let home = (object.kind().kind().home)(object, snapshot);
     match (home.kind(), home.schema()) {
         (KindId::Role, _) => format!("{root}/roles.sql"),
-        (_, None) => format!("{root}/database.sql"),
+        (kind, None) => format!("{root}/{}.sql", kind.kind().folder.unwrap_or("database")),
         (kind, Some(schema)) => {
             let root = format!("{root}/{}", folder_name(schema));
             match kind.kind().folder {
@@ -118,6 +118,7 @@ pub fn renamed(statement: &str, from: &str, to: &str) -> Option<String> {
     let after_keyword = match () {
         () if ["CREATE", "ALTER", "DROP"].iter().any(|verb| is(0, verb)) && is(1, "DATABASE") => 2,
         () if is(0, "COMMENT") && is(1, "ON") && is(2, "DATABASE") => 3,
+        () if is(0, "SECURITY") && is(1, "LABEL") && is(4, "ON") && is(5, "DATABASE") => 6,
         () if is(0, "ALTER") && is(1, "ROLE") && is(3, "IN") && is(4, "DATABASE") => 5,
         () if is(0, "GRANT") || is(0, "REVOKE") => {
             (1..words.len()).find(|&at| is(at - 1, "ON") && is(at, "DATABASE"))? + 1
@@ -146,6 +147,10 @@ mod tests {
         check(
             "GRANT CONNECT ON DATABASE \"My DB\" TO \"My DB\"",
             Some("GRANT CONNECT ON DATABASE copy TO \"My DB\""),
+        );
+        check(
+            "SECURITY LABEL FOR p ON DATABASE \"My DB\" IS 'x'",
+            Some("SECURITY LABEL FOR p ON DATABASE copy IS 'x'"),
         );
         check("COMMENT ON TABLE x IS 'DATABASE \"My DB\"'", None);
         check("ALTER DATABASE other SET a TO b", None);

@@ -246,16 +246,21 @@ fn without(session: &mut Session, closed: &Closed, then: &str) -> Result<Snapsho
         }
     });
     read.map_err(|(at, error)| Failed::At(at / BATCH, error))?;
-    if let Some(sql) = reader.unread_sql() {
-        const WHAT: &str = "what was not read";
-        let read = session.read(&sql, &mut |_, cells| {
+    let more = reader.more();
+    if !more.is_empty() {
+        let texts: Vec<_> = more.iter().map(|(_, sql)| sql.trim_end()).collect();
+        let read = session.read_some(&texts.join("\n;\n"), &mut |index, cells| {
+            let (statement, _) = &more[index];
             if bad.is_none()
-                && let Err(error) = reader.unread_row(cells)
+                && let Err(error) = reader.row(statement, cells)
             {
-                bad = Some(CaptureError::Row { what: WHAT, error });
+                bad = Some(CaptureError::Row { what: statement.name(), error });
             }
         });
-        read.map_err(query(WHAT))?;
+        read.map_err(|(index, error)| {
+            let what = more.get(index).map_or("more", |(statement, _)| statement.name());
+            Failed::Otherwise(CaptureError::Query { what, error })
+        })?;
     }
     match bad {
         Some(error) => Err(Failed::Otherwise(error)),

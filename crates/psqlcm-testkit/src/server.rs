@@ -114,10 +114,23 @@ impl TestServer {
         TestDatabase { server: self.clone(), name }
     }
 
-    /// Drops a database, with the sessions in it; one that is not there is no error.
+    /// Drops a database, with the sessions and subscriptions in it; one that is not there is no error.
     pub fn drop_database(&self, name: &str) {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
-        self.psql("postgres", &sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.try_drop_database(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+
+    fn try_drop_database(&self, name: &str) -> Result<(), String> {
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
+        match self.psql("postgres", &drop) {
+            Err(error) if error.contains("subscription") => {
+                self.psql(name, DROP_SUBSCRIPTIONS)?;
+                self.psql("postgres", &drop)?;
+            }
+            dropped => {
+                dropped?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs statements one after the other through psql, up to the first error, and gives the rows, unaligned and
@@ -226,11 +239,14 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // A test that fails drops it too, and a panic then would hide why; the cluster goes away with the run.
-        let _ = self
-            .server
-            .psql("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&self.name)));
+        let _ = self.server.try_drop_database(&self.name);
     }
 }
+
+/// A database that has subscriptions cannot be dropped.
+const DROP_SUBSCRIPTIONS: &str = "
+    SELECT format('ALTER SUBSCRIPTION %1$I DISABLE; ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I', subname)
+      FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \\gexec";
 
 fn rows(command: &mut Command) -> Result<String, String> {
     let program = PathBuf::from(command.get_program());

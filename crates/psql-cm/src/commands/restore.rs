@@ -219,6 +219,9 @@ fn failure_of(message: &str, error: &RestoreError) -> Failure {
                 Some(OUT_OF_LOCKS) => {
                     Some("without --into-empty each statement commits by itself, which takes few locks")
                 }
+                Some(_) if place.text.starts_with("SECURITY LABEL") => Some(
+                    "load the library of its provider: session_preload_libraries or shared_preload_libraries in postgresql.conf",
+                ),
                 _ => None,
             };
             at(base, place).hint_if(hint)

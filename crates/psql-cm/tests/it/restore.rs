@@ -1,6 +1,6 @@
 //! Restoring where things are not as the dump left them: edited trees, other names, missing roles, errors.
 
-use psqlcm_testkit::{server, unique};
+use psqlcm_testkit::{server, servers, unique};
 
 use crate::support::session_of;
 use crate::tool::Tool;
@@ -303,4 +303,98 @@ fn what_a_killed_restore_left_is_dropped_and_nothing_else() {
         "postgres",
         &format!("ALTER DATABASE \"{no_run}\" IS_TEMPLATE false; DROP DATABASE \"{no_run}\""),
     );
+}
+
+#[test]
+fn a_subscription_is_made_again_without_its_password_and_disabled() {
+    for server in servers() {
+        let tool = Tool::new(&server);
+        let name = unique("restore");
+        tool.psql("postgres", &format!("CREATE DATABASE {name}"));
+        tool.psql(
+            &name,
+            &format!(
+                "CREATE SUBSCRIPTION {name} CONNECTION 'host=127.0.0.1 port=1 password=hush_hush user=ann' PUBLICATION p
+                   WITH (connect = false, slot_name = 'theirs');
+                 ALTER SUBSCRIPTION {name} OWNER TO CURRENT_USER; COMMENT ON SUBSCRIPTION {name} IS 'far';
+                 ALTER SUBSCRIPTION {name} ENABLE; ALTER SUBSCRIPTION {name} DISABLE;
+                 UPDATE pg_subscription SET subenabled = true WHERE subname = '{name}'"
+            ),
+        );
+        tool.ok(&["-d", &name, "setup"]);
+        let dumped = tool.run(&["-d", &name, "dump"]);
+        assert!(dumped.stderr.contains(&format!("password of subscription {name}")), "{}", dumped.stderr);
+        for path in tool.git(&["ls-files"]).lines() {
+            assert!(!tool.read(path).contains("hush_hush"), "{path} holds the password");
+        }
+        server.drop_database(&name);
+        let said = tool.ok(&["-d", &name, "restore"]);
+        assert!(said.contains("equal to what was dumped"), "{said}");
+        let found = tool.psql(
+            &name,
+            &format!(
+                "SELECT subenabled, subslotname, subconninfo, obj_description(oid, 'pg_subscription')
+                   FROM pg_subscription WHERE subname = '{name}'"
+            ),
+        );
+        assert_eq!(found.trim(), "f|theirs|host='127.0.0.1' port='1' user='ann'|far");
+        // What cannot be finished is removed, subscriptions and all, whose slots are left alone.
+        server.drop_database(&name);
+        let database_file = format!("{name}/database.sql");
+        let broken =
+            tool.read(&database_file) + &format!("\nALTER DATABASE {name} SET work_mem TO 'much';\n");
+        tool.write(&database_file, &broken);
+        tool.fails(&["-d", &name, "restore"], 1, &["work_mem"]);
+        leaves_nothing(&tool, &name);
+    }
+}
+
+#[test]
+fn large_objects_are_made_again_empty_and_are_no_drift() {
+    for server in servers() {
+        let tool = Tool::new(&server);
+        let (name, role) = (unique("restore"), unique("large"));
+        tool.psql("postgres", &format!("CREATE DATABASE {name}; CREATE ROLE {role}"));
+        tool.psql(
+            &name,
+            &format!(
+                "SELECT lo_from_bytea(4711, 'it holds something'), lo_create(3000000000);
+                 ALTER LARGE OBJECT 4711 OWNER TO {role}; GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC;
+                 COMMENT ON LARGE OBJECT 4711 IS 'large'"
+            ),
+        );
+        tool.ok(&["-d", &name, "setup"]);
+        let described = |name: &str| {
+            tool.psql(
+                name,
+                "SELECT oid, lomowner::regrole, lomacl, obj_description(oid, 'pg_largeobject') FROM pg_largeobject_metadata ORDER BY oid",
+            )
+        };
+        let before = described(&name);
+        tool.check_trip(&name);
+        assert_eq!(described(&name), before);
+        assert_eq!(tool.psql(&name, "SELECT count(*) FROM pg_largeobject").trim(), "0");
+        assert!(tool.read(&format!("{name}/large_objects.sql")).contains("lo_create(4711)"));
+        // Applications make them as they make rows.
+        tool.psql(&name, "SELECT lo_create(4712), lo_unlink(3000000000)");
+        tool.ok(&["-d", &name, "status"]);
+        server.drop_database(&name);
+        tool.psql("postgres", &format!("DROP ROLE {role}"));
+    }
+}
+
+#[test]
+fn a_label_whose_provider_is_missing_is_named() {
+    let (tool, name) = dumped(
+        "CREATE TABLE t (id int);
+         INSERT INTO pg_catalog.pg_seclabel (objoid, classoid, objsubid, provider, label)
+         VALUES ('t'::regclass, 1259, 0, 'nobody', 'secret')",
+    );
+    tool.server.drop_database(&name);
+    tool.fails(
+        &["-d", &name, "restore"],
+        1,
+        &["security label provider \"nobody\" is not loaded", "tables/t.sql", "session_preload_libraries"],
+    );
+    leaves_nothing(&tool, &name);
 }

@@ -91,21 +91,25 @@ kinds! {
     Publication => publication,
     PublicationTable => publication_table,
     PublicationSchema => publication_schema,
+    LargeObject => large_object,
     ExtensionDependency => extension_dependency,
     Owner => owner,
     Comment => comment,
+    SecurityLabel => security_label,
     Setting => setting,
     Grant => grant,
     Population => population,
     DefaultPrivilege => default_privilege,
     EventTrigger => event_trigger,
+    Subscription => subscription,
 }
 
 /// What is known of one kind of fact.
 pub struct Kind {
     /// The kind's name for people and for hashing, in PostgreSQL's own words; never changes.
     pub name: &'static str,
-    /// The folder of its files within a schema's folder; `None` for what hangs on something else.
+    /// The folder of its files within a schema's folder, or of what belongs to no schema its file; `None` for what hangs
+    /// on something else or stands in the file of the schema or database.
     pub folder: Option<&'static str>,
     /// Whether it is said of any object (a comment, a grant) rather than being a part of one.
     pub satellite: bool,
@@ -122,6 +126,8 @@ pub struct Kind {
     pub attributes: &'static [Attribute],
     /// How it is read from the catalog; empty for kinds that others read along.
     pub reads: &'static [Read],
+    /// How it is read in a second message, where a row of the first asked for it.
+    pub asked: &'static [Read],
     /// The identity as people say it.
     pub display: fn(&FactId) -> String,
     /// The identity as COMMENT ON, ALTER ... OWNER TO and GRANT ... ON take it.
@@ -240,6 +246,10 @@ pub enum Catalog {
     PublicationSchema = 6237,
     /// Casts.
     Cast = 2605,
+    /// Large objects (`pg_largeobject`; their owners stand in `pg_largeobject_metadata`).
+    LargeObject = 2613,
+    /// Subscriptions.
+    Subscription = 6100,
     /// Operators of operator families (`pg_amop`).
     AccessOperator = 2602,
     /// Functions of operator families (`pg_amproc`).
@@ -268,6 +278,11 @@ pub enum Catalog {
     TsConfig = 3602,
     /// Text search templates.
     TsTemplate = 3764,
+}
+
+/// Whether the fact is a state or said of one: it is restored, and is no difference.
+pub fn is_of_state(id: &FactId) -> bool {
+    id.path().any(|id| id.kind().kind().state)
 }
 
 impl Kind {

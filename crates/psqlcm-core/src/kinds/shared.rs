@@ -17,6 +17,7 @@ pub(super) const PART: Kind = Kind {
     has_columns: false,
     attributes: &[],
     reads: &[],
+    asked: &[],
     display,
     reference,
     fold: never,

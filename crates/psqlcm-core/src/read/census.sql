@@ -96,8 +96,8 @@ with member as materialized (
     ) as o
    where o.oid >= 16384 and o.namespace not in (select oid from temporary)
      and not exists (select from member where member.classid = o.catalog and member.objid = o.oid)
-), added (classid, objid, objsubid, extension, kind) as (
-  select distinct d.classid, d.objid, 0, m.extension, null
+), added (classid, objid, extension) as (
+  select distinct d.classid, d.objid, m.extension
     from member as m
     join extension as e on e.extension = m.extension and not e.is_moved
     join pg_catalog.pg_depend as d on d.refclassid = 1259 and d.refobjid = m.objid and d.deptype in ('a', 'i')
@@ -107,17 +107,12 @@ with member as materialized (
           or (d.classid = 1259 and exists (select from pg_catalog.pg_index where indexrelid = d.objid))
           or (d.classid = 2620 and exists (select from pg_catalog.pg_trigger where oid = d.objid and not tgisinternal)))
   union all
-  select d.classid, d.objid, 0, m.extension, null
+  select d.classid, d.objid, m.extension
     from member as m
     join extension as e on e.extension = m.extension and not e.is_moved
     join pg_catalog.pg_depend as d on d.refclassid = m.classid and d.refobjid = m.objid and d.classid in (2602, 2603)
      and d.deptype in ('a', 'i') and d.xmin::text <> all (e.made_by)
    where m.classid in (2616, 2753)
-  union all
-  select d.classoid, d.objoid, d.objsubid, m.extension, 'changed comment'
-    from member as m
-    join extension as e on e.extension = m.extension and not e.is_moved
-    join pg_catalog.pg_description as d on d.classoid = m.classid and d.objoid = m.objid and d.xmin::text <> all (e.made_by)
 )
 select catalog::text, pg_catalog.array_agg(oid)::text as objects, null as kind, null as identity, null as reason
   from present group by catalog
@@ -133,17 +128,9 @@ select o.classid::text, o.objid::text, i.type, i.identity, null
    and not exists (select from member where member.classid = o.classid and member.objid = o.objid)
 union all
 -- Data, like rows.
-select '2613', null, 'large objects', pg_catalog.count(*)::text, 'they are data, and are not captured'
+select '2613', null, 'contents of large objects', pg_catalog.count(*)::text, 'they are data, and are not captured'
   from pg_catalog.pg_largeobject_metadata
 having pg_catalog.count(*) > 0
-union all
-select l.classoid::text, l.objoid::text, 'security label', i.identity || ' (' || l.provider || ')', null
-  from pg_catalog.pg_seclabel as l
- cross join lateral pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid) as i
-union all
-select l.classoid::text, l.objoid::text, 'security label', 'database (' || l.provider || ')', null
-  from pg_catalog.pg_shseclabel as l
-  join pg_catalog.pg_database as d on l.classoid = 1262 and d.oid = l.objoid and d.datname = pg_catalog.current_database()
 union all
 select '2606', k.oid::text, 'disabled constraint', i.identity, 'its triggers are disabled'
   from pg_catalog.pg_constraint as k
@@ -151,14 +138,8 @@ select '2606', k.oid::text, 'disabled constraint', i.identity, 'its triggers are
  where k.contype <> 't'
    and exists (select from pg_catalog.pg_trigger as t where t.tgconstraint = k.oid and t.tgenabled <> 'O')
 union all
--- Before 14 its OID is not for everybody to see.
-select '6100', '0', 'subscription', pg_catalog.quote_ident(subname), null
-  from pg_catalog.pg_subscription
- where subdbid = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-union all
-select a.classid::text, a.objid::text, coalesce(a.kind, i.type),
-       case when a.kind is null then '' else i.type || ' ' end || i.identity,
+select a.classid::text, a.objid::text, i.type, i.identity,
        'it was added to the extension ' || pg_catalog.quote_ident(e.extname)
   from added as a
   join pg_catalog.pg_extension as e on e.oid = a.extension
- cross join lateral pg_catalog.pg_identify_object(a.classid, a.objid, a.objsubid) as i
+ cross join lateral pg_catalog.pg_identify_object(a.classid, a.objid, 0) as i

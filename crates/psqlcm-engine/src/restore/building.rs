@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use psqlcm_core::name::{quote_ident, quote_literal};
 
+use crate::access::Access;
 use crate::session::{DbError, Session};
 
 /// What follows the start of the name, before the run's id.
@@ -95,7 +96,7 @@ pub struct Abandoned {
 ///
 /// # Errors
 /// When the server does not tell which there are.
-pub fn clear(session: &mut Session, database: &str) -> Result<Vec<Abandoned>, DbError> {
+pub fn clear(access: &Access, session: &mut Session, database: &str) -> Result<Vec<Abandoned>, DbError> {
     let start = quote_literal(&format!("{}{BUILDING}", start(database)));
     let is_of_database = format!(
         "pg_catalog.starts_with(d.datname, {start}) \
@@ -103,7 +104,8 @@ pub fn clear(session: &mut Session, database: &str) -> Result<Vec<Abandoned>, Db
     );
     let cleared = left(session, &is_of_database)?.into_iter().map(|name| {
         // Not by force: whoever looks at it is not thrown out.
-        let left = wait_for_backends(session, &name).and_then(|_| drop_database(session, &name, false));
+        let left =
+            wait_for_backends(session, &name).and_then(|_| drop_database(access, session, &name, false));
         Abandoned { left: left.err().map(|error| error.to_string()), name }
     });
     Ok(cleared.collect())
@@ -127,18 +129,46 @@ fn left(session: &mut Session, condition: &str) -> Result<Vec<String>, DbError> 
     Ok(session.rows(&sql)?.into_iter().flatten().flatten().collect())
 }
 
-/// Drops a database, if it is there; a template must first be none.
+/// Drops a database, if it is there; a template must first be none, and subscriptions must be gone.
 ///
 /// # Errors
 /// The server's.
-pub fn drop_database(session: &mut Session, name: &str, by_force: bool) -> Result<(), DbError> {
+pub fn drop_database(
+    access: &Access,
+    session: &mut Session,
+    name: &str,
+    by_force: bool,
+) -> Result<(), DbError> {
     let sql =
         format!("SELECT datistemplate FROM pg_catalog.pg_database WHERE datname = {}", quote_literal(name));
     let Some(row) = session.rows(&sql)?.into_iter().next() else { return Ok(()) };
+    drop_subscriptions(access, session, name)?;
     let name = quote_ident(name);
     // One whose DROP was broken off can be dropped only, not altered.
     if row.first().and_then(Option::as_deref) == Some("t") {
         session.run(&format!("ALTER DATABASE {name} IS_TEMPLATE false"))?;
     }
     session.run(&format!("DROP DATABASE {name}{}", if by_force { " WITH (FORCE)" } else { "" }))
+}
+
+/// Drops the subscriptions of a database, without a word to the servers that they subscribe to: their slots belong to
+/// the database that was dumped. They are disabled, as they were made.
+fn drop_subscriptions(access: &Access, session: &mut Session, database: &str) -> Result<(), DbError> {
+    let sql = format!(
+        "SELECT s.subname FROM pg_catalog.pg_subscription AS s \
+         JOIN pg_catalog.pg_database AS d ON d.oid = s.subdbid WHERE d.datname = {}",
+        quote_literal(database)
+    );
+    let names: Vec<String> = session.rows(&sql)?.into_iter().flatten().flatten().collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut inside = access.connect(database)?;
+    for name in names.iter().map(|name| quote_ident(name)) {
+        inside.run(&format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"))?;
+        inside.run(&format!("DROP SUBSCRIPTION {name}"))?;
+    }
+    drop(inside);
+    wait_for_backends(session, database)?;
+    Ok(())
 }

@@ -277,7 +277,7 @@ pub fn restore(
     interrupt.check().map_err(RestoreError::Interrupted)?;
     let mut connect = || access.connect_first(request.maintenance);
     turn.make(&mut maintenance, &mut connect, &request.adapted(&tree.roles), &missing.roles)?;
-    let abandoned = building::clear(&mut maintenance, request.name)
+    let abandoned = building::clear(access, &mut maintenance, request.name)
         .map_err(doing("cannot look for what killed restores left"))?;
     building::hold(&mut maintenance, request.run_id).map_err(doing("cannot take the lock of the run"))?;
     let mut made = None;
@@ -373,7 +373,7 @@ impl Request<'_> {
 /// Removes a database that was not finished, on a connection of its own; gives what could not be removed, and why.
 fn undo(access: &Access, request: &Request<'_>, database: &str) -> Option<String> {
     let removed = undoing(access, request).and_then(|mut session| {
-        building::drop_database(&mut session, database, true).map_err(|error| error.to_string())
+        building::drop_database(access, &mut session, database, true).map_err(|error| error.to_string())
     });
     removed.err().map(|why| format!("the database {} ({why})", quote_ident(database)))
 }

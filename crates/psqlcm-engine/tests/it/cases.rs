@@ -12,13 +12,14 @@ use psqlcm_testkit::{TestDatabase, TestServer, servers};
 use crate::trip::{snapshot, trip};
 
 /// Attributes that no case can set, with the reason.
-const EXCUSED: [(KindId, &str, &str); 11] = [
+const EXCUSED: [(KindId, &str, &str); 12] = [
     (KindId::Database, "provider", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "locale", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "icu_rules", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "connection_limit", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "is_template", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "closed", "nobody could connect to capture it"),
+    (KindId::Subscription, "enabled", "it is made again disabled: the tests of restore"),
     (KindId::Database, "tablespace", "a tablespace needs a folder on the server's machine"),
     (KindId::Table, "tablespace", "a tablespace needs a folder on the server's machine"),
     (KindId::Index, "tablespace", "a tablespace needs a folder on the server's machine"),
