@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use psqlcm_core::catalogs::Catalogs;
 use psqlcm_core::ledger::Origin as LedgerOrigin;
 use psqlcm_core::report::{Exit, Outcome, Report, TargetReport};
 use psqlcm_core::targets::{
@@ -17,7 +18,7 @@ use psqlcm_engine::git;
 use psqlcm_engine::interrupt::Guard;
 use psqlcm_engine::ledger::{self, Holder, Ledger, LockError, SubmitLock};
 use psqlcm_engine::manifests;
-use psqlcm_engine::session::{DbError, Session};
+use psqlcm_engine::session::{DbError, Session, shown_version};
 
 use crate::commands::dump;
 use crate::context::Context;
@@ -41,6 +42,7 @@ pub struct Cluster<'a> {
     /// A signal cancels what any of the connections is doing.
     guards: Mutex<Vec<Guard>>,
     turn: Mutex<()>,
+    told_newer: OnceLock<()>,
 }
 
 impl<'a> Cluster<'a> {
@@ -54,7 +56,13 @@ impl<'a> Cluster<'a> {
         for (name, value, origin) in info.origins() {
             context.ui.verbose(&format!("{name} = {value} from {origin}"));
         }
-        Ok(Self { context, access, guards: Mutex::default(), turn: Mutex::default() })
+        Ok(Self {
+            context,
+            access,
+            guards: Mutex::default(),
+            turn: Mutex::default(),
+            told_newer: OnceLock::new(),
+        })
     }
 
     /// The databases to act on.
@@ -135,6 +143,7 @@ impl<'a> Cluster<'a> {
     /// Connects to one of the targets. A signal cancels what the session is doing.
     pub fn connect(&self, database: &str) -> Result<Session, Failure> {
         let session = self.access.connect(database);
+        self.tell_newer();
         if let Ok(session) = &session {
             let cancel = session.cancel_handle();
             let guard = self.context.interrupt.on_interrupt(Box::new(move || {
@@ -218,7 +227,21 @@ impl<'a> Cluster<'a> {
     /// exists, else `postgres`, else `template1`.
     pub fn connect_anywhere(&self) -> Result<Session, Failure> {
         let session = self.access.connect_first(&self.maintenance());
+        self.tell_newer();
         session.map_err(|error| self.not_connected(self.access.info(), &error))
+    }
+
+    /// Warns, once a run, of a server that is newer than what is known.
+    pub fn tell_newer(&self) {
+        let (version, known) = (self.access.server_version(), Catalogs::known());
+        if known.is_older_than(version) && self.told_newer.set(()).is_ok() {
+            self.context.ui.warn(&format!(
+                "the server is of version {}, newer than {}, the newest that this psql-cm knows: what is new in it is \
+                 looked for, and named where it is used",
+                shown_version(version),
+                known.newest()
+            ));
+        }
     }
 
     fn not_connected(&self, info: &ConnInfo, error: &DbError) -> Failure {

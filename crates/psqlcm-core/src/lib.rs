@@ -22,6 +22,7 @@
 //! - [`report`]: what a command says, as text and as JSON, and its exit code
 //! - [`source`], [`visible`]: places in a text; text that cannot act on a terminal
 
+pub mod catalogs;
 pub mod change;
 pub mod connection_string;
 pub mod delta;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::catalogs::{Catalogs, Column, Unknown};
 use crate::fact::{Fact, FactId, Value};
 use crate::kinds::{ALL, Catalog, Kind, KindId, Read};
 use crate::name::quote_literal;
@@ -61,6 +62,10 @@ type Later = Box<dyn FnOnce(&mut Reader, Option<&FactId>)>;
 /// Builds a [`Snapshot`] from rows.
 pub struct Reader {
     server_version: u32,
+    /// What is known of catalogs.
+    known: Catalogs,
+    /// The catalogs of a server that is newer than what is known.
+    columns: Vec<Column>,
     snapshot: Snapshot,
     /// What stands at an address; `None` where something was seen that is no fact of its own.
     addresses: HashMap<Address, Option<FactId>>,
@@ -78,7 +83,7 @@ pub struct Reader {
 }
 
 /// One statement of a capture.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Statement {
     /// Which objects came with an extension.
     Members,
@@ -92,8 +97,12 @@ pub enum Statement {
     Edges,
     /// How many objects each catalog holds, and how many objects nobody asked for.
     Census,
+    /// The columns of the catalogs, of a server that is newer than what is known.
+    Catalogs,
     /// What stands in a catalog and nothing read; of a second message.
     Unread,
+    /// How many rows use what is not known; of a second message.
+    Unknown(Unknown),
 }
 
 impl Statement {
@@ -112,11 +121,12 @@ impl Statement {
             kind.reads.iter().map(move |read| Self::Kind(kind, read))
         });
         let first = [Self::Members, Self::Roles];
-        let last = [Self::Comments, Self::Edges, Self::Census];
+        let last = [Self::Comments, Self::Edges, Self::Census, Self::Catalogs];
         first.into_iter().chain(kinds).chain(last).collect()
     }
 
-    /// Its text for a server of that version: one statement, no semicolon.
+    /// Its text for a server of that version: one statement, no semicolon. Those of the second message have theirs from
+    /// [`Reader::more`].
     pub fn sql(&self, server_version: u32) -> &'static str {
         match self {
             Self::Members => include_str!("read/members.sql"),
@@ -125,7 +135,8 @@ impl Statement {
             Self::Comments => include_str!("read/comments.sql"),
             Self::Edges => include_str!("read/edges.sql"),
             Self::Census => include_str!("read/census.sql"),
-            Self::Unread => include_str!("read/unread.sql"),
+            Self::Catalogs => include_str!("read/catalogs.sql"),
+            Self::Unread | Self::Unknown(_) => "",
         }
     }
 
@@ -144,16 +155,20 @@ impl Statement {
             Self::Comments => "comments",
             Self::Edges => "dependencies",
             Self::Census => "census",
+            Self::Catalogs => "catalogs",
             Self::Unread => "what was not read",
+            Self::Unknown(_) => "what is new",
         }
     }
 }
 
 impl Reader {
     /// Nothing read yet.
-    pub fn new(server_version: u32) -> Self {
+    pub fn new(server_version: u32, known: Catalogs) -> Self {
         Self {
             server_version,
+            known,
+            columns: Vec::new(),
             snapshot: Snapshot::new(server_version),
             addresses: HashMap::new(),
             members: HashMap::new(),
@@ -189,7 +204,9 @@ impl Reader {
             Statement::Comments => self.comment_row(cells),
             Statement::Edges => self.edge_row(cells),
             Statement::Census => self.census_row(cells),
+            Statement::Catalogs => self.catalog_row(cells),
             Statement::Unread => self.unread_row(cells),
+            Statement::Unknown(unknown) => self.unknown_row(unknown, cells),
         }
     }
 
@@ -198,11 +215,20 @@ impl Reader {
     pub fn more(&self) -> Vec<(Statement, String)> {
         let version = self.server_version;
         let asked = self.asked.iter().map(|id| id.kind());
-        let asked = asked.flat_map(|kind| kind.asked.iter().map(move |read| Statement::Kind(kind, read)));
-        let mut more: Vec<_> =
-            asked.map(|statement| (statement, statement.sql(version).to_owned())).collect();
+        let asked = asked.flat_map(|kind| kind.asked.iter().map(move |read| (kind, read)));
+        let asked = asked.map(|(kind, read)| (Statement::Kind(kind, read), read.sql_for(version).to_owned()));
+        let mut more: Vec<_> = asked.collect();
         more.extend(self.unread_sql().map(|sql| (Statement::Unread, sql)));
+        more.extend(self.known.unknown(&self.columns).into_iter().map(|(unknown, sql)| {
+            // What may not be read is named by a row that says so.
+            (Statement::Unknown(unknown), sql.unwrap_or_else(|| "select null".to_owned()))
+        }));
         more
+    }
+
+    /// Whether the statement has nothing to give, and need not be run.
+    pub fn is_idle(&self, statement: &Statement) -> bool {
+        matches!(statement, Statement::Catalogs) && !self.known.is_older_than(self.server_version)
     }
 
     /// Resolves what could only be resolved at the end, and hands the snapshot over.
@@ -388,6 +414,40 @@ impl Reader {
             self.unread.iter().map(|(catalog, object)| format!("{catalog}.{object}")).collect();
         let list = quote_literal(&objects.join(" "));
         (!objects.is_empty()).then(|| include_str!("read/unread.sql").replace(":'objects'", &list))
+    }
+
+    fn catalog_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {
+        let &[catalog, name, is_oid, is_letter, is_readable] = columns("catalogs", cells)?;
+        self.columns.push(Column {
+            catalog: text(catalog)?.to_owned(),
+            name: text(name)?.to_owned(),
+            is_oid: flag(is_oid)?,
+            is_letter: flag(is_letter)?,
+            is_readable: flag(is_readable)?,
+        });
+        Ok(())
+    }
+
+    fn unknown_row(&mut self, unknown: &Unknown, cells: Cells<'_>) -> Result<(), ReadError> {
+        let &[rows] = columns("what is new", cells)?;
+        let (major, newest) = (self.server_version / 10_000, self.known.newest());
+        let reason = match number(rows)? {
+            Some(0) => return Ok(()),
+            Some(rows) => {
+                let rows = if rows == 1 { "1 row uses".to_owned() } else { format!("{rows} rows use") };
+                format!("PostgreSQL {major} has it, psql-cm knows {newest} at most, and {rows} it")
+            }
+            None => format!(
+                "PostgreSQL {major} has it, psql-cm knows {newest} at most, and the role may not read it"
+            ),
+        };
+        match unknown {
+            Unknown::Catalog(catalog) => self.leave_out("new catalog", catalog, &reason),
+            Unknown::Column(catalog, column) => {
+                self.leave_out("new column", &format!("{catalog}.{column}"), &reason);
+            }
+        }
+        Ok(())
     }
 
     fn unread_row(&mut self, cells: Cells<'_>) -> Result<(), ReadError> {

@@ -1,5 +1,8 @@
 //! How the databases of one cluster are reached: where, as whom, and with which settings a session begins.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use psqlcm_core::name::{quote_ident, quote_literal};
 use psqlcm_core::targets::{DatabaseRow, SchemaRow};
 
@@ -26,17 +29,23 @@ const LATER_SETTINGS: [(u32, &str); 2] =
 pub struct Access {
     info: ConnInfo,
     role: Option<String>,
+    server_version: Arc<AtomicU32>,
 }
 
 impl Access {
     /// Connections as `info` says, acting as `role` where one is given.
     pub fn new(info: ConnInfo, role: Option<String>) -> Self {
-        Self { info, role }
+        Self { info, role, server_version: Arc::default() }
     }
 
     /// What was resolved of the connection.
     pub fn info(&self) -> &ConnInfo {
         &self.info
+    }
+
+    /// The version of the server that answered last, as `server_version_num`; 0 where none has answered.
+    pub fn server_version(&self) -> u32 {
+        self.server_version.load(Ordering::Relaxed)
     }
 
     /// Connects to a database of the cluster.
@@ -45,6 +54,7 @@ impl Access {
     /// When there is no connection, or the role cannot be taken.
     pub fn connect(&self, database: &str) -> Result<Session, DbError> {
         let mut session = Session::connect(&self.info.with_database(database))?;
+        self.server_version.store(session.server_version(), Ordering::Relaxed);
         self.prepare(&mut session)?;
         Ok(session)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use psqlcm_core::catalogs::Catalogs;
 use psqlcm_core::read::{ReadError, Reader, Statement};
 use psqlcm_core::snapshot::{NOT_READ, Snapshot};
 
@@ -107,7 +108,7 @@ pub fn captured_with<T>(
         // What fails to the last though nothing changes has another cause.
         let before = (tries == TRIES).then(|| Moment::now(session));
         session.run(BEGIN).map_err(transaction)?;
-        let captured = read(session, PATIENT).map(|snapshot| (snapshot, also(session)));
+        let captured = read(session, &Catalogs::known(), PATIENT).map(|snapshot| (snapshot, also(session)));
         if let Err(error @ CaptureError::Query { .. }) = captured {
             // Nothing is to be undone; a session that is lost has said so already.
             let _ = session.run("ROLLBACK");
@@ -159,14 +160,23 @@ pub fn catalog_state(session: &mut Session) -> Result<CatalogState, DbError> {
 /// # Errors
 /// When a statement fails; the transaction is then aborted.
 pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
-    read(session, "")
+    within_knowing(session, &Catalogs::known())
 }
 
-/// [`within`], and a statement that is run when all is read.
-fn read(session: &mut Session, then: &str) -> Result<Snapshot, CaptureError> {
+/// [`within`] with what is known of catalogs: what a newer server has beside it, and the database uses, is left out and
+/// named.
+///
+/// # Errors
+/// When a statement fails; the transaction is then aborted.
+pub fn within_knowing(session: &mut Session, known: &Catalogs) -> Result<Snapshot, CaptureError> {
+    read(session, known, "")
+}
+
+/// [`within_knowing`], and a statement that is run when all is read.
+fn read(session: &mut Session, known: &Catalogs, then: &str) -> Result<Snapshot, CaptureError> {
     let mut closed = Closed::new();
     loop {
-        match without(session, &closed, then) {
+        match without(session, &closed, known, then) {
             Err(Failed::At(index, error)) if is_closed(&error, index) && !closed.contains_key(&index) => {
                 session.run(AGAIN).map_err(|error| CaptureError::Query { what: "settings", error })?;
                 closed.insert(index, error.message().to_owned());
@@ -220,17 +230,19 @@ impl From<Failed> for CaptureError {
 }
 
 /// A capture without the statements that the role may not run.
-fn without(session: &mut Session, closed: &Closed, then: &str) -> Result<Snapshot, Failed> {
+fn without(session: &mut Session, closed: &Closed, known: &Catalogs, then: &str) -> Result<Snapshot, Failed> {
     let statements = Statement::all();
     let version = session.server_version();
-    let text = |(index, statement): (usize, &Statement)| match closed.contains_key(&index) {
+    let mut reader = Reader::new(version, known.clone());
+    let text = |(index, statement): (usize, &Statement)| match closed.contains_key(&index)
+        || reader.is_idle(statement)
+    {
         true => "SELECT WHERE false",
         false => statement.sql(version).trim_end(),
     };
     let texts: Vec<_> = statements.iter().enumerate().map(text).collect();
     let query = |what| move |error| Failed::Otherwise(CaptureError::Query { what, error });
     session.run(PINNED).map_err(query("settings"))?;
-    let mut reader = Reader::new(version);
     for (index, why) in closed {
         reader.leave_out(statements[*index].name(), NOT_READ, why);
     }

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use psqlcm_core::catalogs::OLDEST;
 use tokio::runtime::Runtime;
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::{ToSql, Type};
@@ -277,23 +278,23 @@ impl Session {
     }
 }
 
-/// The major versions whose catalogs are known.
-const KNOWN: std::ops::RangeInclusive<u32> = 13..=18;
-
-/// What a catalog of another version holds, and how, would only be guessed.
+/// What a catalog of an older version holds, and how, would only be guessed. What a newer one has beside what is known the
+/// capture finds out.
 fn check_version(version: u32) -> Result<(), DbError> {
-    let (major, minor) = (version / 10_000, version % 10_000);
-    let (oldest, newest) = KNOWN.into_inner();
-    let complaint = match major {
-        major if major < oldest => format!("older than {oldest}, the oldest that psql-cm works with"),
-        major if major > newest => {
-            format!("newer than {newest}, the newest that this psql-cm knows: install a newer psql-cm")
+    match version / 10_000 {
+        major if major < OLDEST => {
+            let complaint = format!("older than {OLDEST}, the oldest that psql-cm works with");
+            let shown = shown_version(version);
+            Err(DbError::unreachable(format!("the server is of version {shown}, {complaint}"), None))
         }
-        _ => return Ok(()),
-    };
-    // Before version 10 the second number was part of the major version.
-    let shown = if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") };
-    Err(DbError::unreachable(format!("the server is of version {shown}, {complaint}"), None))
+        _ => Ok(()),
+    }
+}
+
+/// A `server_version_num` as people write it. Before version 10 the second number was part of the major version.
+pub fn shown_version(version: u32) -> String {
+    let (major, minor) = (version / 10_000, version % 10_000);
+    if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") }
 }
 
 const INVALID_PARAMETER_VALUE: &str = "22023";

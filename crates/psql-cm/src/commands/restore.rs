@@ -73,6 +73,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         let progress = |done, total| meter.iter().for_each(|meter| meter.advance(done, total));
         Ok(vec![restore_database(args, context, &cluster, database, &roles, &progress)?])
     });
+    cluster.tell_newer();
     let settled = roles.settle(&cluster.access, &cluster.maintenance());
     for (role, create) in &settled.made {
         context.ui.say(&format!("the role {role} was missing and was made, without a password: {create}"));

@@ -11,6 +11,7 @@ mod doctor;
 mod files;
 mod git;
 mod ledger;
+mod newer;
 mod servers;
 mod session;
 mod storm;

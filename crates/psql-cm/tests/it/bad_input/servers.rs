@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::thread;
 
 use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
-use psqlcm_testkit::{TestServer, unique};
+use psqlcm_testkit::{TestServer, servers, unique};
 
 use super::Scene;
+use crate::tool::Tool;
 
 const TABLE: &str = "CREATE TABLE t (a int)";
 
@@ -193,32 +194,55 @@ fn replace(bytes: &mut [u8], old: &str, new: &str) {
 }
 
 #[test]
-fn servers_of_versions_that_are_not_known() {
+fn a_server_that_is_too_old() {
     let mut scene = Scene::managed(TABLE);
-    for (title, version) in [("Server too old", "120022"), ("Server too new", "190001")] {
-        let other = OtherVersion::of(&scene.tool.server, version);
-        let folder = other.folder.display().to_string();
-        scene = scene
-            .calling(&folder.replace('/', "%2F"), "%2Frun%2Fpostgresql")
-            .calling(&folder, "/run/postgresql");
-        let commands =
-            [&["setup"][..], &["dump"], &["submit", "-c", "SELECT 1"], &["status"], &["verify"], &["log"]];
-        for (index, words) in commands.into_iter().enumerate() {
-            let mut command = scene.command(words);
-            command.env("PGHOST", &other.folder);
-            match index {
-                0 => scene.refuses_command(title, command),
-                _ => {
-                    let ran = crate::tool::Ran::of(&command.output().unwrap());
-                    assert!(
-                        ran.code == 1 && ran.stderr.contains("the server is of version"),
-                        "{}",
-                        ran.stderr
-                    );
-                }
+    let other = OtherVersion::of(&scene.tool.server, "120022");
+    let folder = other.folder.display().to_string();
+    scene =
+        scene.calling(&folder.replace('/', "%2F"), "%2Frun%2Fpostgresql").calling(&folder, "/run/postgresql");
+    let commands =
+        [&["setup"][..], &["dump"], &["submit", "-c", "SELECT 1"], &["status"], &["verify"], &["log"]];
+    for (index, words) in commands.into_iter().enumerate() {
+        let mut command = scene.command(words);
+        command.env("PGHOST", &other.folder);
+        match index {
+            0 => scene.refuses_command("Server too old", command),
+            _ => {
+                let ran = crate::tool::Ran::of(&command.output().unwrap());
+                assert!(ran.code == 1 && ran.stderr.contains("the server is of version"), "{}", ran.stderr);
             }
         }
     }
+}
+
+/// A server of version 18 that says that it is newer: it has nothing that is not known, and all works.
+#[test]
+fn a_server_that_is_newer_than_what_is_known() {
+    let Some(server) = servers().into_iter().find(|server| server.major() == 18) else {
+        eprintln!("no server of 18: nothing newer is tried");
+        return;
+    };
+    let tool = Tool::new(&server);
+    let name = unique("newer");
+    server.psql("postgres", &format!("CREATE DATABASE {name}")).unwrap();
+    server.psql(&name, TABLE).unwrap();
+    let other = OtherVersion::of(&server, "190001");
+    let run = |words: &[&str]| {
+        let mut command = tool.psql_cm(&[&["-d", &name], words].concat());
+        command.env("PGHOST", &other.folder);
+        let ran = crate::tool::Ran::of(&command.output().unwrap());
+        assert_eq!(ran.code, 0, "{words:?}: {}", ran.stderr);
+        let warning = "the server is of version 19.1, newer than 18, the newest that this psql-cm knows";
+        assert_eq!(ran.stderr.matches(warning).count(), 1, "{words:?}: {}", ran.stderr);
+    };
+    for words in
+        [&["setup"][..], &["submit", "-c", "CREATE TABLE more (a int)"], &["status"], &["dump"], &["verify"]]
+    {
+        run(words);
+    }
+    server.drop_database(&name);
+    run(&["restore"]);
+    server.drop_database(&name);
 }
 
 #[test]
