@@ -175,3 +175,43 @@ fn real_schemas() {
         tool.check_trip(database.name());
     }
 }
+
+/// Bodies of SQL are put in the place of their calls where PostgreSQL looks at an expression, and name things by path.
+#[test]
+fn functions_that_depend_on_the_search_path() {
+    let check_on = |from: u32, sql: &str| {
+        for server in servers().iter().filter(|server| server.major() < from) {
+            let tool = Tool::new(server);
+            let name = unique("trip");
+            tool.psql("postgres", &format!("CREATE DATABASE {name}"));
+            tool.psql(&name, sql);
+            tool.ok(&["-d", &name, "setup"]);
+            tool.check_trip(&name);
+            assert_eq!(tool.psql(&name, "SELECT matviewname FROM pg_matviews WHERE NOT ispopulated"), "");
+            server.drop_database(&name);
+        }
+    };
+    let functions = "CREATE SCHEMA app; SET search_path = app, public;
+        CREATE FUNCTION public.helper(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+        CREATE FUNCTION own(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper($1)';
+        CREATE FUNCTION by_path(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT own(helper($1))';";
+    check_on(
+        99,
+        &format!(
+            "{functions} CREATE TABLE t (name text, g text GENERATED ALWAYS AS (by_path(name)) STORED);
+             CREATE TABLE p (name text) PARTITION BY LIST (by_path(name));
+             CREATE TABLE p_1 PARTITION OF p FOR VALUES IN ('A');
+             CREATE TABLE p_0 PARTITION OF p DEFAULT;
+             CREATE TABLE of_itself (name text);
+             CREATE FUNCTION of_row(of_itself) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT by_path($1.name)';
+             ALTER TABLE of_itself ADD CHECK (of_row(of_itself) <> '');
+             CREATE DOMAIN word AS text CHECK (by_path(VALUE) <> '');
+             ALTER DOMAIN word ADD CHECK (by_path(VALUE) <> 'x') NOT VALID"
+        ),
+    );
+    check_on(
+        17,
+        &format!("{functions} CREATE TABLE t (name text); CREATE INDEX ON t (by_path(name)) WHERE by_path(name) > '';
+             CREATE MATERIALIZED VIEW m AS SELECT by_path(name) FROM t"),
+    );
+}

@@ -1,10 +1,13 @@
 //! What several kinds share: how they are named and the usual way of being told from each other.
 
+use std::collections::BTreeSet;
+
 use crate::fact::{Fact, FactId};
 use crate::kinds::{Catalog, Fold, Kind, KindId, never};
 use crate::name::quote_ident;
 use crate::plan::Group;
 use crate::read::{ReadError, Reader, oid, text};
+use crate::snapshot::Snapshot;
 
 /// What most kinds have in common, for `..PART`.
 pub(super) const PART: Kind = Kind {
@@ -131,6 +134,44 @@ pub(super) fn create_with(group: &Group<'_>, options: &[(&str, &str)]) -> String
 /// For kinds that are folded where they can be.
 pub(super) fn may(_: &FactId, _: &Fact) -> Fold {
     Fold::May
+}
+
+/// The statements under a search path on which the functions that the group calls find what their bodies name.
+pub(super) fn on_path(group: &Group<'_>, statements: Vec<String>) -> Vec<String> {
+    let ids = std::iter::once(group.id).chain(group.members.iter().map(|(id, _)| *id));
+    on_path_of(group.snapshot, ids.flat_map(|id| group.snapshot.needs(id)), statements)
+}
+
+/// The statements under a search path on which those of the needed that are functions find what their bodies name.
+/// PostgreSQL puts the body of a function of SQL in the place of its call where it looks at an expression of an index, a
+/// generated column, a check or a partition key, and the body may name things without their schema.
+pub(super) fn on_path_of<'a>(
+    snapshot: &'a Snapshot,
+    needed: impl IntoIterator<Item = &'a FactId>,
+    statements: Vec<String>,
+) -> Vec<String> {
+    let by_path =
+        needed.into_iter().filter(|id| snapshot.get(id).is_some_and(|fact| depends_on_path(id.kind(), fact)));
+    let schemas: BTreeSet<&str> = by_path.filter_map(FactId::schema).collect();
+    if schemas.is_empty() {
+        return statements;
+    }
+    let public = (!schemas.contains("public")).then_some("public");
+    let path: Vec<_> = schemas.into_iter().chain(public).map(quote_ident).collect();
+    let before = format!("SET search_path = {}", path.join(", "));
+    std::iter::once(before).chain(statements).chain(["SET search_path = ''".to_owned()]).collect()
+}
+
+/// Whether PostgreSQL itself makes indexes and refreshes on a search path that holds nothing else than its own schema.
+pub(super) fn makes_on_own_path(snapshot: &Snapshot) -> bool {
+    snapshot.server_version >= 170_000
+}
+
+/// Whether what the body of a function means is found on the search path: it is a text of SQL, and sets no path.
+fn depends_on_path(kind: KindId, function: &Fact) -> bool {
+    let definition = function.get_text("definition").filter(|_| kind == KindId::Function);
+    let head = definition.and_then(|text| text.split_once("\nAS $")).map_or("", |(head, _)| head);
+    head.contains("\n LANGUAGE sql") && !head.contains("\n SET search_path TO ")
 }
 
 /// ` WITH (a='1', b='2')` for a list of `name=value` as `reloptions` keeps them; empty for none.

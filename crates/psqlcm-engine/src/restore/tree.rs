@@ -190,9 +190,10 @@ fn statements(
             let what = format!("{refusal}: {}", label(statement.text));
             return Err(RestoreError::unreadable(source, statement.offset, &what));
         }
-        let begins = label(statement.text).starts_with("SET ROLE");
-        let ends = label(statement.text).starts_with("RESET ROLE");
-        // What is done as another role is done together or not at all.
+        let is = |words: &str| label(statement.text).starts_with(words);
+        let begins = is("SET ROLE") || is("SET search_path");
+        let ends = is("RESET ROLE") || statement.text == "SET search_path = ''";
+        // What is done as another role, or on another search path, is done together or not at all.
         match statements.last_mut().filter(|_| acting) {
             Some(last) => last.sql = format!("{}\n;\n{}", last.sql, statement.text),
             None => statements.push(Statement {

@@ -20,7 +20,13 @@ const ATTRIBUTES: &[Attribute] = &[plain("parent"), plain("bound")];
 fn create(group: &Group<'_>) -> Vec<String> {
     let text = |name: &str| group.fact.get_text(name).unwrap_or_default();
     let child = shared::parent_path(group.id);
-    vec![format!("ALTER TABLE ONLY {} ATTACH PARTITION {child} {}", text("parent"), text("bound"))]
+    let attach = format!("ALTER TABLE ONLY {} ATTACH PARTITION {child} {}", text("parent"), text("bound"));
+    // PostgreSQL looks at what the parent's bounds and the child's checks demand.
+    let parents = group.snapshot.needs(group.id).iter().filter(|id| id.kind() == KindId::Table);
+    let of_child = group.id.parent().into_iter().flat_map(|child| group.snapshot.below(child));
+    let checks = of_child.map(|(id, _)| id).filter(|id| id.kind() == KindId::Constraint);
+    let needed = parents.chain(checks).flat_map(|id| group.snapshot.needs(id));
+    shared::on_path_of(group.snapshot, needed, vec![attach])
 }
 
 /// Adds the edges that PostgreSQL does not record: what is said of a partitioned table with ONLY, its keys and

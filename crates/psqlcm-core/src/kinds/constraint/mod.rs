@@ -174,7 +174,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
     };
     let mut statements = vec![format!("{alter} {} ADD {}", shared::parent_path(id), clause(id, fact))];
     statements.extend(settings(id, fact));
-    statements
+    shared::on_path(group, statements)
 }
 
 /// A constraint that is not valid is added once its table is there, and reaches the children that are there then:

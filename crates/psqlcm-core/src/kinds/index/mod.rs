@@ -61,7 +61,10 @@ fn statistics_row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError
 fn create(group: &Group<'_>) -> Vec<String> {
     let mut statements = vec![group.fact.get_text("definition").unwrap_or_default().to_owned()];
     statements.extend(settings(group.id, group.fact));
-    statements
+    match shared::makes_on_own_path(group.snapshot) {
+        true => statements,
+        false => shared::on_path(group, statements),
+    }
 }
 
 /// What is said of an index once it is there; constraints say the same of theirs.

@@ -21,7 +21,11 @@ pub(super) static KIND: Kind = Kind {
 };
 
 fn create(group: &Group<'_>) -> Vec<String> {
-    vec![format!("REFRESH MATERIALIZED VIEW {}", shared::parent_path(group.id))]
+    let refresh = vec![format!("REFRESH MATERIALIZED VIEW {}", shared::parent_path(group.id))];
+    match shared::makes_on_own_path(group.snapshot) {
+        true => refresh,
+        false => shared::on_path_of(group.snapshot, &reached(group.snapshot, group.id.object()), refresh),
+    }
 }
 
 /// Whatever a materialized view reads, through views and functions too, must have rows before it.

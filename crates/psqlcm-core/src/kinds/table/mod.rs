@@ -262,5 +262,11 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
             statements.push(format!("ALTER TABLE {only}{path} {words} ROW LEVEL SECURITY"));
         }
     }
-    statements
+    let is_looked_at = |(_, part): &(&FactId, &Fact)| {
+        part.get("generated").is_some() || part.get_text("type") == Some("exclusion")
+    };
+    match fact.get("partition_key").is_some() || group.members.iter().any(is_looked_at) {
+        true => shared::on_path(group, statements),
+        false => statements,
+    }
 }
