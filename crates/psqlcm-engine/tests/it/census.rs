@@ -247,3 +247,21 @@ fn large_objects_are_data_and_are_mentioned() {
         assert_eq!(mentions, ["contents of large objects 2"]);
     }
 }
+
+#[test]
+fn a_partition_whose_detaching_is_not_finished_is_mentioned() {
+    for server in servers().iter().filter(|server| server.major() >= 14) {
+        let database = server.database("census");
+        database
+            .psql(
+                "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
+                 CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2);
+                 UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'p_2'::regclass",
+            )
+            .unwrap();
+        let found = snapshot(&database);
+        let mentions: Vec<_> =
+            found.mentions.iter().map(|said| format!("{} {}", said.kind, said.identity)).collect();
+        assert_eq!((mentions, found.left_out), (vec!["partition public.p_2".to_owned()], vec![]));
+    }
+}

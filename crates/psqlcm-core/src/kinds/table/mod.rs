@@ -18,7 +18,14 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[
         Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row },
-        Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.inherits.sql"))], row: inherits_row },
+        Read {
+            catalog: Catalog::Class,
+            sql: &[
+                (OLDEST, include_str!("read.inherits.sql")),
+                (140_000, include_str!("read.inherits.pg14.sql")),
+            ],
+            row: inherits_row,
+        },
     ],
     create,
     cases: include_str!("cases.md"),
@@ -88,7 +95,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 
 /// A child of a plain parent is made with INHERITS; a partition is attached, which is a fact of its own.
 fn inherits_row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
-    let &[child, parent, _position] = columns("inheritance", cells)?;
+    let &[child, parent, _position, is_going] = columns("inheritance", cells)?;
     let Some(child) = reader.relation(oid(child)?) else { return Ok(()) };
     let Some(parent) = reader.relation(oid(parent)?) else {
         reader.leave_out("inheritance", &child.to_string(), "its parent belongs to an extension or another session");
@@ -103,6 +110,10 @@ fn inherits_row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> 
     match bound {
         None => reader.need(&child, &parent),
         Some(bound) => {
+            if flag(is_going)? {
+                let what = "its detaching is not finished; a restore attaches it: ALTER TABLE ... DETACH PARTITION ... FINALIZE";
+                reader.mention("partition", &shared::path(&child), what);
+            }
             let attachment = child.child(KindId::Attachment, "");
             let fact = Fact::new().text("parent", Some(&name)).text("bound", Some(&bound));
             reader.add_part(attachment.clone(), fact);
