@@ -24,6 +24,13 @@ pub fn corpus() -> Option<PathBuf> {
 /// created first, those that exist are left as they are. None when there is no corpus.
 #[must_use]
 pub fn load_corpus(server: &TestServer, name: &str) -> Option<TestDatabase> {
+    let loaded = try_load_corpus(server, name)?;
+    Some(loaded.unwrap_or_else(|error| panic!("corpus {name} on {}: {error}", server.major())))
+}
+
+/// [`load_corpus`], or the server's first complaint.
+#[must_use]
+pub fn try_load_corpus(server: &TestServer, name: &str) -> Option<Result<TestDatabase, String>> {
     let corpus = corpus()?;
     let stem = if name.contains('/') { corpus.join(name) } else { corpus.join("schemas").join(name) };
     let roles = PathBuf::from(format!("{}.roles.sql", stem.display()));
@@ -32,9 +39,7 @@ pub fn load_corpus(server: &TestServer, name: &str) -> Option<TestDatabase> {
     }
     let database = server.database("corpus");
     let schema = unpacked(&PathBuf::from(format!("{}.sql.gz", stem.display())));
-    let loaded = server.psql_file(database.name(), schema.path());
-    loaded.unwrap_or_else(|error| panic!("corpus {name} on {}: {error}", server.major()));
-    Some(database)
+    Some(server.psql_file(database.name(), schema.path()).map(|_| database))
 }
 
 /// [`load_corpus`], by a role that is no superuser: it owns the database and all in it, and is made a member of the
