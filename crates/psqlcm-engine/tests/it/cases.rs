@@ -1,5 +1,7 @@
-//! The cases of all kinds make the trip on every server of the run, and cover every attribute a kind declares.
+//! The cases of all kinds make the trip on every server of the run, and cover every attribute a kind declares; which
+//! case covers which `docs/coverage.md` says, which `UPDATE=1` writes anew.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use psqlcm_core::fact::Value;
@@ -11,8 +13,12 @@ use psqlcm_testkit::{TestDatabase, TestServer, servers};
 
 use crate::trip::{snapshot, trip};
 
+/// The versions that the page speaks of.
+const OLDEST: u32 = 13;
+const NEWEST: u32 = 18;
+
 /// Attributes that no case can set, with the reason.
-const EXCUSED: [(KindId, &str, &str); 12] = [
+const EXCUSED: [(KindId, &str, &str); 8] = [
     (KindId::Database, "provider", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "locale", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "icu_rules", "CREATE DATABASE says it: the tests of restore"),
@@ -20,15 +26,39 @@ const EXCUSED: [(KindId, &str, &str); 12] = [
     (KindId::Database, "is_template", "CREATE DATABASE says it: the tests of restore"),
     (KindId::Database, "closed", "nobody could connect to capture it"),
     (KindId::Subscription, "enabled", "it is made again disabled: the tests of restore"),
-    (KindId::Database, "tablespace", "a tablespace needs a folder on the server's machine"),
-    (KindId::Table, "tablespace", "a tablespace needs a folder on the server's machine"),
-    (KindId::Index, "tablespace", "a tablespace needs a folder on the server's machine"),
-    (KindId::Constraint, "tablespace", "a tablespace needs a folder on the server's machine"),
-    (KindId::MaterializedView, "tablespace", "a tablespace needs a folder on the server's machine"),
+    (KindId::Database, "tablespace", "CREATE DATABASE says it: the tests of restore"),
 ];
 
-/// Of each kind the attributes that were seen.
-type Seen = BTreeMap<KindId, BTreeSet<String>>;
+/// Attributes that came with a version, and are shown by cases that older ones run too.
+const SINCE: [(KindId, &str, u32); 5] = [
+    (KindId::Range, "multirange", 14),
+    (KindId::BaseType, "subscript", 14),
+    (KindId::Subscription, "streaming", 14),
+    (KindId::Sequence, "unlogged", 15),
+    (KindId::Constraint, "column", 18),
+];
+
+/// A kind, or an attribute of it.
+type Property = (KindId, Option<String>);
+
+/// What the cases have shown.
+#[derive(Default)]
+struct Seen {
+    /// On each server, by its major version.
+    on: BTreeMap<u32, BTreeSet<Property>>,
+    /// Whether to look after each single case what it added: on one server, as it takes a capture each.
+    tells_cases: bool,
+    /// What the cases added.
+    proofs: BTreeMap<Property, Proof>,
+}
+
+/// A case that shows something, by name, and whether it is one of the kind's own; the versions of all that do.
+struct Proof {
+    case: String,
+    is_own: bool,
+    since: u32,
+    versions: (u32, u32),
+}
 
 #[test]
 fn cases_make_the_trip() {
@@ -38,19 +68,23 @@ fn cases_make_the_trip() {
     let chosen: Vec<&Case> =
         cases.iter().filter(|case| only.as_ref().is_none_or(|only| case.name().contains(only))).collect();
     let mut failures = Vec::new();
-    let mut seen = Seen::new();
+    let mut seen = Seen::default();
+    // Some attributes came with a version: without it no case can set them.
+    let newest = cases.iter().map(|case| case.versions.0).max().unwrap_or_default();
     for server in servers() {
-        create_roles(&server);
+        create_roles_and_tablespace(&server);
         let cases: Vec<&Case> = chosen.iter().copied().filter(|case| can_run(&server, case)).collect();
         eprintln!("PostgreSQL {}: {} of {} cases", server.major(), cases.len(), chosen.len());
+        seen.tells_cases = server.major() == newest;
         failures.extend(run(&server, &cases, &mut seen));
     }
     assert!(failures.is_empty(), "{} failed:\n\n{}", failures.len(), failures.join("\n\n"));
-    // Some attributes came with a version: without it no case can set them.
-    let newest = cases.iter().map(|case| case.versions.0).max().unwrap_or_default();
-    let has_all = servers().iter().any(|server| server.major() >= newest);
+    let has_all = servers().iter().any(|server| server.major() == newest);
     match only.is_none() && has_all {
-        true => check_coverage(&seen),
+        true => {
+            check_coverage(&seen);
+            check_page(&seen);
+        }
         false => eprintln!(
             "whether each attribute has a case is not judged: that takes all cases, on {newest} too"
         ),
@@ -81,10 +115,16 @@ fn check(server: &TestServer, cases: &[&Case], seen: &mut Seen) -> Result<(), St
         _ => format!("PostgreSQL {}: {} cases", server.major(), cases.len()),
     };
     let database = server.database("cases");
+    let mut before = seen.tells_cases.then(|| snapshot(&database));
     for (number, case) in cases.iter().enumerate() {
         create(&database, number, case).map_err(|error| format!("{}: {error}", name(case)))?;
+        if let Some(before) = &mut before {
+            let after = snapshot(&database);
+            note_case(case, before, &after, seen);
+            *before = after;
+        }
     }
-    note(&snapshot(&database), seen);
+    note(server.major(), &snapshot(&database), seen);
     let unlike = cases.iter().find_map(|case| case.unlike);
     trip(server, &database, unlike).map_err(|error| format!("{what}: {error}"))
 }
@@ -100,7 +140,7 @@ fn create(database: &TestDatabase, number: usize, case: &Case) -> Result<String,
     database.psql(&format!("{own}{name}{}", case.sql))
 }
 
-fn create_roles(server: &TestServer) {
+fn create_roles_and_tablespace(server: &TestServer) {
     for (name, attributes) in ROLES {
         // Another test may be creating them at this moment.
         let create = format!(
@@ -109,6 +149,10 @@ fn create_roles(server: &TestServer) {
         );
         server.psql("postgres", &create).unwrap();
     }
+    // It stands in the folder of the cluster.
+    let create = "SELECT 'CREATE TABLESPACE cm_case_space LOCATION ''''' WHERE NOT EXISTS (
+        SELECT FROM pg_tablespace WHERE spcname = 'cm_case_space') \\gexec";
+    server.psql("postgres", &format!("SET allow_in_place_tablespaces = on;\n{create}")).unwrap();
 }
 
 fn can_run(server: &TestServer, case: &Case) -> bool {
@@ -120,30 +164,124 @@ fn can_run(server: &TestServer, case: &Case) -> bool {
     case.runs_on(server.major()) && case.needs.iter().all(offered)
 }
 
-fn note(snapshot: &Snapshot, seen: &mut Seen) {
+fn note(major: u32, snapshot: &Snapshot, seen: &mut Seen) {
+    let seen = seen.on.entry(major).or_default();
     for (id, fact) in snapshot.facts() {
-        let attributes = seen.entry(id.kind()).or_default();
-        attributes.extend(fact.attributes().map(|(name, _): (_, &Value)| name.to_owned()));
+        let attributes = fact.attributes().map(|(name, _): (_, &Value)| Some(name.to_owned()));
+        seen.extend(attributes.chain([None]).map(|attribute| (id.kind(), attribute)));
     }
 }
 
-/// Every attribute that a kind declares is set by a case, and none that it does not declare.
+/// Notes what a case added.
+fn note_case(case: &Case, before: &Snapshot, after: &Snapshot, seen: &mut Seen) {
+    for (id, fact) in after.facts() {
+        let old = before.get(id);
+        let is_new = |name: &&str| old.is_none_or(|old| old.get(name) != fact.get(name));
+        let names = fact.attributes().map(|(name, _)| name).filter(is_new).map(|name| Some(name.to_owned()));
+        for name in names.chain(old.is_none().then_some(None)) {
+            prove(case, id.kind(), name, seen);
+        }
+    }
+}
+
+fn prove(case: &Case, kind: KindId, attribute: Option<String>, seen: &mut Seen) {
+    let (is_own, since) = (case.kind == kind, case.versions.0);
+    let found = Proof { case: case.name(), is_own, since, versions: case.versions };
+    let proof = match seen.proofs.entry((kind, attribute)) {
+        Entry::Vacant(entry) => {
+            entry.insert(found);
+            return;
+        }
+        Entry::Occupied(entry) => entry.into_mut(),
+    };
+    let versions = (proof.versions.0.min(found.versions.0), proof.versions.1.max(found.versions.1));
+    // The kind's own, and one that most servers run.
+    if (found.is_own, proof.since) > (proof.is_own, found.since) {
+        *proof = found;
+    }
+    proof.versions = versions;
+}
+
+/// Each kind and each attribute that it declares is shown by a case, on all versions that the cases claim; and no other.
 fn check_coverage(seen: &Seen) {
     let mut wrong = Vec::new();
-    for &kind in ALL {
-        let declared: BTreeSet<_> =
-            kind.kind().attributes.iter().map(|attribute| attribute.name.to_owned()).collect();
-        let found = seen.get(&kind).cloned().unwrap_or_default();
-        let excused = |name: &String| EXCUSED.iter().any(|(of, excused, _)| *of == kind && excused == name);
-        for name in found.difference(&declared) {
-            wrong.push(format!("{kind:?} does not declare {name}, and sets it"));
+    for property in seen.on.values().flatten().collect::<BTreeSet<_>>() {
+        if !properties(property.0).contains(property) {
+            wrong.push(format!("{property:?} is not declared, and is set"));
         }
-        for name in declared.difference(&found).filter(|name| !excused(name)) {
-            wrong.push(format!("{kind:?} declares {name}, and no case sets it"));
+        if excuse(property).is_some() {
+            wrong.push(format!("{property:?} is excused from having a case, and has one"));
         }
-        for name in found.iter().filter(|name| excused(name)) {
-            wrong.push(format!("{kind:?} is excused from setting {name}, and sets it"));
+    }
+    for property in ALL.iter().flat_map(|&kind| properties(kind)) {
+        let claimed = claimed(&property, seen);
+        if claimed.is_none() && excuse(&property).is_none() {
+            wrong.push(format!("{property:?} has no case"));
+        }
+        for (major, on) in &seen.on {
+            let is_claimed = claimed.is_some_and(|(first, last)| (first..=last).contains(major));
+            if is_claimed != on.contains(&property) {
+                wrong.push(format!("{property:?} on {major}: claimed {is_claimed}, seen {}", !is_claimed));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The kind, and the attributes that it declares.
+fn properties(kind: KindId) -> Vec<Property> {
+    let attributes = kind.kind().attributes.iter().map(|attribute| Some(attribute.name.to_owned()));
+    [None].into_iter().chain(attributes).map(|attribute| (kind, attribute)).collect()
+}
+
+fn excuse((kind, attribute): &Property) -> Option<&'static str> {
+    let is_it = |(of, name, _): &&(KindId, &str, &str)| (*of, Some(*name)) == (*kind, attribute.as_deref());
+    EXCUSED.iter().find(is_it).map(|(_, _, why)| *why)
+}
+
+/// The versions on which cases show it.
+fn claimed(property: &Property, seen: &Seen) -> Option<(u32, u32)> {
+    let (first, last) = match seen.proofs.get(property) {
+        Some(proof) => proof.versions,
+        None => is_in_every_database(property, seen).then_some((0, 99))?,
+    };
+    let is_it =
+        |(kind, name, _): &&(KindId, &str, u32)| (*kind, Some(*name)) == (property.0, property.1.as_deref());
+    let since = SINCE.iter().find(is_it).map_or(OLDEST, |(_, _, since)| *since);
+    Some((first.max(since), last.min(NEWEST)))
+}
+
+/// No case adds what even a new database has.
+fn is_in_every_database(property: &Property, seen: &Seen) -> bool {
+    seen.on.values().all(|on| on.contains(property))
+}
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/coverage.md");
+
+/// The page is what the run has shown.
+fn check_page(seen: &Seen) {
+    let kinds = ALL.iter().map(|&kind| section(kind, seen));
+    let page = include_str!("coverage.md").to_owned() + &kinds.collect::<String>();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(PAGE, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(PAGE).unwrap_or_default();
+    psqlcm_testkit::assert_same_text(&written, &page);
+}
+
+fn section(kind: KindId, seen: &Seen) -> String {
+    let name = kind.kind().name;
+    let row = |property: Property| {
+        let shown = property.1.as_ref().map_or("*that it is there*".to_owned(), |name| format!("`{name}`"));
+        let versions =
+            claimed(&property, seen).map_or(String::new(), |(first, last)| format!("{first} to {last}"));
+        let proof = match (seen.proofs.get(&property), excuse(&property)) {
+            (Some(proof), _) => proof.case.clone(),
+            (None, Some(why)) => format!("*no case: {why}*"),
+            (None, None) => "every case".to_owned(),
+        };
+        format!("| {shown} | {versions} | {proof} |\n")
+    };
+    let rows: String = properties(kind).into_iter().map(row).collect();
+    format!("\n### {name}\n\n| property | versions | proved by |\n| --- | --- | --- |\n{rows}")
 }

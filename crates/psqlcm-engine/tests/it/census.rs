@@ -95,6 +95,13 @@ const UNSUPPORTED: &[(&str, u32, &[&str])] = &[
         &["text search template pg_catalog.cm_mine"],
     ),
     ("CREATE TYPE pg_catalog.cm_mine", 0, &["type pg_catalog.cm_mine"]),
+    // What no statement names.
+    (
+        "CREATE TABLE public.t (a int PRIMARY KEY); CREATE TABLE public.r (a int REFERENCES public.t, b int UNIQUE DEFERRABLE); \
+         ALTER TABLE public.r DISABLE TRIGGER ALL",
+        0,
+        &["disabled constraint r_a_fkey on public.r", "disabled constraint r_b_key on public.r"],
+    ),
     // What is changed of extensions.
     (
         "CREATE EXTENSION citext; \
@@ -237,31 +244,42 @@ fn an_ordinary_role_captures_the_same() {
 
 #[test]
 fn large_objects_are_data_and_are_mentioned() {
-    for server in servers() {
-        let database = server.database("census");
-        database.psql("SELECT lo_create(4711), lo_create(4712)").unwrap();
-        let found = snapshot(&database);
-        assert_eq!(found.left_out, []);
-        let mentions: Vec<_> =
-            found.mentions.iter().map(|said| format!("{} {}", said.kind, said.identity)).collect();
-        assert_eq!(mentions, ["contents of large objects 2"]);
-    }
+    check_mentions(13, "SELECT lo_create(4711), lo_create(4712)", &["contents of large objects 2"]);
 }
 
 #[test]
 fn a_partition_whose_detaching_is_not_finished_is_mentioned() {
-    for server in servers().iter().filter(|server| server.major() >= 14) {
+    check_mentions(
+        14,
+        "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
+         CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2);
+         UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'p_2'::regclass",
+        &["partition public.p_2"],
+    );
+}
+
+#[test]
+fn an_invalid_index_is_mentioned() {
+    check_mentions(
+        13,
+        "CREATE TABLE t (a int); CREATE INDEX whole ON t (a); CREATE INDEX \"Half \"\"built\" ON t (a);
+         COMMENT ON INDEX \"Half \"\"built\" IS 'goes with it';
+         UPDATE pg_index SET indisvalid = false WHERE indexrelid = '\"Half \"\"built\"'::regclass",
+        &["invalid index public.\"Half \"\"built\""],
+    );
+}
+
+/// What is told of a database besides its facts; nothing of it is left out.
+fn check_mentions(since: u32, sql: &str, expected: &[&str]) {
+    for server in servers().iter().filter(|server| server.major() >= since) {
         let database = server.database("census");
-        database
-            .psql(
-                "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
-                 CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2);
-                 UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'p_2'::regclass",
-            )
-            .unwrap();
+        database.psql(sql).unwrap();
         let found = snapshot(&database);
         let mentions: Vec<_> =
             found.mentions.iter().map(|said| format!("{} {}", said.kind, said.identity)).collect();
-        assert_eq!((mentions, found.left_out), (vec!["partition public.p_2".to_owned()], vec![]));
+        assert_eq!(
+            (mentions, found.left_out),
+            (expected.iter().map(|text| (*text).to_owned()).collect(), vec![])
+        );
     }
 }
