@@ -3,6 +3,8 @@
 //! Computes them from one look at the database; writing them is `files`' work and committing them `git`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::thread;
 
 use psqlcm_core::fact::FactId;
 use psqlcm_core::fingerprint::Fingerprints;
@@ -59,6 +61,19 @@ const EARLIER: usize = 20;
 /// # Errors
 /// When there is no order in which the facts can be made.
 pub fn dump(observed: &Observed, request: &Request<'_>) -> Result<Dump, PlanError> {
+    // Fingerprints and texts each take about as long, and have nothing to do with each other.
+    thread::scope(|scope| {
+        let fingerprints = scope.spawn(|| Fingerprints::both(&observed.facts));
+        let joined = || fingerprints.join().unwrap_or_else(|panic| resume_unwind(panic));
+        texts(observed, request, joined)
+    })
+}
+
+fn texts(
+    observed: &Observed,
+    request: &Request<'_>,
+    fingerprints: impl FnOnce() -> (Fingerprints, Fingerprints),
+) -> Result<Dump, PlanError> {
     let steps = plan::from_empty(&observed.facts)?;
     let own_steps = plan::from_empty(&observed.own)?;
     let ledgers = ledger_texts(observed, &own_steps, request);
@@ -87,7 +102,7 @@ pub fn dump(observed: &Observed, request: &Request<'_>) -> Result<Dump, PlanErro
         files.insert(path, text);
     }
     let removed = request.files_no_more(&entries);
-    let manifest = request.manifest(observed, entries);
+    let manifest = request.manifest(observed, entries, fingerprints());
     files.insert(format!("{facts}/{}", manifest::FILE), manifest.text());
     Ok(Dump { files, removed, manifest, broken: request.broken(observed) })
 }
@@ -175,7 +190,12 @@ impl Request<'_> {
     }
 
     /// The manifest: for what is no target as it was.
-    fn manifest(&self, observed: &Observed, entries: BTreeMap<String, FileEntry>) -> Manifest {
+    fn manifest(
+        &self,
+        observed: &Observed,
+        entries: BTreeMap<String, FileEntry>,
+        (whole, structure): (Fingerprints, Fingerprints),
+    ) -> Manifest {
         let mut previous = self.manifests.get(self.environment).cloned().unwrap_or_default();
         // Texts of another server version cannot be compared with this one's; structures can.
         if previous.server_version != observed.facts.server_version {
@@ -194,7 +214,6 @@ impl Request<'_> {
         ledgers.retain(|schema, _| !self.covers_schema(schema));
         let seen = observed.ledgers.iter().filter(|(schema, _)| self.covers_schema(schema));
         ledgers.extend(seen.map(|(schema, seen)| (schema.clone(), head(seen))));
-        let (whole, structure) = Fingerprints::both(&observed.facts);
         Manifest {
             format: manifest::FORMAT,
             environment: self.environment.to_owned(),

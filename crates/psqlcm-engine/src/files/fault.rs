@@ -24,6 +24,7 @@ pub struct Faults {
 enum Fault {
     Fail(u32, io::ErrorKind),
     Stop(u32),
+    #[cfg(debug_assertions)]
     Kill(u32),
 }
 
@@ -80,6 +81,7 @@ impl Faults {
                 self.leave_mark()?;
                 Err(kind.into())
             }
+            #[cfg(debug_assertions)]
             Some(Fault::Kill(n)) if number == n => {
                 self.leave_mark()?;
                 use rustix::process::{Signal, getpid, kill_process};
