@@ -95,7 +95,7 @@ fn a_capture_in_a_storm_is_one_moment_or_says_that_it_cannot_be() {
         database.psql(ONE).unwrap();
         // As fast as they can, and then with moments in which nothing changes.
         let (mut taken, mut refused) = (0, 0);
-        for pause in ["0", "0.2"] {
+        for pause in ["0", "2"] {
             let scripts = [
                 CHANGE_ONE.to_owned(),
                 CHANGE_SETS.replace("{sets}", "a"),
