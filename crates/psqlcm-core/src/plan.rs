@@ -139,6 +139,11 @@ pub fn with_database_name(statement: &str, database: &str) -> String {
     statement.replace(kinds::database::NAME, &quote_ident(database))
 }
 
+/// The statement that makes the database, as a server of this version takes it.
+pub fn database_for_version(create: &str, server_version: u32) -> String {
+    kinds::database::for_version(create, server_version)
+}
+
 /// The stored position of a fact among its siblings.
 pub fn position(fact: &Fact) -> i64 {
     fact.get_int("position").unwrap_or_default()

@@ -1,5 +1,6 @@
 //! Databases that make the trip: dump, drop, restore by the tool and by psql, and all is as it was.
 
+use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
 use psqlcm_testkit::{TestServer, load_corpus_as, server, servers, try_load_corpus, unique};
 
 use crate::tool::Tool;
@@ -291,4 +292,79 @@ fn functions_that_depend_on_the_search_path() {
         &format!("{functions} CREATE TABLE t (name text); CREATE INDEX ON t (by_path(name)) WHERE by_path(name) > '';
              CREATE MATERIALIZED VIEW m AS SELECT by_path(name) FROM t"),
     );
+}
+
+/// What CREATE DATABASE says, and the oldest version that takes it.
+const DATABASES: [(u32, &str); 5] = [
+    (13, "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'POSIX' CONNECTION LIMIT 7 IS_TEMPLATE true"),
+    (13, "TABLESPACE trip_space"),
+    (15, "LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' ENCODING 'UTF8'"),
+    (16, "LOCALE_PROVIDER icu ICU_LOCALE 'sv' ICU_RULES '&V << w <<< W' ENCODING 'UTF8'"),
+    (17, "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' ENCODING 'UTF8'"),
+];
+
+#[test]
+fn properties_of_databases() {
+    for server in servers() {
+        let tool = Tool::new(&server);
+        tool.psql(
+            "postgres",
+            "SET allow_in_place_tablespaces = on;\nCREATE TABLESPACE trip_space LOCATION ''",
+        );
+        for (_, options) in DATABASES.iter().filter(|(since, _)| *since <= server.major()) {
+            let name = unique("trip");
+            tool.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0 {options}"));
+            let properties = || {
+                let row = "to_jsonb(d) - '{oid,datfrozenxid,datminmxid,datlastsysid,datcollversion}'::text[]";
+                tool.psql("postgres", &format!("SELECT {row} FROM pg_database AS d WHERE datname = '{name}'"))
+            };
+            let drop = || {
+                tool.psql("postgres", &format!("ALTER DATABASE {name} IS_TEMPLATE false"));
+                server.drop_database(&name);
+            };
+            let before = properties();
+            tool.ok(&["-d", &name, "setup"]);
+            tool.ok(&["-d", &name, "dump"]);
+            for by_psql in [false, true] {
+                drop();
+                match by_psql {
+                    true => tool.psql_restore(&name),
+                    false => check_equal(&tool.ok(&["-d", &name, "restore"])),
+                }
+                assert_eq!(properties(), before, "PostgreSQL {}: {options}, {by_psql}", server.major());
+            }
+            drop();
+        }
+        tool.psql("postgres", "DROP TABLESPACE trip_space");
+    }
+}
+
+/// A new database has the locale provider of its template, unless it is told which.
+#[test]
+fn a_database_of_the_c_library_on_a_cluster_of_icu() {
+    let installations = Installation::discover();
+    let is_one = |version| installations.iter().find(move |found| found.version.major == version);
+    let (Some(older), Some(newer)) = (is_one(13), is_one(15)) else { return };
+    let started = |installation| {
+        let cluster = ScratchCluster::start(installation, &ScratchOptions::default()).unwrap();
+        let server = TestServer::new(installation.version.major, cluster.socket_dir(), cluster.port());
+        (cluster, server)
+    };
+    let (_cluster, server) = started(newer);
+    let of_icu =
+        "UPDATE pg_database SET datlocprovider = 'i', daticulocale = 'en' WHERE datname = 'template0'";
+    server.psql("postgres", of_icu).unwrap();
+    let tool = Tool::new(&server);
+    tool.psql("postgres", "CREATE DATABASE app TEMPLATE template0 LOCALE_PROVIDER libc");
+    tool.psql("app", "CREATE TABLE t (name text)");
+    tool.ok(&["-d", "app", "setup"]);
+    tool.check_trip("app");
+    // Servers before 15 know no other provider.
+    let (_cluster, server) = started(older);
+    let said = tool.on(&server).ok(&["-d", "app", "restore"]);
+    assert!(said.contains("equal"), "{said}");
+}
+
+fn check_equal(said: &str) {
+    assert!(said.contains("equal to what was dumped"), "{said}");
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use psqlcm_core::name::{quote_ident, quote_literal};
+use psqlcm_core::plan::database_for_version;
 use psqlcm_core::source::{Source, char_to_byte};
 use psqlcm_core::tree::adapt::{self, Concern};
 use psqlcm_core::tree::manifest::ManifestError;
@@ -424,6 +425,7 @@ impl Target<'_> {
         let create = create.unwrap_or_else(|| {
             format!("CREATE DATABASE {} WITH TEMPLATE = template0", quote_ident(&building))
         });
+        let create = database_for_version(&create, maintenance.server_version());
         // Before it is made: the answer may get lost.
         *made = Some(building.clone());
         maintenance.run(&create).map_err(RestoreError::Create)?;

@@ -19,14 +19,14 @@ const NEWEST: u32 = 18;
 
 /// Attributes that no case can set, with the reason.
 const EXCUSED: [(KindId, &str, &str); 8] = [
-    (KindId::Database, "provider", "CREATE DATABASE says it: the tests of restore"),
-    (KindId::Database, "locale", "CREATE DATABASE says it: the tests of restore"),
-    (KindId::Database, "icu_rules", "CREATE DATABASE says it: the tests of restore"),
-    (KindId::Database, "connection_limit", "CREATE DATABASE says it: the tests of restore"),
-    (KindId::Database, "is_template", "CREATE DATABASE says it: the tests of restore"),
+    (KindId::Database, "provider", "see `trips::properties_of_databases`"),
+    (KindId::Database, "locale", "see `trips::properties_of_databases`"),
+    (KindId::Database, "icu_rules", "see `trips::properties_of_databases`"),
+    (KindId::Database, "connection_limit", "see `trips::properties_of_databases`"),
+    (KindId::Database, "is_template", "see `trips::properties_of_databases`"),
     (KindId::Database, "closed", "nobody could connect to capture it"),
-    (KindId::Subscription, "enabled", "it is made again disabled: the tests of restore"),
-    (KindId::Database, "tablespace", "CREATE DATABASE says it: the tests of restore"),
+    (KindId::Subscription, "enabled", "it is made again disabled"),
+    (KindId::Database, "tablespace", "see `trips::properties_of_databases`"),
 ];
 
 /// Attributes that came with a version, and are shown by cases that older ones run too.
@@ -277,7 +277,7 @@ fn section(kind: KindId, seen: &Seen) -> String {
             claimed(&property, seen).map_or(String::new(), |(first, last)| format!("{first} to {last}"));
         let proof = match (seen.proofs.get(&property), excuse(&property)) {
             (Some(proof), _) => proof.case.clone(),
-            (None, Some(why)) => format!("*no case: {why}*"),
+            (None, Some(why)) => format!("*none: {why}*"),
             (None, None) => "every case".to_owned(),
         };
         format!("| {shown} | {versions} | {proof} |\n")

@@ -96,13 +96,32 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.grants(&id, Some(owner), acl, usual)
 }
 
+const LIBC: &str = "libc";
+/// The first version that has other providers.
+const PROVIDERS: u32 = 150_000;
+
+/// The statement that makes the database, for a server of this version: older ones have no word for their only provider.
+pub fn for_version(create: &str, server_version: u32) -> String {
+    // The name, which could say anything, comes before.
+    match create.rsplit_once(&format!(" LOCALE_PROVIDER = {LIBC}")) {
+        Some((before, after)) if server_version < PROVIDERS => format!("{before}{after}"),
+        _ => create.to_owned(),
+    }
+}
+
+/// Where it is not said it is the one of the template.
+fn provider<'a>(group: &Group<'a>) -> Option<&'a str> {
+    let usual = (group.snapshot.server_version >= PROVIDERS).then_some(LIBC);
+    group.fact.get_text("provider").or(usual)
+}
+
 fn create(group: &Group<'_>) -> Vec<String> {
     let fact = group.fact;
     let mut create = format!("CREATE DATABASE {NAME} WITH TEMPLATE = template0");
     let option = |name: &str| fact.get_text(name).map(quote_literal);
     let options = [
         ("ENCODING", option("encoding")),
-        ("LOCALE_PROVIDER", fact.get_text("provider").map(str::to_owned)),
+        ("LOCALE_PROVIDER", provider(group).map(str::to_owned)),
         ("LC_COLLATE", option("collate")),
         ("LC_CTYPE", option("ctype")),
         (if fact.get_text("provider") == Some("builtin") { "BUILTIN_LOCALE" } else { "ICU_LOCALE" }, option("locale")),
