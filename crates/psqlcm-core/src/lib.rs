@@ -14,6 +14,7 @@
 //! - [`delta`]: the difference of two snapshots, fact by fact
 //! - [`change`]: a change made ready to run, or refused
 //! - [`tree`]: the files of a database: paths, texts, manifest, `restore.sql`
+//! - [`globals`]: `cluster.sql`, and what of it a cluster must not be given in silence
 //! - [`ledger`]: entries, their chain, its judge, and the SQL of the table
 //! - [`script`]: scripts split into statements, and which of these may run in a transaction
 //! - [`targets`]: which databases and schemas a command acts on
@@ -29,6 +30,7 @@ pub mod delta;
 pub mod fact;
 pub mod file_name;
 pub mod fingerprint;
+pub mod globals;
 mod graph;
 pub mod ignore;
 pub mod kinds;

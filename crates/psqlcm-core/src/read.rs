@@ -106,7 +106,7 @@ pub enum Statement {
 }
 
 impl Statement {
-    /// All statements of a capture, in the order in which their rows must come in: schemas before what is in
+    /// All statements that read a database, in the order in which their rows must come in: schemas before what is in
     /// them, what has columns before what hangs on columns, else the natural order.
     pub fn all() -> Vec<Self> {
         let pass = |id: &KindId| match id.kind().has_columns {
@@ -123,6 +123,15 @@ impl Statement {
         let first = [Self::Members, Self::Roles];
         let last = [Self::Comments, Self::Edges, Self::Census, Self::Catalogs];
         first.into_iter().chain(kinds).chain(last).collect()
+    }
+
+    /// All statements that read the cluster's globals, in the order in which their rows must come in.
+    pub fn globals() -> Vec<Self> {
+        let kinds = ALL.iter().flat_map(|id| {
+            let kind = id.kind();
+            kind.globals.iter().map(move |read| Self::Kind(kind, read))
+        });
+        [Self::Roles].into_iter().chain(kinds).collect()
     }
 
     /// Its text for a server of that version: one statement, no semicolon. Those of the second message have theirs from

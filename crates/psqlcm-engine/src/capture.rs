@@ -1,4 +1,4 @@
-//! Reads one database into a [`Snapshot`]: a constant number of statements and of round trips.
+//! Reads one database, or the cluster's globals, into a [`Snapshot`]: a constant number of statements and of round trips.
 
 use std::collections::BTreeMap;
 
@@ -108,7 +108,8 @@ pub fn captured_with<T>(
         // What fails to the last though nothing changes has another cause.
         let before = (tries == TRIES).then(|| Moment::now(session));
         session.run(BEGIN).map_err(transaction)?;
-        let captured = read(session, &Catalogs::known(), PATIENT).map(|snapshot| (snapshot, also(session)));
+        let captured = read(session, &Statement::all(), &Catalogs::known(), PATIENT)
+            .map(|snapshot| (snapshot, also(session)));
         if let Err(error @ CaptureError::Query { .. }) = captured {
             // Nothing is to be undone; a session that is lost has said so already.
             let _ = session.run("ROLLBACK");
@@ -169,19 +170,58 @@ pub fn within(session: &mut Session) -> Result<Snapshot, CaptureError> {
 /// # Errors
 /// When a statement fails; the transaction is then aborted.
 pub fn within_knowing(session: &mut Session, known: &Catalogs) -> Result<Snapshot, CaptureError> {
-    read(session, known, "")
+    read(session, &Statement::all(), known, "")
 }
 
-/// [`within_knowing`], and a statement that is run when all is read.
-fn read(session: &mut Session, known: &Catalogs, then: &str) -> Result<Snapshot, CaptureError> {
+/// Reads the globals of the session's cluster by themselves, in a transaction that sees one moment. They hold nothing that
+/// is printed from the newest catalog but where tablespaces lie: one that vanishes meanwhile is why it is tried again.
+///
+/// # Errors
+/// When a statement fails.
+pub fn globals(session: &mut Session) -> Result<Snapshot, CaptureError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        session.run(BEGIN).map_err(|error| CaptureError::Query { what: "a snapshot", error })?;
+        let captured = globals_within(session);
+        // Nothing is to be undone; a session that is lost has said so already.
+        let _ = session.run("ROLLBACK");
+        match captured {
+            Err(error) if error.is_one_of(&[UNDEFINED_FILE]) && tries < TRIES => {}
+            captured => return captured,
+        }
+    }
+}
+
+/// Reads the globals of the session's cluster as the transaction it is in sees them.
+///
+/// # Errors
+/// When a statement fails; the transaction is then aborted.
+pub fn globals_within(session: &mut Session) -> Result<Snapshot, CaptureError> {
+    read(session, &Statement::globals(), &Catalogs::known(), "")
+}
+
+/// What the statements read; and a statement that is run when all is read.
+fn read(
+    session: &mut Session,
+    statements: &[Statement],
+    known: &Catalogs,
+    then: &str,
+) -> Result<Snapshot, CaptureError> {
     let mut closed = Closed::new();
     loop {
-        match without(session, &closed, known, then) {
-            Err(Failed::At(index, error)) if is_closed(&error, index) && !closed.contains_key(&index) => {
+        match without(session, statements, &closed, known, then) {
+            Err(Failed::At(index, error))
+                if is_closed(&error, statements.get(index)) && !closed.contains_key(&index) =>
+            {
                 session.run(AGAIN).map_err(|error| CaptureError::Query { what: "settings", error })?;
                 closed.insert(index, error.message().to_owned());
             }
-            Err(failed) => return Err(failed.into()),
+            Err(Failed::At(index, error)) => {
+                let what = statements.get(index).map_or("the end of it", Statement::name);
+                return Err(CaptureError::Query { what, error });
+            }
+            Err(Failed::Otherwise(error)) => return Err(error),
             Ok(snapshot) => return Ok(snapshot),
         }
     }
@@ -193,10 +233,10 @@ type Closed = BTreeMap<usize, String>;
 const AGAIN: &str = "ROLLBACK TO SAVEPOINT psql_cm_read; RELEASE SAVEPOINT psql_cm_read";
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+const UNDEFINED_FILE: &str = "58P01";
 
-fn is_closed(error: &DbError, index: usize) -> bool {
-    error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE)
-        && Statement::all().get(index).is_some_and(Statement::is_dispensable)
+fn is_closed(error: &DbError, statement: Option<&Statement>) -> bool {
+    error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) && statement.is_some_and(Statement::is_dispensable)
 }
 
 /// One statement of a capture. The functions that print definitions lock what they print until the transaction ends;
@@ -217,21 +257,14 @@ enum Failed {
     Otherwise(CaptureError),
 }
 
-impl From<Failed> for CaptureError {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::At(index, error) => {
-                let what = Statement::all().get(index).map_or("the end of it", Statement::name);
-                Self::Query { what, error }
-            }
-            Failed::Otherwise(error) => error,
-        }
-    }
-}
-
 /// A capture without the statements that the role may not run.
-fn without(session: &mut Session, closed: &Closed, known: &Catalogs, then: &str) -> Result<Snapshot, Failed> {
-    let statements = Statement::all();
+fn without(
+    session: &mut Session,
+    statements: &[Statement],
+    closed: &Closed,
+    known: &Catalogs,
+    then: &str,
+) -> Result<Snapshot, Failed> {
     let version = session.server_version();
     let mut reader = Reader::new(version, known.clone());
     let text = |(index, statement): (usize, &Statement)| match closed.contains_key(&index)

@@ -22,5 +22,5 @@ pub use pooler::{Pooler, Pooling};
 pub use proxy::{At, Harm, Moment, Proxy};
 pub use replica::Replica;
 pub use report_schema::faults;
-pub use server::{TestDatabase, TestServer, client_bin, server, servers, unique};
+pub use server::{TestDatabase, TestServer, client_bin, psql_at, server, servers, unique};
 pub use text::{assert_same_text, text_difference};

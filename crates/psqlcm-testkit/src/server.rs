@@ -160,11 +160,34 @@ impl TestServer {
     /// server to server.
     #[must_use]
     pub fn pg_dump_schema(&self, database: &str) -> String {
-        let dump = rows(self.client("pg_dump", database).arg("-s"));
+        self.pg_dump(database, &["-s"])
+    }
+
+    /// The same, with what is said of the database itself.
+    #[must_use]
+    pub fn pg_dump_create(&self, database: &str) -> String {
+        self.pg_dump(database, &["-s", "--create"])
+    }
+
+    fn pg_dump(&self, database: &str, arguments: &[&str]) -> String {
+        let dump = rows(self.client("pg_dump", database).args(arguments));
         let dump = dump.unwrap_or_else(|error| panic!("pg_dump of {database}: {error}"));
         dump.split_inclusive('\n')
             .filter(|line| !VARYING.iter().any(|start| line.starts_with(start)))
             .collect()
+    }
+
+    /// The cluster's globals as version 18's `pg_dumpall -g` prints them, without passwords, comments and the lines that
+    /// differ from run to run.
+    #[must_use]
+    pub fn pg_dumpall_globals(&self) -> String {
+        let arguments = ["--globals-only", "--no-role-passwords"];
+        let dump = rows(self.client("pg_dumpall", "postgres").args(arguments));
+        let dump = dump.unwrap_or_else(|error| panic!("pg_dumpall: {error}"));
+        let is_said = |line: &&str| {
+            !line.starts_with("--") && !VARYING.iter().any(|start| line.starts_with(start)) && *line != "\n"
+        };
+        dump.split_inclusive('\n').filter(is_said).collect()
     }
 
     /// One of PostgreSQL's programs, pointed at this server and at nothing that the user's environment names.
@@ -181,8 +204,11 @@ impl TestServer {
     }
 }
 
-/// Runs one statement through psql at a URI.
-pub(crate) fn psql_at(uri: &str, sql: &str) -> Result<String, String> {
+/// Runs statements through psql at a URI.
+///
+/// # Errors
+/// With psql's own words.
+pub fn psql_at(uri: &str, sql: &str) -> Result<String, String> {
     let mut command = Command::new(client_bin().join("psql"));
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
         command.env_remove(name);

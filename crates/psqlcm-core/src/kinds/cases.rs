@@ -12,7 +12,8 @@
 //! ````
 //!
 //! `versions: 14..`, `versions: ..17` and `versions: 14..16` name major versions, ends included; `needs: citext, hstore`
-//! names extensions that the server must offer; `alone` says that the case must have a database of its own, and so do
+//! names extensions that the server must offer; `cluster` that it is about the cluster's globals: such cases run together in a cluster of their own, where the folders
+//! that psql's variables `FOLDER_A` and `FOLDER_B` name are empty; `alone` says that the case must have a database of its own, and so do
 //! `unlike: order` and `unlike: pg_dump`, which say what cannot be the same after a trip. Running them is the business of the engine's tests. Cases run in a schema of their own, first on the search path, as
 //! a superuser, with the roles of [`ROLES`] there.
 
@@ -43,6 +44,8 @@ pub struct Case {
     pub needs: Vec<&'static str>,
     /// Whether it must have a database of its own.
     pub alone: bool,
+    /// Whether it is about what belongs to no database.
+    pub cluster: bool,
     /// What PostgreSQL offers no way to make again alike.
     pub unlike: Option<Unlike>,
     /// What it is about.
@@ -111,12 +114,21 @@ fn section_of(kind: KindId, section: &'static str) -> Result<Case, CaseError> {
     let no_script = || CaseError::NoScript { title: title.to_owned() };
     let (head, rest) = rest.split_once("```sql\n").ok_or_else(no_script)?;
     let (sql, _) = rest.split_once("```").ok_or_else(no_script)?;
-    let mut case =
-        Case { kind, versions: (0, u32::MAX), needs: Vec::new(), alone: false, unlike: None, title, sql };
+    let mut case = Case {
+        kind,
+        versions: (0, u32::MAX),
+        needs: Vec::new(),
+        alone: false,
+        cluster: false,
+        unlike: None,
+        title,
+        sql,
+    };
     for line in head.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let unknown = || CaseError::UnknownLine { title: title.to_owned(), line: line.to_owned() };
         match line.split_once(':').map(|(word, rest)| (word, rest.trim())) {
             None if line == "alone" => case.alone = true,
+            None if line == "cluster" => case.cluster = true,
             Some(("versions", range)) => case.versions = versions(range).ok_or_else(unknown)?,
             Some(("unlike", "order")) => case.unlike = Some(Unlike::Order),
             Some(("unlike", "pg_dump")) => case.unlike = Some(Unlike::PgDump),

@@ -41,6 +41,9 @@ macro_rules! kinds {
 kinds! {
     Database => database,
     Role => role,
+    Membership => membership,
+    Tablespace => tablespace,
+    Parameter => parameter,
     Schema => schema,
     Extension => extension,
     Language => language,
@@ -128,6 +131,8 @@ pub struct Kind {
     pub reads: &'static [Read],
     /// How it is read in a second message, where a row of the first asked for it.
     pub asked: &'static [Read],
+    /// How what of it belongs to no database is read, with the cluster's globals.
+    pub globals: &'static [Read],
     /// The identity as people say it.
     pub display: fn(&FactId) -> String,
     /// The identity as COMMENT ON, ALTER ... OWNER TO and GRANT ... ON take it.
@@ -210,6 +215,12 @@ pub enum Catalog {
     Class = 1259,
     /// Roles.
     Authid = 1260,
+    /// Memberships of roles; those have OIDs since 16.
+    AuthMembers = 1261,
+    /// Tablespaces.
+    Tablespace = 1213,
+    /// Privileges on configuration parameters.
+    ParameterAcl = 6243,
     /// Databases.
     Database = 1262,
     /// Column defaults.

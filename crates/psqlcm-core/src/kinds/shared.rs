@@ -21,6 +21,7 @@ pub(super) const PART: Kind = Kind {
     attributes: &[],
     reads: &[],
     asked: &[],
+    globals: &[],
     display,
     reference,
     fold: never,
@@ -73,6 +74,11 @@ pub(super) fn parent_path(id: &FactId) -> String {
 pub(super) fn schema_path(id: &FactId) -> String {
     let schema = id.schema().map(|schema| format!("{}.", quote_ident(schema)));
     format!("{}{}", schema.unwrap_or_default(), quote_ident(id.name()))
+}
+
+/// The name of a configuration parameter for SQL: each part quoted where it must be.
+pub(super) fn parameter(name: &str) -> String {
+    name.split('.').map(quote_ident).collect::<Vec<_>>().join(".")
 }
 
 /// For kinds that PostgreSQL makes along with their parent.
@@ -186,8 +192,7 @@ pub(super) fn with_options(options: &[Box<str>]) -> String {
 pub(super) fn options_list(options: &[Box<str>]) -> String {
     let option = |option: &str| match option.split_once('=') {
         Some((name, value)) => {
-            let name: Vec<_> = name.split('.').map(quote_ident).collect();
-            format!("{}={}", name.join("."), crate::name::quote_literal(value))
+            format!("{}={}", parameter(name), crate::name::quote_literal(value))
         }
         None => quote_ident(option).into_owned(),
     };

@@ -107,26 +107,31 @@ pub fn extension(statement: &str) -> Option<String> {
     (at < words.at.len()).then(|| words.name(at))
 }
 
-struct Words<'a> {
+pub(crate) struct Words<'a> {
     statement: &'a str,
     at: Vec<Range<usize>>,
 }
 
 impl<'a> Words<'a> {
-    fn of(statement: &'a str) -> Self {
+    pub(crate) fn of(statement: &'a str) -> Self {
         Self { statement, at: words(statement).collect() }
     }
 
-    fn is(&self, at: usize, keyword: &str) -> bool {
+    pub(crate) fn is(&self, at: usize, keyword: &str) -> bool {
         self.at.get(at).is_some_and(|word| self.statement[word.clone()].eq_ignore_ascii_case(keyword))
     }
 
-    fn begins(&self, keywords: &[&str]) -> bool {
+    pub(crate) fn begins(&self, keywords: &[&str]) -> bool {
         keywords.iter().enumerate().all(|(at, keyword)| self.is(at, keyword))
     }
 
+    /// Where a word stands in the statement.
+    pub(crate) fn range(&self, at: usize) -> Option<Range<usize>> {
+        self.at.get(at).cloned()
+    }
+
     /// A word as the name it means.
-    fn name(&self, at: usize) -> String {
+    pub(crate) fn name(&self, at: usize) -> String {
         let word = &self.statement[self.at[at].clone()];
         match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
             Some(quoted) => quoted.replace("\"\"", "\""),

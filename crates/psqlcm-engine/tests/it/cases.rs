@@ -5,13 +5,16 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use psqlcm_core::fact::Value;
+use psqlcm_core::globals;
 use psqlcm_core::kinds::cases::{Case, ROLES, all};
 use psqlcm_core::kinds::{ALL, KindId};
 use psqlcm_core::name::{quote_ident, quote_literal};
 use psqlcm_core::snapshot::Snapshot;
-use psqlcm_testkit::{TestDatabase, TestServer, servers};
+use psqlcm_engine::capture;
+use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
+use psqlcm_testkit::{TestDatabase, TestServer, servers, text_difference};
 
-use crate::trip::{snapshot, trip};
+use crate::trip::{session_of, snapshot, trip};
 
 /// The versions that the page speaks of.
 const OLDEST: u32 = 13;
@@ -30,7 +33,8 @@ const EXCUSED: [(KindId, &str, &str); 8] = [
 ];
 
 /// Attributes that came with a version, and are shown by cases that older ones run too.
-const SINCE: [(KindId, &str, u32); 5] = [
+const SINCE: [(KindId, &str, u32); 6] = [
+    (KindId::Membership, "inherit", 16),
     (KindId::Range, "multirange", 14),
     (KindId::BaseType, "subscript", 14),
     (KindId::Subscription, "streaming", 14),
@@ -75,8 +79,12 @@ fn cases_make_the_trip() {
         create_roles_and_tablespace(&server);
         let cases: Vec<&Case> = chosen.iter().copied().filter(|case| can_run(&server, case)).collect();
         eprintln!("PostgreSQL {}: {} of {} cases", server.major(), cases.len(), chosen.len());
+        let (of_cluster, cases): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.cluster);
         seen.tells_cases = server.major() == newest;
         failures.extend(run(&server, &cases, &mut seen));
+        if !of_cluster.is_empty() {
+            failures.extend(check_globals(server.major(), &of_cluster, &mut seen).err());
+        }
     }
     assert!(failures.is_empty(), "{} failed:\n\n{}", failures.len(), failures.join("\n\n"));
     let has_all = servers().iter().any(|server| server.major() == newest);
@@ -127,6 +135,53 @@ fn check(server: &TestServer, cases: &[&Case], seen: &mut Seen) -> Result<(), St
     note(server.major(), &snapshot(&database), seen);
     let unlike = cases.iter().find_map(|case| case.unlike);
     trip(server, &database, unlike).map_err(|error| format!("{what}: {error}"))
+}
+
+/// Runs the cases in a cluster of their own, and the trip of its globals by plain psql.
+fn check_globals(major: u32, cases: &[&Case], seen: &mut Seen) -> Result<(), String> {
+    let (_source, server) = cluster(major);
+    let folders = server.socket_dir().to_owned();
+    let mut session = session_of(&server, "postgres");
+    let mut captured = capture::globals(&mut session).unwrap();
+    for case in cases {
+        let sql = format!("{}{}", make_folders(&server), case.sql);
+        server
+            .psql("postgres", &sql)
+            .map_err(|error| format!("PostgreSQL {major}: {}: {error}", case.name()))?;
+        let before = std::mem::replace(&mut captured, capture::globals(&mut session).unwrap());
+        if seen.tells_cases {
+            note_case(case, &before, &captured, seen);
+        }
+    }
+    assert_eq!(captured.left_out, []);
+    note(major, &captured, seen);
+    let text = globals::text(&captured).unwrap();
+    let (_target, other) = cluster(major);
+    make_folders(&other);
+    let moved = |text: &str| text.replace(&*folders.to_string_lossy(), &other.socket_dir().to_string_lossy());
+    let in_place = if major >= 15 { "SET allow_in_place_tablespaces = on;\n" } else { "" };
+    other.psql("postgres", &format!("{in_place}{}", moved(&text)))?;
+    let difference = text_difference(&moved(&server.pg_dumpall_globals()), &other.pg_dumpall_globals());
+    difference.map_or(Ok(()), |difference| Err(format!("PostgreSQL {major}: globals: {difference}")))
+}
+
+fn cluster(major: u32) -> (ScratchCluster, TestServer) {
+    let installations = Installation::discover();
+    let installation = installations.iter().find(|found| found.version.major == major).unwrap();
+    let cluster = ScratchCluster::start(installation, &ScratchOptions::default()).unwrap();
+    let server = TestServer::new(major, cluster.socket_dir(), cluster.port());
+    (cluster, server)
+}
+
+/// Has the server, which may run as somebody else, make the folders; gives psql's variables that name them.
+fn make_folders(server: &TestServer) -> String {
+    let folder = |name: &str| {
+        let path = server.socket_dir().join(name);
+        let make = format!("COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; mkdir -p {}'", path.display());
+        server.psql("postgres", &make).unwrap();
+        format!("\\set {name} {}\n", quote_literal(&path.display().to_string()))
+    };
+    ["FOLDER_A", "FOLDER_B"].map(folder).concat()
 }
 
 fn create(database: &TestDatabase, number: usize, case: &Case) -> Result<String, String> {

@@ -17,7 +17,13 @@ use psqlcm_engine::session::Session;
 use psqlcm_testkit::{TestDatabase, TestServer, client_bin, load_corpus, servers, text_difference};
 
 pub fn session(database: &TestDatabase) -> Session {
-    let info = ConnInfo::resolve(&Given::new().text("test", &database.uri()), &Environment::empty()).unwrap();
+    session_of(database.server(), database.name())
+}
+
+/// The same, by the database's name.
+pub fn session_of(server: &TestServer, database: &str) -> Session {
+    let info =
+        ConnInfo::resolve(&Given::new().text("test", &server.uri(database)), &Environment::empty()).unwrap();
     Session::connect(&info).unwrap()
 }
 

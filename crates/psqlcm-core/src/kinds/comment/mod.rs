@@ -1,14 +1,16 @@
 //! The comment on any object.
 
-use super::{Attribute, Catalog, Kind, KindId, plain, shared};
-use crate::fact::FactId;
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use crate::fact::{Fact, FactId};
 use crate::name::quote_literal;
 use crate::plan::Group;
+use crate::read::{Cells, ReadError, Reader, columns, oid};
 
 pub(super) static KIND: Kind = Kind {
     name: "comment",
     satellite: true,
     attributes: ATTRIBUTES,
+    globals: &[Read { catalog: Catalog::Authid, sql: &[(OLDEST, include_str!("globals.sql"))], row: global }],
     display: |id| {
         let index = if id.name() == ON_INDEX { "index of " } else { "" };
         format!("comment on {index}{}", id.parent().map(ToString::to_string).unwrap_or_default())
@@ -28,6 +30,20 @@ pub(crate) fn id_on(object: &FactId, catalog: u32) -> FactId {
 }
 
 const ATTRIBUTES: &[Attribute] = &[plain("text")];
+
+/// The comment on a role or a tablespace.
+fn global(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[object, catalog, text] = columns(KIND.name, cells)?;
+    let (object, catalog) = (oid(object)?, oid(catalog)?);
+    let id = match catalog == Catalog::Authid as u32 {
+        true => reader.role(object),
+        false => reader.fact_of(catalog, object).cloned(),
+    };
+    if let Some(id) = id {
+        reader.add_part(id_on(&id, catalog), Fact::new().text("text", text));
+    }
+    Ok(())
+}
 
 fn create(group: &Group<'_>) -> Vec<String> {
     let Some(object) = group.id.parent() else { return Vec::new() };

@@ -1,4 +1,5 @@
-//! A configuration parameter set for the database, or for a role in it.
+//! A configuration parameter set for the database, or for a role in it; in the cluster's globals for a role, or for all, or
+//! for a tablespace.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, database, order, plain, shared};
 use crate::fact::{Fact, FactId};
@@ -10,9 +11,12 @@ pub(super) static KIND: Kind = Kind {
     name: "setting",
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Database, sql: &[(OLDEST, include_str!("read.sql"))], row }],
-    display: |id| match id.qualifier() {
-        "" => format!("setting {}", id.name()),
-        role => format!("setting {} for role {role}", id.name()),
+    globals: &[Read { catalog: Catalog::Database, sql: &[(OLDEST, include_str!("globals.sql"))], row: global }],
+    display: |id| match (id.parent(), id.qualifier()) {
+        (None, _) => format!("setting {} for all roles", id.name()),
+        (Some(of), _) if of.kind() != KindId::Database => format!("setting {} for {of}", id.name()),
+        (_, "") => format!("setting {}", id.name()),
+        (_, role) => format!("setting {} for role {role}", id.name()),
     },
     create,
     cases: include_str!("cases.md"),
@@ -38,17 +42,46 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         0 => None,
         role => reader.role(role),
     };
-    for (position, setting) in list(settings)?.iter().enumerate() {
-        let Some((name, value)) = setting.split_once('=') else { continue };
-        let qualifier = role.as_ref().map_or("", FactId::name);
-        let id = database::id().qualified_child(KindId::Setting, name, qualifier);
-        let fact = Fact::new().text("value", Some(value)).int("position", i64::try_from(position).ok());
-        reader.add_part(id.clone(), fact);
+    let qualifier = role.as_ref().map_or("", FactId::name);
+    for id in add(reader, Some(&database::id()), qualifier, settings)? {
         if let Some(role) = &role {
             reader.need(&id, role);
         }
     }
     Ok(())
+}
+
+fn global(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[_, role, settings] = columns(KIND.name, cells)?;
+    let role = match oid(role)? {
+        0 => None,
+        own => match reader.role(own) {
+            Some(role) => Some(role),
+            None => {
+                reader.leave_out(KIND.name, settings.unwrap_or_default(), &format!("role {own} is gone"));
+                return Ok(());
+            }
+        },
+    };
+    add(reader, role.as_ref(), "", settings).map(drop)
+}
+
+/// Adds settings as PostgreSQL keeps them, `name=value`, in stored order.
+pub(super) fn add(
+    reader: &mut Reader,
+    parent: Option<&FactId>,
+    qualifier: &str,
+    settings: Option<&str>,
+) -> Result<Vec<FactId>, ReadError> {
+    let mut added = Vec::new();
+    for (position, setting) in list(settings)?.iter().enumerate() {
+        let Some((name, value)) = setting.split_once('=') else { continue };
+        let id = FactId::build(parent.cloned(), KindId::Setting, name, qualifier);
+        let fact = Fact::new().text("value", Some(value)).int("position", i64::try_from(position).ok());
+        reader.add_part(id.clone(), fact);
+        added.push(id);
+    }
+    Ok(added)
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {
@@ -59,11 +92,16 @@ fn create(group: &Group<'_>) -> Vec<String> {
         true => quoted_list(value),
         false => quote_literal(value),
     };
-    let name: Vec<_> = name.split('.').map(quote_ident).collect();
-    let set = format!("SET {} TO {value}", name.join("."));
-    vec![match group.id.qualifier() {
-        "" => format!("ALTER DATABASE {} {set}", database::NAME),
-        role => format!("ALTER ROLE {} IN DATABASE {} {set}", quote_ident(role), database::NAME),
+    let set = format!("SET {} TO {value}", shared::parameter(name));
+    vec![match (group.id.parent(), group.id.qualifier()) {
+        (None, _) => format!("ALTER ROLE ALL {set}"),
+        (Some(role), _) if role.kind() == KindId::Role => format!("ALTER ROLE {} {set}", quote_ident(role.name())),
+        (Some(space), _) if space.kind() == KindId::Tablespace => {
+            let option = format!("{name}={}", group.fact.get_text("value").unwrap_or_default());
+            format!("ALTER TABLESPACE {} SET ({})", quote_ident(space.name()), shared::options_list(&[option.into()]))
+        }
+        (_, "") => format!("ALTER DATABASE {} {set}", database::NAME),
+        (_, role) => format!("ALTER ROLE {} IN DATABASE {} {set}", quote_ident(role), database::NAME),
     }]
 }
 
