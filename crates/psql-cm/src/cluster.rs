@@ -67,7 +67,17 @@ impl<'a> Cluster<'a> {
 
     /// The databases to act on.
     pub fn databases(&self) -> Result<Vec<String>, Failure> {
-        match self.context.settings.databases(self.database_of_uri())? {
+        self.list(self.context.settings.databases(self.database_of_uri())?)
+    }
+
+    /// The databases to act on besides the cluster's globals.
+    pub fn databases_besides(&self) -> Result<Vec<String>, Failure> {
+        let databases = self.context.settings.databases_besides(self.database_of_uri())?;
+        databases.map_or_else(|| Ok(Vec::new()), |databases| self.list(databases))
+    }
+
+    fn list(&self, databases: Databases) -> Result<Vec<String>, Failure> {
+        match databases {
             Databases::Named(names) => Ok(names),
             Databases::All => {
                 let mut session = self.connect_anywhere()?;
@@ -88,7 +98,19 @@ impl<'a> Cluster<'a> {
         databases: &[String],
         work: impl Fn(&str) -> Result<Vec<TargetReport>, Failure> + Sync,
     ) -> Result<Report, Failure> {
-        collect(command, self.on_each(command, databases, work).into_iter())
+        self.each_database_after(command, None, databases, work)
+    }
+
+    /// The same, after work on the cluster itself that came to this.
+    pub fn each_database_after(
+        &self,
+        command: &'static str,
+        first: Option<Result<TargetReport, Failure>>,
+        databases: &[String],
+        work: impl Fn(&str) -> Result<Vec<TargetReport>, Failure> + Sync,
+    ) -> Result<Report, Failure> {
+        let first = first.map(|first| first.map(|report| vec![report]));
+        collect(command, first.into_iter().chain(self.on_each(command, databases, work)))
     }
 
     /// What came of the work on each database, in their order; on as many at once as `--jobs` says.
@@ -123,7 +145,17 @@ impl<'a> Cluster<'a> {
 
     /// The databases to act on that the tree has; with `--all-databases` all that the environment dumped into it.
     pub fn databases_of_tree(&self) -> Result<Vec<String>, Failure> {
-        match self.context.settings.databases(self.database_of_uri())? {
+        self.list_of_tree(self.context.settings.databases(self.database_of_uri())?)
+    }
+
+    /// The databases to restore besides the cluster's globals.
+    pub fn databases_of_tree_besides(&self) -> Result<Vec<String>, Failure> {
+        let databases = self.context.settings.databases_besides(self.database_of_uri())?;
+        databases.map_or_else(|| Ok(Vec::new()), |databases| self.list_of_tree(databases))
+    }
+
+    fn list_of_tree(&self, databases: Databases) -> Result<Vec<String>, Failure> {
+        match databases {
             Databases::Named(names) => Ok(names),
             Databases::All => manifests::databases(self.sql_path(), &self.context.settings.environment.value)
                 .map_err(|error| dump::manifests_failure(&error)),
@@ -195,14 +227,28 @@ impl<'a> Cluster<'a> {
         database: &str,
         work: impl Fn(&mut Session) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.read_by(database, || self.connect(database), work)
+    }
+
+    /// Reads what belongs to the cluster, in the same way.
+    pub fn read_globals<T>(&self, work: impl Fn(&mut Session) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.read_by("the cluster", || self.connect_anywhere(), work)
+    }
+
+    fn read_by<T>(
+        &self,
+        what: &str,
+        connect: impl Fn() -> Result<Session, Failure>,
+        work: impl Fn(&mut Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut pause = FIRST_PAUSE;
         let begin = Instant::now();
         loop {
             self.context.interrupt.check()?;
-            match self.connect(database).and_then(|mut session| work(&mut session)) {
+            match connect().and_then(|mut session| work(&mut session)) {
                 Err(failure) if failure.is_replay_conflict() && begin.elapsed() < PATIENCE => {
                     let why = "the replay of the standby needed what was being read";
-                    self.context.ui.verbose(&format!("{database}: {why}; trying again in {pause:?}"));
+                    self.context.ui.verbose(&format!("{what}: {why}; trying again in {pause:?}"));
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

@@ -93,6 +93,11 @@ fn fact_line(fact: &FactChange, paint: Paint) -> String {
     }
 }
 
+/// A fact without colour, for the middle of a sentence: `~ role app: login: yes -> none`.
+pub fn plain_fact(fact: &FactChange) -> String {
+    fact_line(fact, Paint(false)).trim_start().to_owned()
+}
+
 /// The attributes that differ, `type: integer -> bigint`.
 fn attributes(before: &Map<String, Value>, after: &Map<String, Value>) -> String {
     let shown = |side: Option<&Value>| match side {

@@ -122,12 +122,27 @@ impl Settings {
     ///
     /// A connection string from the command line outranks a list from the file: who types a database means it.
     pub fn databases(&self, uri_database: Option<&str>) -> Result<Databases, TargetError> {
-        let nothing_named = DatabaseRequest::default();
+        let request = self.database_request(uri_database).cloned().unwrap_or_default();
+        choose_databases(&request, uri_database, self.pgdatabase.as_deref())
+    }
+
+    /// The databases to act on besides the cluster's globals: those that are named as such. A connection string's is
+    /// where to connect.
+    pub fn databases_besides(&self, uri_database: Option<&str>) -> Result<Option<Databases>, TargetError> {
+        match self.database_request(uri_database) {
+            Some(request) if request.all || !request.named.is_empty() => {
+                choose_databases(request, None, None).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What was asked for, unless what somebody typed into the connection string outranks it.
+    fn database_request(&self, uri_database: Option<&str>) -> Option<&DatabaseRequest> {
         let uri_rank = self.uri.as_ref().map_or(u8::MAX, |uri| uri.source.rank());
         let uri_names_one = uri_database.is_some_and(|name| !name.is_empty());
         let is_outranked = uri_names_one && uri_rank < self.databases.source.rank();
-        let request = if is_outranked { &nothing_named } else { &self.databases.value };
-        choose_databases(request, uri_database, self.pgdatabase.as_deref())
+        (!is_outranked).then_some(&self.databases.value)
     }
 
     /// The schemas a change runs in: those named, else `public`; more only if `all` was said.
@@ -395,7 +410,10 @@ mod tests {
         let settings = resolve(&typed, &[], FILE).unwrap();
         assert_eq!(settings.databases(Some("typed")).unwrap(), named(&["typed"]));
         assert_eq!(settings.databases(None).unwrap(), named(&["file_db"]));
+        assert_eq!(settings.databases_besides(Some("typed")), Ok(None));
+        assert_eq!(settings.databases_besides(None), Ok(Some(named(&["file_db"]))));
         let none = resolve(&Common::default(), &[("PGDATABASE", "pg")], "").unwrap();
+        assert_eq!(none.databases_besides(Some("uri")), Ok(None));
         assert_eq!(none.databases(None).unwrap(), named(&["pg"]));
     }
 

@@ -41,6 +41,43 @@ impl FromStr for RoleMap {
     }
 }
 
+/// One folder of the server's machine in the place of another, `old=new`; as `pg_basebackup` reads it, where `\=` is an
+/// equals sign in a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderMap {
+    /// The folder as the tree names it.
+    pub from: String,
+    /// The folder on this machine.
+    pub to: String,
+}
+
+impl FromStr for FolderMap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not of the form old=new (an = within a path is written \\=)");
+        let (mut sides, mut chars) = (vec![String::new()], text.chars().peekable());
+        while let Some(c) = chars.next() {
+            let side = sides.last_mut().ok_or_else(wrong)?;
+            match c {
+                '\\' if chars.next_if_eq(&'=').is_some() => side.push('='),
+                '=' => sides.push(String::new()),
+                c => side.push(c),
+            }
+        }
+        let [from, to] = <[String; 2]>::try_from(sides).map_err(|_| wrong())?;
+        match from.is_empty() || to.is_empty() {
+            true => Err(wrong()),
+            false => Ok(Self { from: without_end(&from), to: without_end(&to) }),
+        }
+    }
+}
+
+/// The server keeps a path without the slashes at its end.
+fn without_end(path: &str) -> String {
+    path.trim_end_matches('/').to_owned()
+}
+
 fn split_at_equals(text: &str) -> Option<(&str, &str)> {
     let mut is_quoted = false;
     for (index, character) in text.char_indices() {
@@ -75,6 +112,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_are_mapped_by_their_paths() {
+        let map = |text: &str| text.parse::<FolderMap>().map(|map| format!("{} to {}", map.from, map.to));
+        assert_eq!(map("/a/b=/c"), Ok("/a/b to /c".to_owned()));
+        assert_eq!(map(r"/a\=b/=/c d/"), Ok("/a=b to /c d".to_owned()));
+        for wrong in ["/a", "/a=/b=/c", "=/b", "/a=", "=", ""] {
+            assert!(map(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn time_spans_have_a_unit() {

@@ -13,10 +13,10 @@ use serde::Serialize;
 /// PostgreSQL cuts longer names off in silence (NAMEDATALEN), so that another object would be meant.
 const LONGEST_NAME: usize = 63;
 
-/// What a command acts on: a database, or one schema in it.
+/// What a command acts on: a database, or one schema in it; or what belongs to no database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
-    /// The database.
+    /// The database; empty, which no database's name is, for the cluster.
     pub database: String,
     /// The schema; `None` is the database as a whole.
     pub schema: Option<String>,
@@ -26,6 +26,11 @@ impl Target {
     /// A database as a whole.
     pub fn database(database: impl Into<String>) -> Self {
         Self { database: database.into(), schema: None }
+    }
+
+    /// The cluster: what belongs to no database.
+    pub fn cluster() -> Self {
+        Self::database("")
     }
 
     /// One schema of a database.
@@ -38,6 +43,9 @@ impl fmt::Display for Target {
     /// `database.schema`, quoted where the label would be ambiguous. It is a label for people and
     /// reports, not SQL: reserved words stay bare.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.database.is_empty() {
+            return formatter.write_str("(cluster)");
+        }
         write_label(formatter, &self.database)?;
         let Some(schema) = &self.schema else { return Ok(()) };
         formatter.write_str(".")?;

@@ -348,10 +348,7 @@ pub fn read_tree(root: &Path, folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, 
     if !folder.as_os_str().is_empty() {
         check_path(folder)?;
     }
-    if fs::symlink_metadata(root.join(JOURNAL)).is_ok() {
-        drop(Writer::open(root, "a reader that finishes what a killed writer began")?);
-    }
-    let disk = Disk::open_existing(root)?;
+    let disk = finished(root)?;
     match disk.kind(folder)? {
         Some(Kind::Folder) => {}
         Some(Kind::Link) => return Err(disk.link(folder)),
@@ -380,6 +377,30 @@ pub fn read_tree(root: &Path, folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, 
     }
     files.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(files)
+}
+
+/// The file at a path relative to `root`, as [`read_tree`] reads it; `None` where there is none.
+pub fn read_file(root: &Path, path: &Path) -> Result<Option<Vec<u8>>, FilesError> {
+    check_path(path)?;
+    if !root.is_dir() {
+        return Ok(None);
+    }
+    let disk = finished(root)?;
+    match disk.kind(path)? {
+        Some(Kind::File { .. }) => disk.read(path),
+        Some(Kind::Link) => Err(disk.link(path)),
+        Some(Kind::Folder) => Err(FilesError::Folder { path: disk.absolute(path) }),
+        Some(Kind::Special(what)) => Err(disk.special(path, what)),
+        None => Ok(None),
+    }
+}
+
+/// A tree to be read, once what a killed writer left half way is finished.
+fn finished(root: &Path) -> Result<Disk, FilesError> {
+    if fs::symlink_metadata(root.join(JOURNAL)).is_ok() {
+        drop(Writer::open(root, "a reader that finishes what a killed writer began")?);
+    }
+    Disk::open_existing(root)
 }
 
 fn is_passed_over(name: &[u8]) -> bool {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use psqlcm_core::globals;
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::snapshot::LeftOut;
 use psqlcm_core::targets::Target;
 use psqlcm_core::tree;
 use psqlcm_core::tree::manifest::Manifest;
+use psqlcm_engine::capture;
 use psqlcm_engine::dump::{self, Dump, Scope, Stranger};
 use psqlcm_engine::files::{Changes, FilesError, Writer};
 use psqlcm_engine::git::{self, Committed, GitError};
@@ -31,9 +33,18 @@ use crate::visible::visible;
 /// written (exit code 4), and they are named, unless [ignore] in psql-cm.toml says otherwise. Only the tool's own files are committed; what was staged stays
 /// staged. Reading the schemas needs no privilege but CONNECT; what could not be read is named. Reading the ledgers
 /// needs USAGE on every schema under control, and SELECT on its ledger and on the ledger's sequence.
+///
+/// --globals writes what belongs to no database to DIR/cluster.sql: roles with their attributes, comments, memberships
+/// and settings; tablespaces; privileges on parameters. Never passwords. Databases are then dumped as well where
+/// --database, --databases, --all-databases, PSQLCM_DATABASES or psql-cm.toml names them; without, the globals alone.
+/// Any role may read them. What is set or granted on a database stands in the file of the database.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
+    /// Write the cluster's globals to cluster.sql, besides the databases that are named
+    #[arg(long)]
+    pub globals: bool,
+
     /// Write the files, and leave git to you
     #[arg(long)]
     pub no_commit: bool,
@@ -50,9 +61,11 @@ pub struct Args {
 const EXAMPLES: &str = r#"Examples:
   psql-cm --database app dump                             to ./sql, and commit
   psql-cm -d app dump --sql-path db/schema --no-commit    elsewhere, and look at it first
-  psql-cm --all-databases dump --message "After release 7""#;
+  psql-cm --all-databases dump --message "After release 7"
+  psql-cm dump --globals                                  roles, memberships, tablespaces: no database
+  psql-cm --all-databases dump --globals                  the whole cluster"#;
 
-/// Dumps each database in turn.
+/// Dumps the globals, if they are asked for, and each database.
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let options = Options {
@@ -60,7 +73,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         allow_unsupported: args.allow_unsupported,
         message: args.message.as_deref(),
     };
-    let report = cluster.each_database("dump", &cluster.databases()?, |database| {
+    let databases = if args.globals { cluster.databases_besides()? } else { cluster.databases()? };
+    let globals = args.globals.then(|| dump_globals(context, &cluster, &options));
+    let report = cluster.each_database_after("dump", globals, &databases, |database| {
         Ok(vec![dump_database(context, &cluster, database, None, &options)?.report])
     })?;
     Ok(report.into())
@@ -138,18 +153,60 @@ pub fn dump_database(
             .warn(&format!("{database}: {what}; only the history of git keeps what the tree knew before"));
     }
     let changes = write(&mut writer, root, &dumped).map_err(|error| files_failure(&target, &error))?;
+    let earlier = if options.commit { removed_earlier(root, &dumped.manifest) } else { Vec::new() };
+    let report = published(context, &target, root, changes, earlier, options)?;
+    Ok(Dumped { report, manifest: dumped.manifest })
+}
+
+/// Dumps what belongs to no database.
+fn dump_globals(
+    context: &Context,
+    cluster: &Cluster<'_>,
+    options: &Options<'_>,
+) -> Result<TargetReport, Failure> {
+    let target = Target::cluster();
+    let globals = cluster.read_globals(|session| {
+        capture::globals(session)
+            .map_err(|error| Failure::because("cannot read the globals of the cluster", &error).on(&target))
+    })?;
+    let label = target.to_string();
+    let left_out = not_ignored(context, &label, globals.left_out.clone());
+    if !left_out.is_empty() && !options.allow_unsupported {
+        return Err(refused(&target, &left_out));
+    }
+    tell_left_out(context, &label, &left_out, "left out of the tree");
+    let text = globals::text(&globals)
+        .map_err(|error| Failure::because("cannot write the globals as SQL", &error).on(&target))?;
+    let root = cluster.sql_path();
+    let _turn = cluster.turn();
+    let written = Writer::open(root, "psql-cm dump").and_then(|mut writer| {
+        write_files(&mut writer, root, &BTreeMap::from([(globals::FILE.to_owned(), text)]))?;
+        writer.publish()
+    });
+    let changes = written.map_err(|error| files_failure(&target, &error))?;
+    published(context, &target, root, changes, Vec::new(), options)
+}
+
+/// Commits what was written, if that is wanted, and reports it.
+fn published(
+    context: &Context,
+    target: &Target,
+    root: &Path,
+    changes: Changes,
+    earlier: Vec<PathBuf>,
+    options: &Options<'_>,
+) -> Result<TargetReport, Failure> {
     let count = changes.written.len() + changes.removed.len();
     let mut reason = match count {
         0 => "no file changed".to_owned(),
         _ => format!("{} files written, {} removed", changes.written.len(), changes.removed.len()),
     };
     if options.commit {
-        let earlier = removed_earlier(root, &dumped.manifest);
         let files: Vec<PathBuf> = [changes.written, changes.unchanged, changes.removed, earlier].concat();
-        let message = options.message.map_or_else(|| usual_message(database), str::to_owned);
+        let message = options.message.map_or_else(|| usual_message(target), str::to_owned);
         let committed = git::commit(root, &files, &message).map_err(|error| {
             let exit = if count == 0 { Exit::Failed } else { Exit::Partly };
-            Failure { exit, ..git_failure(&target, &error) }
+            Failure { exit, ..git_failure(target, &error) }
         })?;
         if let Some(warning) = committed.warning() {
             context.ui.warn(&warning);
@@ -159,28 +216,35 @@ pub fn dump_database(
         }
     }
     let outcome = if count == 0 { Outcome::Unchanged } else { Outcome::Done };
-    Ok(Dumped { report: TargetReport::new(&target, outcome).because(reason), manifest: dumped.manifest })
+    Ok(TargetReport::new(target, outcome).because(reason))
 }
 
 /// What a commit is called where nobody says: `git log` shows it on a terminal.
-fn usual_message(database: &str) -> String {
-    format!("psql-cm: dump {}", visible(database))
+fn usual_message(target: &Target) -> String {
+    let what = if *target == Target::cluster() { "the globals".into() } else { visible(&target.database) };
+    format!("psql-cm: dump {what}")
 }
 
 fn write(writer: &mut Writer, root: &Path, dump: &Dump) -> Result<Changes, FilesError> {
+    write_files(writer, root, &dump.files)?;
+    for path in &dump.removed {
+        writer.remove(Path::new(path))?;
+    }
+    writer.publish()
+}
+
+/// The files, and what keeps git from changing them.
+fn write_files(writer: &mut Writer, root: &Path, files: &BTreeMap<String, String>) -> Result<(), FilesError> {
     let (attributes, text) = tree::ATTRIBUTES;
     // What somebody wrote there themselves is theirs.
     let is_theirs = std::fs::read(root.join(attributes)).is_ok_and(|found| found != text.as_bytes());
     if !is_theirs {
         writer.write(Path::new(attributes), text.as_bytes())?;
     }
-    for (path, text) in &dump.files {
+    for (path, text) in files {
         writer.write(Path::new(path), text.as_bytes())?;
     }
-    for path in &dump.removed {
-        writer.remove(Path::new(path))?;
-    }
-    writer.publish()
+    Ok(())
 }
 
 /// Files that git still has and the tree does not: an earlier dump removed them, and was killed before its commit.
@@ -243,10 +307,9 @@ fn refused(target: &Target, left_out: &[LeftOut]) -> Failure {
         .iter()
         .map(|LeftOut { kind, identity, reason }| format!("{kind} {identity}: {reason}"))
         .collect();
-    let mut failure = Failure::new(
-        Exit::Refused,
-        "the database holds what psql-cm cannot write to the tree; no file was written",
-    );
+    let holder = if *target == Target::cluster() { "the cluster" } else { "the database" };
+    let message = format!("{holder} holds what psql-cm cannot write to the tree; no file was written");
+    let mut failure = Failure::new(Exit::Refused, message);
     for name in names {
         failure = failure.detail("object", name);
     }

@@ -1,5 +1,7 @@
 //! `restore`: builds databases from the tree.
 
+mod globals;
+
 use psqlcm_core::name::quote_ident;
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::{Target, check_name};
@@ -13,7 +15,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Place};
 use crate::progress::Meter;
 use crate::ui::Ui;
-use crate::values::RoleMap;
+use crate::values::{FolderMap, RoleMap};
 
 /// Build databases from the tree, with their ledgers
 ///
@@ -25,6 +27,13 @@ use crate::values::RoleMap;
 /// Whatever goes wrong, only what this run made is removed again, and the statement is shown with its file and line.
 /// What a killed restore left half built is dropped by the next one of the same database.
 /// The role needs CREATEDB, and CREATEROLE where roles are missing.
+///
+/// --globals first gives the cluster what cluster.sql holds and the cluster does not have: roles without passwords,
+/// comments, memberships, settings, tablespaces, privileges on parameters; in one transaction but for tablespaces.
+/// What is there and differs is named, with the statement that would change it, and left as it is (exit code 3), unless
+/// --alter-existing is given. What the server refuses to this role is named, and the rest is done (exit code 6).
+/// Databases are then restored too where they are named. It takes a superuser for all of it; a role with CREATEROLE
+/// is given what the server lets it make.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -48,7 +57,19 @@ pub struct Args {
     #[arg(long)]
     pub no_privileges: bool,
 
-    /// Put one role in the place of another, old=new; repeatable
+    /// Restore the cluster's globals from cluster.sql first, and then the databases that are named
+    #[arg(long)]
+    pub globals: bool,
+
+    /// Make a tablespace in another folder, old=new; it must be there and be empty; repeatable
+    #[arg(long, value_name = "OLD=NEW", requires = "globals")]
+    pub tablespace_map: Vec<FolderMap>,
+
+    /// Change globals that are there and differ, too
+    #[arg(long, requires = "globals")]
+    pub alter_existing: bool,
+
+    /// Put one role in the place of another in the databases, old=new; repeatable
     #[arg(long, value_name = "OLD=NEW")]
     pub role_map: Vec<RoleMap>,
 }
@@ -57,18 +78,31 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm --database app restore                          from ./sql, under its own name
   psql-cm -d app restore --as app_copy                    beside the original
   psql-cm -d app restore --into-empty                     into a database someone else made
-  psql-cm -d app restore --role-map app_owner=me --no-privileges"#;
+  psql-cm -d app restore --role-map app_owner=me --no-privileges
+  psql-cm restore --globals                               roles and the like, and no database
+  psql-cm -a app restore --globals --tablespace-map /old/fast=/new/fast"#;
 
-/// Restores the databases, several at once.
+/// Restores the globals, if they are asked for, and the databases, several at once.
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     if let Some(name) = &args.new_name {
         check_name(name)?;
     }
     let cluster = Cluster::of(context)?;
     let roles = Roles::default();
-    let databases = cluster.databases_of_tree()?;
+    let databases = match args.globals {
+        true => cluster.databases_of_tree_besides()?,
+        false => cluster.databases_of_tree()?,
+    };
+    if databases.is_empty() && args.is_about_databases() {
+        return Err(Failure::usage("there is an option about databases, and no database is named")
+            .hint("with --globals, --database or --databases says which databases to restore as well"));
+    }
+    let globals = match args.globals {
+        true => Some(globals::restore(args, context, &cluster)?),
+        false => None,
+    };
     let shows_statements = databases.len() == 1;
-    let report = cluster.each_database("restore", &databases, |database| {
+    let report = cluster.each_database_after("restore", globals, &databases, |database| {
         let meter = shows_statements.then(|| Meter::new(&context.ui, "restore"));
         let progress = |done, total| meter.iter().for_each(|meter| meter.advance(done, total));
         Ok(vec![restore_database(args, context, &cluster, database, &roles, &progress)?])
@@ -80,7 +114,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     }
     match (report, settled.left.is_empty()) {
         (Err(failure), false) => Err(with_roles_left(failure, &settled.left)),
-        (report, _) => Ok(report?.into()),
+        (report, _) => {
+            let mut report = report?;
+            // Else a database would have failed.
+            if report.targets.iter().any(|target| target.outcome == Outcome::Different) {
+                report.exit_code = Exit::Different;
+            }
+            Ok(report.into())
+        }
+    }
+}
+
+impl Args {
+    /// Whether there are options that say nothing of globals.
+    fn is_about_databases(&self) -> bool {
+        let is_some = self.into_empty || self.no_roles || self.no_owner || self.no_privileges;
+        is_some || self.new_name.is_some() || !self.role_map.is_empty()
     }
 }
 

@@ -13,6 +13,7 @@ mod catalog;
 mod closed;
 mod doctor;
 mod faults;
+mod globals;
 mod hostile;
 mod ignore;
 mod log;

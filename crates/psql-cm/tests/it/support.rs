@@ -73,6 +73,15 @@ impl Ran {
 
 /// The binary for these databases of one server, in `folder`.
 pub fn command(server: &TestServer, databases: &[&TestDatabase], folder: &Path) -> Command {
+    let mut command = command_at(&server.uri("postgres"), folder);
+    for database in databases {
+        command.args(["--database", database.name()]);
+    }
+    command
+}
+
+/// The binary with that connection, in `folder`.
+pub fn command_at(uri: &str, folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_psql-cm"));
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
@@ -80,10 +89,7 @@ pub fn command(server: &TestServer, databases: &[&TestDatabase], folder: &Path) 
             command.env_remove(&name);
         }
     }
-    command.current_dir(folder).stdin(Stdio::null()).args(["--uri", &server.uri("postgres")]);
-    for database in databases {
-        command.args(["--database", database.name()]);
-    }
+    command.current_dir(folder).stdin(Stdio::null()).args(["--uri", uri]);
     command
 }
 

@@ -5,6 +5,7 @@
 
 mod building;
 mod compare;
+mod globals;
 mod load;
 mod needs;
 mod roles;
@@ -22,6 +23,7 @@ use psqlcm_core::tree::{ledger_path, renamed, restore_script};
 
 pub use building::{Abandoned, left_behind};
 pub use compare::Comparison;
+pub use globals::{Different, GlobalsError, GlobalsRequest, Refused, RestoredGlobals, restore_globals};
 use load::{Atomicity, LoadError};
 pub use roles::{Roles, SettledRoles};
 #[cfg(fuzzing)]

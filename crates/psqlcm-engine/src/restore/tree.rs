@@ -12,7 +12,7 @@ use psqlcm_core::tree;
 use psqlcm_core::tree::manifest::{self, FileEntry, Manifest};
 
 use super::RestoreError;
-use crate::files::read_tree;
+use crate::files::{read_file, read_tree};
 
 /// A file of SQL and its text.
 pub struct File {
@@ -139,6 +139,40 @@ impl Tree {
         let known = manifest.files.keys().filter(|path| path.starts_with(&format!("{folder}/")));
         let missing = known.filter(|path| !self.files.iter().any(|file| file.path == **path));
         self.changed.extend(missing.cloned());
+    }
+}
+
+/// One file of SQL that stands by itself.
+pub struct Single {
+    file: File,
+    /// Its statements, as they stand.
+    pub statements: Vec<Statement>,
+}
+
+impl Single {
+    /// Reads a file at the root of the tree; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read or split.
+    pub fn read(root: &Path, path: &str) -> Result<Option<Self>, RestoreError> {
+        match read_file(root, Path::new(path))? {
+            Some(bytes) => Self::parse(path, text(path, bytes)?).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Splits a text.
+    ///
+    /// # Errors
+    /// When it cannot be split, or holds what a tree cannot.
+    pub fn parse(path: &str, text: String) -> Result<Self, RestoreError> {
+        let statements = statements(path, &text, 0, &|_, _| Place::of_kind(KindId::Schema))?;
+        Ok(Self { file: File { path: path.to_owned(), text }, statements })
+    }
+
+    /// Where a statement stands.
+    pub fn place(&self, statement: &Statement) -> super::Place {
+        super::Place::of(Source { name: &self.file.path, text: &self.file.text }, statement.offset)
     }
 }
 
