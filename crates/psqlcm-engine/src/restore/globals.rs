@@ -10,7 +10,7 @@ use std::path::Path;
 use psqlcm_core::delta::{Delta, FactDelta};
 use psqlcm_core::fact::FactId;
 use psqlcm_core::globals::{self, Form};
-use psqlcm_core::name::quote_ident;
+use psqlcm_core::name::{quote_ident, quote_literal};
 use psqlcm_core::plan::PlanError;
 use psqlcm_core::snapshot::Snapshot;
 
@@ -18,7 +18,7 @@ use super::tree::{Single, Statement};
 use super::{Place, RestoreError, cancel_on_interrupt, doing};
 use crate::access::Access;
 use crate::capture::{CaptureError, globals as captured, globals_within};
-use crate::commit::{Settled, commit};
+use crate::commit::{Settled, commit, look_up};
 use crate::files::FilesError;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::session::{DbError, Session};
@@ -147,10 +147,14 @@ pub fn restore_globals(
     match work.carry_out(&mut session, plan, &mut made, &mut connect) {
         Ok(()) => Ok(work.done),
         Err(error @ GlobalsError::Restore(RestoreError::InDoubt { .. })) => Err(error),
-        Err(error) => match drop_tablespaces(access, request, &made) {
-            left if left.is_empty() => Err(error),
-            left => Err(GlobalsError::Left { error: Box::new(error), tablespaces: left }),
-        },
+        Err(error) => {
+            // Its transaction may hold locks on the tablespaces; one that is lost has none.
+            let _ = session.run("ROLLBACK");
+            match drop_tablespaces(access, request, &made) {
+                left if left.is_empty() => Err(error),
+                left => Err(GlobalsError::Left { error: Box::new(error), tablespaces: left }),
+            }
+        }
     }
 }
 
@@ -260,6 +264,7 @@ impl Work<'_> {
         };
         session.run("ROLLBACK").map_err(doing("cannot roll back"))?;
         if let Err(error) = made {
+            self.interrupt.check()?;
             self.refuse(statement, error);
             return Ok(None);
         }
@@ -310,12 +315,13 @@ impl Work<'_> {
         made: &mut Vec<String>,
         connect: &mut dyn FnMut() -> Result<Session, DbError>,
     ) -> Result<(), GlobalsError> {
-        self.make_tablespaces(session, &plan.tablespaces, made)?;
+        self.make_tablespaces(session, &plan.tablespaces, made, connect)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
         self.run(session, plan.rest)?;
         let delta = Delta::between(&self.before, &globals_within(session)?);
         self.done.facts = delta.facts.into_iter().chain(delta.local).collect();
         self.done.facts.sort_by(|left, right| left.id.cmp(&right.id));
+        self.interrupt.check()?;
         match commit(session, connect) {
             Settled::Committed => Ok(()),
             Settled::RolledBack(error) => Err(RestoreError::Db { doing: "cannot commit", error }.into()),
@@ -331,6 +337,7 @@ impl Work<'_> {
         session: &mut Session,
         statements: &[Statement],
         made: &mut Vec<String>,
+        connect: &mut dyn FnMut() -> Result<Session, DbError>,
     ) -> Result<(), GlobalsError> {
         for statement in statements {
             self.interrupt.check()?;
@@ -338,10 +345,16 @@ impl Work<'_> {
             match make_tablespace(session, &statement.sql, &location) {
                 Ok(()) => made.push(id.name().to_owned()),
                 Err(error) if error.is_connection_lost() || session.is_closed() => {
-                    made.push(id.name().to_owned());
+                    let name = id.name();
+                    if may_be_there(connect, session.pid(), name) {
+                        made.push(name.to_owned());
+                    }
                     return Err(RestoreError::Db { doing: "cannot make a tablespace", error }.into());
                 }
-                Err(error) => self.refuse(statement, error),
+                Err(error) => {
+                    self.interrupt.check()?;
+                    self.refuse(statement, error);
+                }
             }
         }
         Ok(())
@@ -391,7 +404,11 @@ impl Work<'_> {
             Err(error) if error.is_connection_lost() || session.is_closed() => {
                 return Err(RestoreError::Db { doing: "the connection was lost", error }.into());
             }
-            Err(error) => Some(Why::Refused(error)),
+            Err(error) => {
+                // One that a signal ended was not refused.
+                self.interrupt.check()?;
+                Some(Why::Refused(error))
+            }
         };
         let Some(why) = why else {
             return Ok(session.run("RELEASE SAVEPOINT psqlcm_globals").map_err(doing("cannot go on"))?);
@@ -448,12 +465,23 @@ fn make_tablespace(session: &mut Session, sql: &str, location: &str) -> Result<(
     made
 }
 
+/// Whether a tablespace is there, once the server process that was to make it is gone; it may be, where nobody can tell.
+fn may_be_there(connect: &mut dyn FnMut() -> Result<Session, DbError>, pid: i32, name: &str) -> bool {
+    let name = quote_literal(name);
+    let is_there = format!("SELECT EXISTS (SELECT FROM pg_catalog.pg_tablespace WHERE spcname = {name})");
+    look_up(connect, pid, &is_there).is_none_or(|(is_there, _)| is_there)
+}
+
 /// Removes the tablespaces that a failed run made; gives those that are left, and why.
 fn drop_tablespaces(access: &Access, request: &GlobalsRequest<'_>, names: &[String]) -> Vec<String> {
     if names.is_empty() {
         return Vec::new();
     }
-    let mut session = access.connect_first(request.maintenance);
+    let mut session = access.connect_first(request.maintenance).and_then(|mut session| {
+        // Somebody else may use what is to be removed.
+        session.run("SET lock_timeout = '10s'")?;
+        Ok(session)
+    });
     let drop = |name: &String| match session.as_mut() {
         Ok(session) => session
             .run(&format!("DROP TABLESPACE IF EXISTS {}", quote_ident(name)))

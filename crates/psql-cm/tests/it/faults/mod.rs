@@ -6,6 +6,7 @@
 
 mod crash;
 mod dump;
+mod globals;
 mod restore;
 mod setup;
 mod signals;
