@@ -112,6 +112,24 @@ fn literal(text: &str) -> Option<(String, usize)> {
     None
 }
 
+/// Whether the statement gives a role a password, or takes it: what no catalog shows to everybody, and no tree is to hold.
+pub fn sets_password(statement: &str) -> bool {
+    let words = Words::of(statement);
+    let is_role = ["ROLE", "USER", "GROUP"].iter().any(|word| words.is(1, word));
+    is_role && ["CREATE", "ALTER"].iter().any(|word| words.is(0, word)) && has(&words, 3, &["PASSWORD"])
+}
+
+/// Whether the options of CREATE ROLE say who is a member of whom.
+pub fn says_memberships(options: &str) -> bool {
+    has(&Words::of(options), 0, &["IN", "ROLE", "ADMIN", "USER"])
+}
+
+fn has(words: &Words<'_>, from: usize, keywords: &[&str]) -> bool {
+    let mut places = (from..).take_while(|&at| words.range(at).is_some());
+    places.any(|at| keywords.iter().any(|keyword| words.is(at, keyword)))
+}
+
+/// CREATE ROLE with the options of another role's statement.
 /// CREATE ROLE with the options of another role's statement.
 pub fn create_role(name: &str, options: &str) -> String {
     format!("CREATE ROLE {}{options}", quote_ident(name))
@@ -127,10 +145,13 @@ pub fn role(name: &str) -> FactId {
     FactId::root(KindId::Role, name)
 }
 
-/// That initdb made a role, no other role that has its attributes can be told.
-pub fn keep_origin(fact: &mut Fact, of: &Fact) {
-    if of.is("bootstrap") {
-        fact.set("bootstrap", Value::Yes);
+/// What no statement takes from a role that is there: that initdb made it, and that its validity has an end, be it never.
+pub fn keep_what_stays(wanted: &mut Fact, there: &Fact) {
+    if there.is("bootstrap") {
+        wanted.set("bootstrap", Value::Yes);
+    }
+    if there.get_text("valid_until") == Some("infinity") && wanted.get("valid_until").is_none() {
+        wanted.set("valid_until", Value::Text("infinity".into()));
     }
 }
 
@@ -195,6 +216,23 @@ mod tests {
         );
         check("CREATE TABLESPACE t LOCATION 1", "other");
         check("GRANT a TO b", "other");
+    }
+
+    #[test]
+    fn passwords_and_memberships_are_seen() {
+        for password in [
+            "CREATE ROLE a LOGIN PASSWORD 'x'",
+            "alter user a encrypted password null",
+            "CREATE GROUP a PASSWORD 'x'",
+        ] {
+            assert!(sets_password(password), "{password}");
+        }
+        let harmless = "ALTER ROLE a SET application_name TO 'PASSWORD'";
+        for other in ["CREATE ROLE password LOGIN", "CREATE ROLE a IN ROLE \"PASSWORD\"", harmless] {
+            assert!(!sets_password(other), "{other}");
+        }
+        assert!(says_memberships(" LOGIN IN ROLE a") && says_memberships(" admin a"));
+        assert!(!says_memberships(" NOLOGIN VALID UNTIL 'IN ROLE'"));
     }
 
     #[test]

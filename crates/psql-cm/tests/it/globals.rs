@@ -99,8 +99,8 @@ fn globals_make_the_trip() {
 fn what_is_there_and_differs_is_named_and_left_as_it_is() {
     everywhere(|major| {
         let root = tree(
-            "CREATE ROLE app CREATEDB;\nCREATE ROLE same LOGIN;\nCREATE ROLE new IN ROLE same;\nGRANT same TO app WITH ADMIN OPTION;\n\
-             COMMENT ON ROLE app IS 'new';\nALTER ROLE app SET work_mem TO '1MB';\nALTER ROLE app SET temp_buffers TO '2MB';\n",
+            "CREATE ROLE app CREATEDB;\nCREATE ROLE same LOGIN;\nCREATE ROLE new;\nGRANT same TO app WITH ADMIN OPTION;\n\
+             COMMENT ON ROLE app IS 'new';\nALTER ROLE app SET work_mem TO '1MB';\nALTER ROLE app SET temp_buffers TO '2MB';\nGRANT same TO new;\n",
         );
         let target = Cluster::of(major);
         let there = "CREATE ROLE app LOGIN; CREATE ROLE same LOGIN; COMMENT ON ROLE app IS 'old';
@@ -114,7 +114,7 @@ fn what_is_there_and_differs_is_named_and_left_as_it_is() {
             "cluster.sql:4: what is there differs, and was left as it is: ~ membership of app in same: admin: none -> yes",
             "~ comment on role app: text: old -> new",
             "~ setting work_mem for role app: value: 7MB -> 1MB; to change it: ALTER ROLE app SET work_mem TO '1MB'",
-            "(cluster): different (7 statements, 4 differ and were left as they are)",
+            "(cluster): different (8 statements, 4 differ and were left as they are)",
             "+ role new",
             "+ setting temp_buffers for role app",
         ] {
@@ -134,6 +134,39 @@ fn what_is_there_and_differs_is_named_and_left_as_it_is() {
         let leftover = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'psql_cm%'";
         assert_eq!(target.psql(leftover), "0");
     });
+}
+
+#[test]
+fn what_no_statement_takes_away_is_no_difference() {
+    everywhere(|major| {
+        let root = tree("CREATE ROLE brief;\n");
+        let target = Cluster::of(major);
+        target.psql("CREATE ROLE brief VALID UNTIL '2030-01-01'");
+        target
+            .run(&root, &["restore", "--globals"])
+            .exits(3)
+            .says("valid_until: 2030-01-01 00:00:00+00 -> none");
+        target.run(&root, &["restore", "--globals", "--alter-existing"]).exits(0);
+        assert_eq!(target.psql("SELECT rolvaliduntil FROM pg_roles WHERE rolname = 'brief'"), "infinity");
+        target.run(&root, &["restore", "--globals"]).exits(0).says("(cluster): unchanged");
+    });
+}
+
+#[test]
+fn what_was_written_by_hand_is_looked_at_too() {
+    let cluster = Cluster::of(servers()[0].major());
+    cluster.psql("CREATE ROLE team; CREATE ROLE there");
+    let root = tree("CREATE ROLE new;\nALTER ROLE there LOGIN PASSWORD 'unseen by anybody';\n");
+    let ran =
+        cluster.run(&root, &["restore", "--globals"]).exits(1).says("cluster.sql has a password in line 2");
+    assert!(!format!("{ran:?}").contains("unseen"), "{ran:?}");
+    assert_eq!(cluster.psql("SELECT count(*) FROM pg_roles WHERE rolname = 'new'"), "0");
+    let root = tree("CREATE ROLE there IN ROLE team;\nCREATE ROLE new IN ROLE team;\n");
+    cluster
+        .run(&root, &["restore", "--globals"])
+        .exits(3)
+        .says("cluster.sql:1: role there is there")
+        .says("+ role new");
 }
 
 /// A tree with that `cluster.sql`.

@@ -83,6 +83,12 @@ pub enum GlobalsError {
         /// Where it was looked for.
         folder: std::path::PathBuf,
     },
+    /// A statement has to do with a password. It is not quoted, as it may hold one.
+    #[error("{} has a password in line {line}", globals::FILE)]
+    Password {
+        /// Where the statement begins, from 1.
+        line: u32,
+    },
     /// No tablespace of the tree lies there.
     #[error("no tablespace of the tree lies in {0}")]
     NotInTree(String),
@@ -128,6 +134,7 @@ pub fn restore_globals(
 ) -> Result<RestoredGlobals, GlobalsError> {
     let file = Single::read(request.root, globals::FILE)?
         .ok_or_else(|| GlobalsError::NoFile { folder: request.root.to_owned() })?;
+    must_hold_no_password(&file)?;
     must_use_all(&file, request.tablespace_map)?;
     let mut session = access.connect_first(request.maintenance).map_err(doing("cannot connect"))?;
     if session.is_standby() {
@@ -155,6 +162,14 @@ pub fn restore_globals(
                 left => Err(GlobalsError::Left { error: Box::new(error), tablespaces: left }),
             }
         }
+    }
+}
+
+/// No tree holds any; and that of a role that is there would be changed unseen.
+fn must_hold_no_password(file: &Single) -> Result<(), GlobalsError> {
+    match file.statements.iter().find(|statement| globals::sets_password(&statement.sql)) {
+        Some(statement) => Err(GlobalsError::Password { line: file.place(statement).line }),
+        None => Ok(()),
     }
 }
 
@@ -255,6 +270,13 @@ impl Work<'_> {
         options: &str,
     ) -> Result<Option<Statement>, GlobalsError> {
         self.interrupt.check()?;
+        if globals::says_memberships(options) {
+            let why = format!(
+                "{id} is there, and what CREATE ROLE says of memberships is not compared: write them as GRANT"
+            );
+            self.differs(statement, Vec::new(), None, Some(why));
+            return Ok(None);
+        }
         let name = format!("psql_cm_{}", self.request.run_id);
         session.run("BEGIN").map_err(doing("cannot begin"))?;
         let made = session.run(&globals::create_role(&name, options));
@@ -271,7 +293,7 @@ impl Work<'_> {
         let there = self.before.get(id).cloned().unwrap_or_default();
         let probe = globals::role(&name);
         let mut wanted = meant.and_then(|meant| meant.get(&probe).cloned()).unwrap_or_default();
-        globals::keep_origin(&mut wanted, &there);
+        globals::keep_what_stays(&mut wanted, &there);
         let Some(difference) = globals::difference(id, &there, &wanted) else { return Ok(None) };
         let alter = globals::alteration(id, &there, &wanted);
         if self.request.alter_existing {

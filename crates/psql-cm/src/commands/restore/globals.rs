@@ -132,6 +132,9 @@ fn failure(error: &GlobalsError) -> Failure {
         }
         GlobalsError::NoFile { .. } => Failure::because("the globals were not restored", error)
             .hint("is --sql-path right? psql-cm dump --globals writes it"),
+        GlobalsError::Password { .. } => Failure::because("the globals were not restored", error).hint(
+            "a tree holds no passwords: take it out of the file, and give it to the role on the server",
+        ),
         GlobalsError::NotInTree(_) => Failure::usage(error.to_string())
             .hint("--tablespace-map takes OLD=NEW, where OLD is the location as cluster.sql has it"),
         GlobalsError::Capture(_) | GlobalsError::Plan(_) => {

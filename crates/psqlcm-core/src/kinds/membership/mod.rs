@@ -60,19 +60,24 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Who grants must have been granted the right to; the server sees to it that nobody has it from themselves.
+/// Who grants must have been granted the right to. It may have come from several, and two may have it from each other as
+/// well as from a third: what is needed is the one that leads to the bootstrap superuser by the fewest steps.
 fn edges(snapshot: &mut Snapshot) {
     let memberships = || snapshot.facts().filter(|(id, _)| id.kind() == KindId::Membership);
-    let mut rights: BTreeMap<_, Vec<&FactId>> = BTreeMap::new();
-    for (id, _) in memberships().filter(|(_, fact)| fact.is("admin")) {
-        rights.entry((id.parent(), id.name())).or_default().push(id);
+    let mut rights: BTreeMap<_, &FactId> = BTreeMap::new();
+    loop {
+        let may_grant = |id: &FactId| id.qualifier().is_empty() || rights.contains_key(&(id.parent(), id.qualifier()));
+        let is_new = |id: &FactId| may_grant(id) && !rights.contains_key(&(id.parent(), id.name()));
+        let steps: Vec<_> = memberships().filter(|(id, fact)| fact.is("admin") && is_new(id)).collect();
+        if steps.is_empty() {
+            break;
+        }
+        for (id, _) in steps {
+            rights.entry((id.parent(), id.name())).or_insert(id);
+        }
     }
-    let needs: Vec<(FactId, FactId)> = memberships()
-        .flat_map(|(id, _)| {
-            let rights = rights.get(&(id.parent(), id.qualifier())).into_iter().flatten();
-            rights.map(|&right| (id.clone(), right.clone()))
-        })
-        .collect();
+    let need = |id: &FactId| Some((id.clone(), (*rights.get(&(id.parent(), id.qualifier()))?).clone()));
+    let needs: Vec<(FactId, FactId)> = memberships().filter_map(|(id, _)| need(id)).collect();
     for (id, right) in needs {
         snapshot.add_need(&id, &right);
     }
