@@ -292,6 +292,14 @@ impl Reader {
         self.addresses.get(&(catalog, oid, 0))?.as_ref()
     }
 
+    /// What stands for an object that belongs to no database.
+    pub fn global(&mut self, catalog: u32, oid: u32) -> Option<FactId> {
+        match catalog == Catalog::Authid as u32 {
+            true => self.role(oid),
+            false => self.fact_of(catalog, oid).cloned(),
+        }
+    }
+
     /// Does something once all is read, with the fact that then stands for a catalog's object or its column.
     pub fn once_read(
         &mut self,

@@ -169,6 +169,34 @@ fn what_was_written_by_hand_is_looked_at_too() {
         .says("+ role new");
 }
 
+#[test]
+fn security_labels_are_among_them() {
+    everywhere(|major| {
+        let cluster = Cluster::of(major);
+        // A provider that no server has: what it would say is put where it would put it.
+        cluster.psql(
+            "CREATE ROLE \"Odd one\"; INSERT INTO pg_catalog.pg_shseclabel (objoid, classoid, provider, label)
+             SELECT oid, 1260, 'p', 'it''s secret' FROM pg_roles WHERE rolname = 'Odd one'
+             UNION ALL SELECT oid, 1213, 'p', 'fast' FROM pg_tablespace WHERE spcname = 'pg_default'",
+        );
+        let root = folder("globals_labels");
+        cluster.run(&root, &["dump", "--globals", "--no-commit"]).exits(0);
+        let labels = [
+            "SECURITY LABEL FOR p ON ROLE \"Odd one\" IS 'it''s secret';",
+            "SECURITY LABEL FOR p ON TABLESPACE pg_default IS 'fast';",
+        ];
+        for label in labels {
+            assert!(cluster_sql(&root).contains(label), "{label} is missing in {}", cluster_sql(&root));
+        }
+        // It is silent about tablespaces that initdb makes.
+        assert!(cluster.server.pg_dumpall_globals().contains(labels[0]));
+        cluster.run(&root, &["restore", "--globals"]).exits(0).says("(cluster): unchanged");
+        let other = Cluster::of(major);
+        let ran = other.run(&root, &["restore", "--globals"]).exits(6).says("+ role \"Odd one\"");
+        assert!(ran.err.contains("security label provider \"p\" is not loaded"), "{}", ran.err);
+    });
+}
+
 /// A tree with that `cluster.sql`.
 fn tree(cluster_sql: &str) -> PathBuf {
     let root = folder("globals_tree");

@@ -35,11 +35,7 @@ const ATTRIBUTES: &[Attribute] = &[plain("text")];
 fn global(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[object, catalog, text] = columns(KIND.name, cells)?;
     let (object, catalog) = (oid(object)?, oid(catalog)?);
-    let id = match catalog == Catalog::Authid as u32 {
-        true => reader.role(object),
-        false => reader.fact_of(catalog, object).cloned(),
-    };
-    if let Some(id) = id {
+    if let Some(id) = reader.global(catalog, object) {
         reader.add_part(id_on(&id, catalog), Fact::new().text("text", text));
     }
     Ok(())

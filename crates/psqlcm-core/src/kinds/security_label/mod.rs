@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
         sql: &[(OLDEST, include_str!("read.sql")), (140_000, include_str!("read.pg14.sql"))],
         row,
     }],
+    globals: &[Read { catalog: Catalog::Authid, sql: &[(OLDEST, include_str!("globals.sql"))], row: global }],
     display: |id| {
         let object = id.parent().map(ToString::to_string).unwrap_or_default();
         format!("security label of {} on {object}", quote_ident(id.name()))
@@ -46,6 +47,15 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         }
         reader.add_part(labelled.child(KindId::SecurityLabel, &provider), fact);
     });
+    Ok(())
+}
+
+/// The label of a role or a tablespace.
+fn global(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
+    let &[object, catalog, provider, label] = columns(KIND.name, cells)?;
+    if let Some(id) = reader.global(oid(catalog)?, oid(object)?) {
+        reader.add_part(id.child(KindId::SecurityLabel, text(provider)?), Fact::new().text("label", label));
+    }
     Ok(())
 }
 
