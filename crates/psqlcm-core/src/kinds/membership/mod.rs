@@ -46,6 +46,9 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         reader.leave_out(KIND.name, &format!("of role {member} in role {group}"), "one of them is gone");
         return Ok(());
     };
+    if role::is_predefined(&group) && role::is_predefined(&member) {
+        return Ok(());
+    }
     let grantor = grantor.and_then(|grantor| reader.role(grantor));
     let id = group.qualified_child(KindId::Membership, member.name(), grantor.as_ref().map_or("", FactId::name));
     let inherits = inherit.map(|_| flag(inherit)).transpose()?;

@@ -43,7 +43,7 @@ const PROPERTIES: [(&str, &str, &str); 7] = [
 /// The superuser that initdb makes (`BOOTSTRAP_SUPERUSERID`), whatever its name.
 pub(super) const BOOTSTRAP: u32 = 10;
 
-/// A role of the cluster.
+/// A role of the cluster: a fact once it is asked for.
 fn global(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[own] = columns(KIND.name, cells)?;
     let own = oid(own)?;
