@@ -170,6 +170,7 @@ impl Bench {
     fn restore(&self, work: &str, database: &str) -> Result<String, Error> {
         let script = self.folder.path().join("restore.sql");
         quietly(self.of_postgres("pg_dump").args(["-s", "-d", database, "-f"]).arg(&script))?;
+        leave_out_newer_settings(&script)?;
         quietly(&mut self.tool(["-d", database, "dump", "--no-commit"]))?;
         let (copy, made) = ("bench_copy", "bench_made");
         let theirs = || {
@@ -236,6 +237,12 @@ impl Bench {
             .env("PGUSER", "postgres");
         command
     }
+}
+
+/// The client may be newer than the server, and writes settings that only its own version has.
+fn leave_out_newer_settings(script: &Path) -> Result<(), Error> {
+    let text = fs::read_to_string(script).map_err(io("read a script"))?;
+    fs::write(script, text.replace("SET transaction_timeout = 0;\n", "")).map_err(io("write a script"))
 }
 
 /// The rows of one piece of work; each but the first with its ratios to the first.
