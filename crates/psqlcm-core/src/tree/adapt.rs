@@ -37,7 +37,10 @@ pub fn concern(statement: &str) -> Concern {
 
 /// Whether the statement brings back a state, which may depend on data: the rows of a materialized view.
 pub fn brings_state(statement: &str) -> bool {
-    Words::of(statement).begins(&["REFRESH", "MATERIALIZED", "VIEW"])
+    let is_one = |text: &str| Words::of(text).begins(&["REFRESH", "MATERIALIZED", "VIEW"]);
+    // Together with the search path that it needs.
+    let on_path = || split(statement).is_ok_and(|parts| parts.iter().any(|part| is_one(part.text)));
+    is_one(statement) || Words::of(statement).begins(&["SET", "search_path"]) && on_path()
 }
 
 /// The roles a statement of the tool's forms names, in order.
@@ -214,6 +217,18 @@ mod tests {
             check(unfinished, &[]);
         }
         check("SET ROLE a\n;\nGRANT SELECT ON TABLE s.t TO \"b c\"\n;\nRESET ROLE", &["a", "b c"]);
+    }
+
+    #[test]
+    fn refreshes_bring_a_state() {
+        assert!(brings_state("REFRESH MATERIALIZED VIEW a.m"));
+        assert!(brings_state(
+            "SET search_path = a, public\n;\nREFRESH MATERIALIZED VIEW a.m\n;\nSET search_path = ''"
+        ));
+        assert!(!brings_state(
+            "SET search_path = a\n;\nCREATE INDEX i ON a.m (a.f(b))\n;\nSET search_path = ''"
+        ));
+        assert!(!brings_state("COMMENT ON TABLE a.t IS 'REFRESH MATERIALIZED VIEW a.m'"));
     }
 
     #[test]

@@ -21,6 +21,12 @@ pub struct Parts<'a> {
 /// The file's name in the folder of facts.
 pub const FILE: &str = "restore.sql";
 
+const GO_ON: &str = "\
+-- A state that cannot be had again, as it depends on data, is no reason to stop.
+\\set ON_ERROR_STOP off
+";
+const STOP: &str = "\\set ON_ERROR_STOP on\n";
+
 /// What a session must have set for the statements to mean what they meant.
 pub const SETTINGS: &str = "\
 SET client_encoding = 'UTF8';
@@ -66,16 +72,16 @@ pub fn text(parts: &Parts<'_>) -> String {
         text += "\n";
         text += ledger;
     }
-    let (states, late): (Vec<_>, Vec<_>) = late.into_iter().partition(|step| step.id.kind().kind().state);
-    for step in late {
-        step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));
-    }
-    if !states.is_empty() {
-        text += "\n-- A state that cannot be had again, as it depends on data, is no reason to stop.\n\\set ON_ERROR_STOP off\n";
-        for step in states {
-            step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));
-        }
-        text += "\\set ON_ERROR_STOP on\n";
+    let statements = |steps: &[&Step]| {
+        let statements = steps.iter().flat_map(|step| &step.statements);
+        statements.map(|statement| statement_text(statement, parts.database)).collect::<String>()
+    };
+    let is_state = |step: &Step| step.id.kind().kind().state;
+    for steps in late.chunk_by(|step, next| is_state(step) == is_state(next)) {
+        text += &match steps.iter().any(|step| is_state(step)) {
+            true => format!("\n{GO_ON}{}{STOP}", statements(steps)),
+            false => statements(steps),
+        };
     }
     for step in last {
         step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));

@@ -511,10 +511,15 @@ impl Target<'_> {
         // Before what is late: default privileges must not reach the ledgers.
         self.run_all(session, &self.work.ledgers, atomicity)?;
         self.set_sequences(session)?;
+        // Event triggers, the last of what is late, would fire at what is done for the states.
+        let states = self.work.states.iter().map(|statement| statement.place).max();
+        let (late, latest): (Vec<Statement>, Vec<Statement>) =
+            late.into_iter().partition(|statement| Some(statement.place) < states);
         self.run_all(session, &late, atomicity)?;
         let progress = |done| (self.progress)(done, self.work.count());
         let unpopulated = load::attempt(session, &self.work.states, atomicity, self.interrupt, &progress);
         let unpopulated = unpopulated.map_err(|error| self.load_error(&self.work.states, error))?;
+        self.run_all(session, &latest, atomicity)?;
         self.run_all(session, &last, atomicity)?;
         let named = |(index, error): (usize, DbError)| (self.work.states[index].sql.clone(), error);
         Ok(unpopulated.into_iter().map(named).collect())
