@@ -74,7 +74,7 @@ pub fn attempt(
             if atomicity == Atomicity::Parts {
                 session.run("BEGIN").map_err(LoadError::Db)?;
             }
-            for batch in part.chunks(BATCH) {
+            for batch in batches(statements, part) {
                 interrupt.check().map_err(LoadError::Interrupted)?;
                 let before = failed.len();
                 run_batch(session, statements, batch, &mut failed)?;
@@ -89,6 +89,16 @@ pub fn attempt(
         }
         waiting = failed.into_iter().map(|(index, _)| index).collect();
     }
+}
+
+/// What goes to the server together. An extension ends its batch, which is a transaction of its own within the
+/// transaction: the server tells by it what came with the extension and what was said of its objects later.
+fn batches<'a>(statements: &[Statement], part: &'a [usize]) -> Vec<&'a [usize]> {
+    let makes_extension = |&index: &usize| {
+        let begin = statements[index].sql.get(.."CREATE EXTENSION".len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case("CREATE EXTENSION"))
+    };
+    part.split_inclusive(makes_extension).flat_map(|batch| batch.chunks(BATCH)).collect()
 }
 
 fn run_batch(
