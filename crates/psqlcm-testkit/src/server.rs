@@ -105,6 +105,13 @@ impl TestServer {
         format!("postgresql://postgres@/{}?host={host}&port={}", percent_encoded(database), self.port)
     }
 
+    /// Whether an extension can be created.
+    #[must_use]
+    pub fn offers(&self, extension: &str) -> bool {
+        let sql = format!("SELECT count(*) FROM pg_available_extensions WHERE name = '{extension}'");
+        self.psql("postgres", &sql).unwrap_or_else(|error| panic!("{sql}: {error}")).trim() == "1"
+    }
+
     /// Makes an empty UTF8 database from template0; it goes away with the value.
     #[must_use]
     pub fn database(&self, prefix: &str) -> TestDatabase {

@@ -1,5 +1,7 @@
 //! Databases that make the trip: dump, drop, restore by the tool and by psql, and all is as it was.
 
+use psqlcm_core::kinds::KindId;
+use psqlcm_core::kinds::cases::{self, Case};
 use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
 use psqlcm_testkit::{TestServer, load_corpus_as, server, servers, try_load_corpus, unique};
 
@@ -15,6 +17,45 @@ fn check(sql: &str) {
         tool.ok(&["-d", &name, "setup"]);
         tool.check_trip(&name);
         server.drop_database(&name);
+    }
+}
+
+/// The cases of all kinds, through the files.
+#[test]
+fn cases_of_all_kinds() {
+    let all = cases::all().unwrap();
+    // For people at work on one of them: part of its name.
+    let only = std::env::var("PSQL_CM_TEST_CASE").ok();
+    for server in servers() {
+        server.psql("postgres", &cases::preparation()).unwrap();
+        let runs = |case: &&Case| {
+            only.as_ref().is_none_or(|only| case.name().contains(only))
+                && case.runs_on(server.major())
+                && case.needs.iter().all(|extension| server.offers(extension))
+                && !case.cluster
+                // No server has their provider.
+                && case.kind != KindId::SecurityLabel
+                && case.unlike.is_none()
+        };
+        let (alone, together): (Vec<&Case>, Vec<&Case>) =
+            all.iter().filter(runs).partition(|case| case.alone);
+        for cases in alone.into_iter().map(|case| vec![case]).chain([together]) {
+            let tool = Tool::new(&server);
+            let name = unique("trip");
+            tool.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
+            // What a case forbids, setup must not need.
+            tool.psql(&name, "CREATE SCHEMA managed");
+            tool.ok(&["-d", &name, "-s", "managed", "setup"]);
+            for (number, case) in cases.iter().enumerate() {
+                server
+                    .psql(&name, &case.script(number))
+                    .unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+            }
+            let (first, count) = (cases.first().map(|case| case.name()), cases.len());
+            eprintln!("PostgreSQL {}: {count} cases, {} first", server.major(), first.unwrap_or_default());
+            tool.check_trip(&name);
+            server.drop_database(&name);
+        }
     }
 }
 

@@ -15,12 +15,13 @@
 //! names extensions that the server must offer; `cluster` that it is about the cluster's globals: such cases run together in a cluster of their own, where the folders
 //! that psql's variables `FOLDER_A` and `FOLDER_B` name are empty; `alone` says that the case must have a database of its own, and so do
 //! `unlike: order` and `unlike: pg_dump`, which say what cannot be the same after a trip. Running them is the business of the engine's tests. Cases run in a schema of their own, first on the search path, as
-//! a superuser, with the roles of [`ROLES`] there.
+//! a superuser, after [`preparation`].
 
 use crate::kinds::{ALL, KindId};
+use crate::name::{quote_ident, quote_literal};
 
-/// What creates the roles that cases may name.
-pub const ROLES: &[(&str, &str)] = &[
+/// The roles that cases may name.
+const ROLES: &[(&str, &str)] = &[
     ("cm_case_owner", ""),
     ("cm_case_reader", "LOGIN"),
     ("cm_case_writer", ""),
@@ -92,6 +93,39 @@ impl Case {
     pub fn name(&self) -> String {
         format!("{}: {}", self.kind.kind().name, self.title)
     }
+
+    /// The whole script for psql: unless it is alone it runs in a schema of its own, which the number makes one.
+    pub fn script(&self, number: usize) -> String {
+        let schema = format!("{} {number}", self.kind.kind().name);
+        let own = match self.alone {
+            true => String::new(),
+            false => {
+                let schema = quote_ident(&schema);
+                format!("CREATE SCHEMA {schema};\nSET search_path = {schema};\n")
+            }
+        };
+        // In psql's variable SCHEMA is the name as it is.
+        format!("{own}\\set SCHEMA {}\n{}", quote_literal(&schema), self.sql)
+    }
+}
+
+/// The script for psql that creates the roles and the tablespace that cases may name, where they are not there.
+pub fn preparation() -> String {
+    // Somebody else may be creating them at this moment.
+    let role = |(name, attributes): &(&str, &str)| {
+        format!(
+            "DO $do$ BEGIN CREATE ROLE {} {attributes}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $do$;\n",
+            quote_ident(name)
+        )
+    };
+    let roles: String = ROLES.iter().map(role).collect();
+    // It stands in the folder of the cluster.
+    format!(
+        "{roles}SET allow_in_place_tablespaces = on;
+SELECT 'CREATE TABLESPACE cm_case_space LOCATION ''''' WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_tablespace WHERE spcname = 'cm_case_space') \\gexec
+"
+    )
 }
 
 /// All cases in the order of the kinds and of their files.

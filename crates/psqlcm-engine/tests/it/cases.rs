@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use psqlcm_core::fact::Value;
 use psqlcm_core::globals;
-use psqlcm_core::kinds::cases::{Case, ROLES, all};
+use psqlcm_core::kinds::cases::{Case, all, preparation};
 use psqlcm_core::kinds::{ALL, KindId};
-use psqlcm_core::name::{quote_ident, quote_literal};
+use psqlcm_core::name::quote_literal;
 use psqlcm_core::snapshot::Snapshot;
 use psqlcm_engine::capture;
 use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
-use psqlcm_testkit::{TestDatabase, TestServer, servers, text_difference};
+use psqlcm_testkit::{TestServer, servers, text_difference};
 
 use crate::trip::{session_of, snapshot, trip};
 
@@ -76,7 +76,7 @@ fn cases_make_the_trip() {
     // Some attributes came with a version: without it no case can set them.
     let newest = cases.iter().map(|case| case.versions.0).max().unwrap_or_default();
     for server in servers() {
-        create_roles_and_tablespace(&server);
+        server.psql("postgres", &preparation()).unwrap();
         let cases: Vec<&Case> = chosen.iter().copied().filter(|case| can_run(&server, case)).collect();
         eprintln!("PostgreSQL {}: {} of {} cases", server.major(), cases.len(), chosen.len());
         let (of_cluster, cases): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.cluster);
@@ -125,7 +125,7 @@ fn check(server: &TestServer, cases: &[&Case], seen: &mut Seen) -> Result<(), St
     let database = server.database("cases");
     let mut before = seen.tells_cases.then(|| snapshot(&database));
     for (number, case) in cases.iter().enumerate() {
-        create(&database, number, case).map_err(|error| format!("{}: {error}", name(case)))?;
+        database.psql(&case.script(number)).map_err(|error| format!("{}: {error}", name(case)))?;
         if let Some(before) = &mut before {
             let after = snapshot(&database);
             note_case(case, before, &after, seen);
@@ -184,39 +184,8 @@ fn make_folders(server: &TestServer) -> String {
     ["FOLDER_A", "FOLDER_B"].map(folder).concat()
 }
 
-fn create(database: &TestDatabase, number: usize, case: &Case) -> Result<String, String> {
-    let schema = quote_ident(&format!("{} {number}", case.kind.kind().name)).into_owned();
-    let own = match case.alone {
-        true => String::new(),
-        false => format!("CREATE SCHEMA {schema};\nSET search_path = {schema};\n"),
-    };
-    // In psql's variable SCHEMA is the name as it is.
-    let name = format!("\\set SCHEMA {}\n", quote_literal(&format!("{} {number}", case.kind.kind().name)));
-    database.psql(&format!("{own}{name}{}", case.sql))
-}
-
-fn create_roles_and_tablespace(server: &TestServer) {
-    for (name, attributes) in ROLES {
-        // Another test may be creating them at this moment.
-        let create = format!(
-            "DO $do$ BEGIN CREATE ROLE {} {attributes}; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $do$",
-            quote_ident(name)
-        );
-        server.psql("postgres", &create).unwrap();
-    }
-    // It stands in the folder of the cluster.
-    let create = "SELECT 'CREATE TABLESPACE cm_case_space LOCATION ''''' WHERE NOT EXISTS (
-        SELECT FROM pg_tablespace WHERE spcname = 'cm_case_space') \\gexec";
-    server.psql("postgres", &format!("SET allow_in_place_tablespaces = on;\n{create}")).unwrap();
-}
-
 fn can_run(server: &TestServer, case: &Case) -> bool {
-    let offered = |name: &&str| {
-        let sql =
-            format!("SELECT count(*) FROM pg_available_extensions WHERE name = {}", quote_literal(name));
-        server.psql("postgres", &sql).unwrap() == "1"
-    };
-    case.runs_on(server.major()) && case.needs.iter().all(offered)
+    case.runs_on(server.major()) && case.needs.iter().all(|extension| server.offers(extension))
 }
 
 fn note(major: u32, snapshot: &Snapshot, seen: &mut Seen) {
