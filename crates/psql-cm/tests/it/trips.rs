@@ -230,7 +230,8 @@ const ALL: [&str; 22] = [
     "temporal",
 ];
 
-/// What keeps a schema from being loaded on a server of 15: libraries that PostgreSQL does not bring along.
+/// What keeps a schema from being loaded on a server of 15: libraries that PostgreSQL does not bring along. Where they are
+/// installed, as Debian's `postgresql-15-postgis-3` and `postgresql-15-powa`, it makes the trip too.
 const LACKING: [(&str, &str); 2] = [
     ("dhis2_base", "extension \"postgis\" is not available"),
     ("powa", "could not access file \"$libdir/powa\""),
