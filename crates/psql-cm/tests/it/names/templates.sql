@@ -235,6 +235,14 @@ CREATE TABLE «t» («a» int PRIMARY KEY, «b» text);
 CREATE PUBLICATION «p» FOR TABLE «t» («a», «b») WHERE («b» <> «text»);
 CREATE PUBLICATION «q» FOR TABLES IN SCHEMA «s»;
 
+-- ## subscriptions, large objects once
+CREATE SUBSCRIPTION «sub» CONNECTION 'dbname=nowhere' PUBLICATION «p», «q» WITH (connect = false, slot_name = NONE);
+COMMENT ON SUBSCRIPTION «sub» IS «text»;
+SELECT lo_create(4711);
+ALTER LARGE OBJECT 4711 OWNER TO «role a»;
+GRANT SELECT ON LARGE OBJECT 4711 TO «role b» WITH GRANT OPTION;
+COMMENT ON LARGE OBJECT 4711 IS «text»;
+
 -- ## languages, transforms, access methods, event triggers
 CREATE TRUSTED LANGUAGE «l» HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler;
 CREATE TYPE «c» AS («a» int);
