@@ -4,6 +4,9 @@
 -- made by CREATE EXTENSION; what was added to them or changed later is told by the transaction: an extension's
 -- objects come with it, or with an update of it. An extension whose members each have a transaction of their own
 -- was moved here by pg_upgrade, and tells nothing.
+--
+-- What is looked up beside another condition is a list (IN) and no EXISTS: a list is read once, however little the server knows
+-- of its catalogs, as in a database that was made a moment ago.
 with member as materialized (
   select classid, objid, refobjid as extension, xmin::text as made_by from pg_catalog.pg_depend
    where deptype = 'e' and refclassid = 3079
@@ -21,7 +24,7 @@ with member as materialized (
 ), type as materialized (
   select t.oid from pg_catalog.pg_type as t
    where t.oid >= 16384 and t.typnamespace not in (select oid from temporary)
-     and (t.typtype in ('d', 'e', 'r', 'p') or exists (select from relation where oid = t.typrelid and relkind = 'c')
+     and (t.typtype in ('d', 'e', 'r', 'p') or t.typrelid in (select oid from relation where relkind = 'c')
           or (t.typtype = 'b' and not exists (select from pg_catalog.pg_type as e where e.typarray = t.oid)))
      and not exists (select from member where classid = 1247 and objid = t.oid)
 ), present (catalog, oid) as (
@@ -31,8 +34,7 @@ with member as materialized (
   union all
   select 1259, o.oid from relation as o
    where o.relkind in ('r', 'p', 'v', 'm', 'S', 'c', 'f')
-      or (o.relkind in ('i', 'I') and exists (select from pg_catalog.pg_index as i join relation as t on t.oid = i.indrelid
-                                               where i.indexrelid = o.oid))
+      or (o.relkind in ('i', 'I') and o.oid in (select i.indexrelid from pg_catalog.pg_index as i join relation as t on t.oid = i.indrelid))
   union all
   select 1247, oid from type
   union all
@@ -50,8 +52,7 @@ with member as materialized (
   union all
   select 2606, o.oid from pg_catalog.pg_constraint as o
    where (o.contype <> 'f' or o.conparentid = 0)
-     and (exists (select from relation as r where r.oid = o.conrelid)
-          or exists (select from type where oid = o.contypid))
+     and (o.conrelid in (select oid from relation) or o.contypid in (select oid from type))
   union all
   select 2604, o.oid from pg_catalog.pg_attrdef as o join relation as r on r.oid = o.adrelid
   union all
