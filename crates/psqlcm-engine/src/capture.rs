@@ -90,17 +90,17 @@ impl CaptureError {
 /// # Errors
 /// When a statement fails, also after it was tried again where other sessions may have been the cause.
 pub fn capture(session: &mut Session) -> Result<Snapshot, CaptureError> {
-    Ok(captured_with(session, |_| ())?.0)
+    Ok(captured_with(session, |_| Ok::<(), CaptureError>(()))?.0)
 }
 
 /// [`capture`], and whatever else is to be read at the same moment.
 ///
 /// # Errors
-/// Those of the capture.
-pub fn captured_with<T>(
+/// Those of the capture, and of what else is read; that one is not tried again.
+pub fn captured_with<T, E: From<CaptureError>>(
     session: &mut Session,
-    also: impl Fn(&mut Session) -> T,
-) -> Result<(Snapshot, T), CaptureError> {
+    also: impl Fn(&mut Session) -> Result<T, E>,
+) -> Result<(Snapshot, T), E> {
     let transaction = |error| CaptureError::Query { what: "a snapshot", error };
     let (mut tries, mut waits) = (0, 0);
     loop {
@@ -108,24 +108,32 @@ pub fn captured_with<T>(
         // What fails to the last though nothing changes has another cause.
         let before = (tries == TRIES).then(|| Moment::now(session));
         session.run(BEGIN).map_err(transaction)?;
-        let captured = read(session, &Statement::all(), &Catalogs::known(), PATIENT)
-            .map(|snapshot| (snapshot, also(session)));
-        if let Err(error @ CaptureError::Query { .. }) = captured {
-            // Nothing is to be undone; a session that is lost has said so already.
-            let _ = session.run("ROLLBACK");
-            match before {
-                _ if error.is_locked() && waits < WAITS => (tries, waits) = (tries - 1, waits + 1),
-                _ if !error.is_passing() => return Err(error),
-                None => {}
-                Some(before) => return Err(cause(session, error, before, tries)),
+        let read = match read(session, &Statement::all(), &Catalogs::known(), PATIENT) {
+            Ok(snapshot) => match also(session) {
+                Ok(also) => Ok((snapshot, also)),
+                Err(error) => {
+                    let _ = session.run("ROLLBACK");
+                    return Err(error);
+                }
+            },
+            Err(error @ CaptureError::Query { .. }) => {
+                let is_lost = session.run("ROLLBACK").is_err();
+                match before {
+                    _ if is_lost => return Err(error.into()),
+                    _ if error.is_locked() && waits < WAITS => (tries, waits) = (tries - 1, waits + 1),
+                    _ if !error.is_passing() => return Err(error.into()),
+                    None => {}
+                    Some(before) => return Err(cause(session, error, before, tries).into()),
+                }
+                continue;
             }
-            continue;
-        }
+            Err(error) => Err(error.into()),
+        };
         let moment = Moment::ending_transaction(session).map_err(transaction)?;
         match moment.is_still(session).map_err(transaction)? {
-            true => return captured,
+            true => return read,
             false if tries < TRIES => {}
-            false => return Err(CaptureError::Changing { tries }),
+            false => return Err(CaptureError::Changing { tries }.into()),
         }
     }
 }

@@ -55,8 +55,8 @@ pub fn observe(
     ledger: &Ledger,
     schemas: Option<&[String]>,
 ) -> Result<Observed, ObserveError> {
-    let (captured, rest) = capture::captured_with(session, |session| read_ledgers(session, ledger, schemas))?;
-    let (ledgers, instance) = rest?;
+    let (captured, (ledgers, instance)) =
+        capture::captured_with(session, |session| read_ledgers(session, ledger, schemas))?;
     let (facts, own) = own::split(captured, ledger.table(), ledgers.keys().map(String::as_str));
     Ok(Observed { facts, own, ledgers, instance })
 }

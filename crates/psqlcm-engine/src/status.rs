@@ -155,7 +155,6 @@ pub fn status(
 ) -> Result<DatabaseStatus, StatusError> {
     let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
     let (captured, rest) = capture::captured_with(session, |session| read(session, ledger, &names, whole))?;
-    let rest = rest?;
     let managed = rest.managed.iter().map(|(schema, _)| schema.as_str());
     let (facts, _) = own::split(captured, ledger.table(), managed);
     let closed: Vec<String> = facts

@@ -15,8 +15,6 @@ const SQL: &str = include_str!("steady.sql");
 const ANY: &str = "4294967295";
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
-/// Something failed before in the transaction, and is told by whoever asked for it.
-const ABORTED: &str = "25P02";
 
 /// The first look.
 pub(super) enum Moment {
@@ -35,7 +33,7 @@ impl Moment {
             Err(error) => {
                 let _ = session.run("ROLLBACK");
                 return match error.sqlstate() {
-                    Some(INSUFFICIENT_PRIVILEGE | ABORTED) => Ok(Self::Settled),
+                    Some(INSUFFICIENT_PRIVILEGE) => Ok(Self::Settled),
                     _ => Err(error),
                 };
             }

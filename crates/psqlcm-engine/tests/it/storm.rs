@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use psqlcm_core::snapshot::Snapshot;
-use psqlcm_engine::capture::{CaptureError, capture, within};
+use psqlcm_engine::capture::{CaptureError, capture, captured_with, within};
+use psqlcm_engine::session::Session;
 use psqlcm_testkit::{TestDatabase, servers};
 
 use crate::trip::session;
@@ -84,6 +85,21 @@ fn a_capture_keeps_no_lock_on_what_it_has_read() {
         let locked =
             "SELECT relation::regclass FROM pg_locks WHERE pid = pg_backend_pid() AND relation >= 16384";
         assert_eq!(session.rows(locked).unwrap(), Vec::<Vec<Option<String>>>::new());
+    }
+}
+
+#[test]
+fn what_fails_beside_a_capture_is_told_even_when_it_ends_the_session() {
+    for server in servers() {
+        let database = server.database("ended");
+        let end = |session: &mut Session| {
+            session
+                .run("SELECT pg_terminate_backend(pg_backend_pid())")
+                .map_err(|error| CaptureError::Query { what: "its own end", error })
+        };
+        let ended = captured_with(&mut session(&database), end);
+        let Err(CaptureError::Query { what: "its own end", error }) = ended else { panic!("{ended:?}") };
+        assert_eq!(error.sqlstate(), Some("57P01"));
     }
 }
 
