@@ -56,7 +56,8 @@ impl Snapshot {
     }
 
     /// Adds a fact, or replaces it.
-    pub fn insert(&mut self, id: FactId, fact: Fact) {
+    pub fn insert(&mut self, id: FactId, mut fact: Fact) {
+        fact.shrink();
         self.facts.insert(id, fact);
     }
 
