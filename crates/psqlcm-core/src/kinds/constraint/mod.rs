@@ -182,6 +182,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
 fn edges(snapshot: &mut Snapshot) {
     let children: Vec<_> = snapshot
         .facts()
+        .filter(|(id, _)| id.kind() == KindId::Constraint)
         .filter(|(_, fact)| fact.is("inherited") && matches!(fact.get_text("type"), Some("check" | "not null")))
         .filter_map(|(id, fact)| Some((id.clone(), id.parent()?.clone(), fact.is("not_valid"))))
         .filter(|(_, child, _)| snapshot.get(child).is_some_and(|table| !table::is_partition(table)))
