@@ -98,8 +98,8 @@ impl SubmitLock {
         loop {
             let (class, object) = KEY;
             let taken = session.rows(&format!(
-                "SELECT pg_catalog.pg_try_advisory_lock({class}, {object}) AND NOT EXISTS (SELECT FROM {})",
-                held(&[WORKER])
+                "SELECT pg_catalog.pg_try_advisory_lock({class}, {object}) AND NOT EXISTS ({})",
+                held("", "", &[WORKER])
             ))?;
             if taken.first().and_then(|row| row.first()?.as_deref()) == Some("t") {
                 let mut lock = Self { session };
@@ -125,7 +125,7 @@ impl SubmitLock {
     /// # Errors
     /// The server's: with the session the lock is lost.
     pub fn is_held(&mut self) -> Result<bool, DbError> {
-        let mine = format!("SELECT FROM {} AND l.pid = pg_catalog.pg_backend_pid()", held(&[KEY.1]));
+        let mine = format!("{} AND l.pid = pg_catalog.pg_backend_pid()", held("", "", &[KEY.1]));
         Ok(!self.session.rows(&mine)?.is_empty())
     }
 
@@ -149,12 +149,12 @@ pub fn work_under(session: &mut Session) -> Result<(), DbError> {
 
 /// Who else has the lock, or works under it.
 fn holder(session: &mut Session) -> Result<Option<Holder>, DbError> {
+    let who = "l.pid, a.application_name, a.usename,
+        pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
+    let sessions = "LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid";
     let sql = format!(
-        "SELECT l.pid, a.application_name, a.usename,
-                pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
-         FROM {} AND l.pid <> pg_catalog.pg_backend_pid() ORDER BY l.objid LIMIT 1",
-        held(&[KEY.1, WORKER])
-            .replace(" WHERE ", " LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid WHERE "),
+        "{} AND l.pid <> pg_catalog.pg_backend_pid() ORDER BY l.objid LIMIT 1",
+        held(who, sessions, &[KEY.1, WORKER])
     );
     let rows = session.rows(&sql)?;
     Ok(rows.into_iter().next().and_then(|row| {
@@ -168,13 +168,13 @@ fn holder(session: &mut Session) -> Result<Option<Holder>, DbError> {
     }))
 }
 
-/// The locks in `pg_locks`, if anybody has them.
-fn held(objects: &[u32]) -> String {
+/// Selects of the locks, `l`, that somebody has, and of what is joined to them.
+fn held(columns: &str, joined: &str, objects: &[u32]) -> String {
     let class = KEY.0;
     let objects: Vec<String> = objects.iter().map(u32::to_string).collect();
     format!(
-        "pg_catalog.pg_locks AS l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-         AND l.classid = {class} AND l.objid IN ({})
+        "SELECT {columns} FROM pg_catalog.pg_locks AS l {joined}
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = {class} AND l.objid IN ({})
          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())",
         objects.join(", ")
     )
