@@ -155,12 +155,18 @@ fn cause(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogState(Vec<Vec<Option<String>>>);
 
+/// What stands for `:versions` in statements: of a catalog's rows how many there are, and the sum of their versions (xmin).
+/// Whoever removes a row and adds another adds a newer one, so no change leaves both as they were. A difference of ages
+/// is xmin as a number (less 3); see the ledger's check.sql.
+const VERSIONS: &str = "pg_catalog.count(*), \
+    pg_catalog.sum(pg_catalog.age('3'::pg_catalog.xid)::bigint - nullif(pg_catalog.age(xmin), 2147483647))";
+
 /// The state of the catalogs as the transaction sees them; one statement, and much cheaper than a capture.
 ///
 /// # Errors
 /// The server's.
 pub fn catalog_state(session: &mut Session) -> Result<CatalogState, DbError> {
-    session.rows(include_str!("catalog.sql")).map(CatalogState)
+    session.rows(&include_str!("capture/catalog.sql").replace(":versions", VERSIONS)).map(CatalogState)
 }
 
 /// Reads the session's database as the transaction it is in sees it. What the role may not read is named among what was

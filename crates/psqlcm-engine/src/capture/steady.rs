@@ -7,14 +7,8 @@
 //!
 //! It does not say what changed, and does not try again: that is for the capture.
 
+use super::{INSUFFICIENT_PRIVILEGE, VERSIONS};
 use crate::session::{DbError, Session};
-
-const SQL: &str = include_str!("steady.sql");
-
-/// What stands in the statement for the newest OID that is looked at.
-const ANY: &str = "4294967295";
-
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// The first look.
 pub(super) enum Moment {
@@ -28,7 +22,7 @@ impl Moment {
     /// What the functions may have looked at until now, as the transaction's snapshot has it. It is the last that is read
     /// in the transaction, and ends it.
     pub fn ending_transaction(session: &mut Session) -> Result<Self, DbError> {
-        let rows = match session.rows(&format!("{SQL};\nROLLBACK")) {
+        let rows = match session.rows(&format!("{};\nROLLBACK", sql(ANY))) {
             Ok(rows) => rows,
             Err(error) => {
                 let _ = session.run("ROLLBACK");
@@ -48,20 +42,25 @@ impl Moment {
 
     /// What they look at now, outside of a transaction: what is made from now on counts too.
     pub fn now(session: &mut Session) -> Result<Self, DbError> {
-        let newest = u64::from(u32::MAX) - 1;
-        let rows = session.rows(&SQL.replace(ANY, &newest.to_string()))?;
-        Ok(Self::Counted { rows: counted(rows), newest })
+        let newest = ANY - 1;
+        Ok(Self::Counted { rows: counted(session.rows(&sql(newest))?), newest })
     }
 
     /// Whether all that was there then is as it was.
     pub fn is_still(&self, session: &mut Session) -> Result<bool, DbError> {
         match self {
             Self::Settled => Ok(true),
-            Self::Counted { rows, newest } => {
-                Ok(counted(session.rows(&SQL.replace(ANY, &newest.to_string()))?) == *rows)
-            }
+            Self::Counted { rows, newest } => Ok(counted(session.rows(&sql(*newest))?) == *rows),
         }
     }
+}
+
+/// The newest OID that is looked at in the first look: there can be none newer.
+const ANY: u64 = u32::MAX as u64;
+
+/// The statement for what is no newer than that OID.
+fn sql(newest: u64) -> String {
+    include_str!("steady.sql").replace(":versions", VERSIONS).replace(":newest", &newest.to_string())
 }
 
 /// The rows without the first, which is none of a catalog, and without what changes by itself.

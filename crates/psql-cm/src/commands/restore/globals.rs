@@ -9,7 +9,7 @@ use psqlcm_engine::restore::{
 use psqlcm_engine::run;
 use serde_json::{Value, json};
 
-use super::{Args, at, failure_of};
+use super::{Args, INSUFFICIENT_PRIVILEGE, at, failure_of};
 use crate::cluster::Cluster;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -74,8 +74,6 @@ fn report(target: &Target, restored: &RestoredGlobals) -> Restored {
         Some(first) => Err(refused.fold(first, Failure::and).with_targets(vec![report])),
     }
 }
-
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 fn refusal(target: &Target, exit: Exit, refused: &Refused) -> Failure {
     let failure =
