@@ -14,7 +14,8 @@ const SEED: &str = "CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE VIEW 
     CREATE EVENT TRIGGER et ON sql_drop EXECUTE FUNCTION ev(); CREATE TABLE two (a int, b int);
     CREATE STATISTICS st ON a, b FROM two; CREATE TEXT SEARCH DICTIONARY dict (TEMPLATE = simple);
     CREATE TEXT SEARCH CONFIGURATION conf (PARSER = \"default\"); CREATE LANGUAGE lang HANDLER plpgsql_call_handler;
-    CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE OPERATOR FAMILY fam USING btree";
+    CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE OPERATOR FAMILY fam USING btree;
+    SELECT lo_create(4711); CREATE SUBSCRIPTION sub CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)";
 
 #[test]
 fn whatever_others_commit_is_seen_and_rows_are_not() {
@@ -77,6 +78,8 @@ fn whatever_others_commit_is_seen_and_rows_are_not() {
             "DROP EXTENSION pg_trgm",
             "ALTER TABLE t CLUSTER ON t_a_idx",
             "ALTER TABLE t REPLICA IDENTITY FULL",
+            "GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC",
+            "ALTER SUBSCRIPTION sub SET PUBLICATION q WITH (refresh = false)",
             "ALTER FOREIGN DATA WRAPPER w OPTIONS (SET a 'c')",
             "ALTER SERVER sv OPTIONS (SET a 'c')",
             "ALTER USER MAPPING FOR PUBLIC SERVER sv OPTIONS (SET a 'c')",

@@ -1,6 +1,6 @@
 -- What tells whether any catalog that a capture reads was written since: of each the versions of its rows (VERSIONS in capture.rs). What
--- initdb made is not captured and is left out where there is much of it. Not everybody may read pg_authid and pg_user_mapping: of
--- them it is the contents of their views.
+-- initdb made is not captured and is left out where there is much of it. Not everybody may read pg_authid, pg_user_mapping and all of
+-- pg_subscription: of them it is the contents of their views, or of the columns that all may read.
 SELECT 'pg_class', :versions FROM pg_catalog.pg_class WHERE oid >= 16384
 UNION ALL SELECT 'pg_attribute', :versions FROM pg_catalog.pg_attribute WHERE attrelid >= 16384
 UNION ALL SELECT 'pg_attrdef', :versions FROM pg_catalog.pg_attrdef
@@ -39,6 +39,11 @@ UNION ALL SELECT 'pg_foreign_server', :versions FROM pg_catalog.pg_foreign_serve
 UNION ALL SELECT 'pg_foreign_table', :versions FROM pg_catalog.pg_foreign_table
 UNION ALL SELECT 'pg_publication', :versions FROM pg_catalog.pg_publication
 UNION ALL SELECT 'pg_publication_rel', :versions FROM pg_catalog.pg_publication_rel
+UNION ALL SELECT 'pg_subscription', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(
+    pg_catalog.row_to_json(ROW(subname, subowner, subenabled, subslotname, subpublications))::text, oid::bigint))
+  FROM pg_catalog.pg_subscription
+  WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+UNION ALL SELECT 'pg_largeobject_metadata', :versions FROM pg_catalog.pg_largeobject_metadata
 UNION ALL SELECT 'pg_event_trigger', :versions FROM pg_catalog.pg_event_trigger
 UNION ALL SELECT 'pg_user_mappings', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(m::text, 0)) FROM pg_catalog.pg_user_mappings AS m
 UNION ALL SELECT 'pg_namespace', :versions FROM pg_catalog.pg_namespace
