@@ -40,7 +40,7 @@ UNION ALL SELECT 'pg_foreign_table', :versions FROM pg_catalog.pg_foreign_table
 UNION ALL SELECT 'pg_publication', :versions FROM pg_catalog.pg_publication
 UNION ALL SELECT 'pg_publication_rel', :versions FROM pg_catalog.pg_publication_rel
 UNION ALL SELECT 'pg_subscription', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(
-    pg_catalog.row_to_json(ROW(subname, subowner, subenabled, subslotname, subpublications))::text, oid::bigint))
+    pg_catalog.row_to_json(ROW(subname, subowner, subenabled, subslotname, subpublications))::text, 0))
   FROM pg_catalog.pg_subscription
   WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 UNION ALL SELECT 'pg_largeobject_metadata', :versions FROM pg_catalog.pg_largeobject_metadata
