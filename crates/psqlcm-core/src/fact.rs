@@ -195,6 +195,9 @@ pub struct Fact {
     attributes: Vec<(&'static str, Value)>,
 }
 
+/// The fact of which nothing is known, where one has to be lent.
+pub(crate) static NO_FACT: Fact = Fact { attributes: Vec::new() };
+
 impl Fact {
     /// A fact of which nothing is known but that it exists.
     pub fn new() -> Self {

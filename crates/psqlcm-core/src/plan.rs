@@ -4,7 +4,11 @@
 //! TABLE) where that closes no cycle; where it would, they get a statement of their own (a default after the
 //! function it calls). What cannot be taken apart is an error that names the cycle.
 
+mod between;
+
 use std::collections::BTreeSet;
+
+pub use between::{Action, Difference, Doing, between};
 
 use crate::fact::{Fact, FactId};
 use crate::graph::{self, Graph};

@@ -66,7 +66,12 @@ impl Snapshot {
         self.facts.get(id)
     }
 
-    /// The same, to change it.
+    /// The same with the snapshot's own identity of it.
+    pub(crate) fn entry(&self, id: &FactId) -> Option<(&FactId, &Fact)> {
+        self.facts.get_key_value(id)
+    }
+
+    /// The fact of that identity, to change it.
     pub fn get_mut(&mut self, id: &FactId) -> Option<&mut Fact> {
         self.facts.get_mut(id)
     }

@@ -6,7 +6,7 @@
 //! place in the natural order.
 
 use crate::fact::{Fact, FactId};
-use crate::plan::Group;
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader};
 use crate::snapshot::Snapshot;
 
@@ -141,6 +141,32 @@ pub struct Kind {
     pub fold: fn(&FactId, &Fact) -> Fold,
     /// The statements that make it and what is folded into it, each without its semicolon.
     pub create: fn(&Group<'_>) -> Vec<String>,
+    /// What a difference in a fact that stays asks for, or in one that comes or goes: by itself, or with its parent?
+    pub respond: fn(&Difference<'_>) -> Response,
+    /// The statements that change it in place.
+    pub alter: fn(&Difference<'_>) -> Vec<String>,
+    /// The statements that drop it; its parts go along.
+    pub drop: fn(&Difference<'_>) -> Vec<String>,
+    /// Whether it is dropped before what it belongs to, where a cycle asks for it.
+    pub drops_alone: Alone,
+    /// The statements that give it another name while its successor takes its own.
+    pub set_aside: fn(&FactId) -> Vec<String>,
+    /// The statements that drop it under that name.
+    pub drop_aside: fn(&FactId) -> Vec<String>,
+    /// Whether it comes with an extension or with PostgreSQL, so that only what is said of it can go.
+    pub is_given: bool,
+    /// What a fact does when one that it needs goes, or is made anew.
+    pub react: fn(&Difference<'_>, &FactId) -> Reaction,
+    /// Whether that change in place cannot be made while the other fact, which needs it or belongs to it, is there.
+    pub disturbs: fn(&Difference<'_>, &FactId) -> bool,
+    /// Whether it cannot be made again without what it belongs to.
+    pub made_with_parent: fn(&FactId) -> bool,
+    /// What must have been made before it besides what it needs.
+    pub also: fn(&Difference<'_>) -> Vec<FactId>,
+    /// The facts of other objects whose change brings this one about, such as the column of a parent table.
+    pub comes_with: fn(&Difference<'_>, Doing) -> Vec<FactId>,
+    /// The names it takes, which nothing else can have.
+    pub spaces: for<'a> fn(&'a FactId, &'a Fact) -> Vec<Space<'a>>,
     /// Adds the edges between facts of this kind and others that PostgreSQL does not record.
     pub edges: fn(&mut Snapshot),
     /// The object in whose file it stands.
@@ -182,6 +208,58 @@ pub enum Fold {
     May,
     /// It cannot be made otherwise.
     Always,
+}
+
+/// What a difference in a fact asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Nothing: something else brings it about.
+    Nothing,
+    /// It can be changed in place.
+    Alter,
+    /// It is dropped and made again; or comes, or goes, by itself.
+    Again,
+    /// What it belongs to has to be made again.
+    Parent,
+}
+
+/// Whether a fact is dropped before what it belongs to, where a cycle asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alone {
+    /// It goes with it.
+    Never,
+    /// Where nothing else helps.
+    AtLast,
+    /// It can go without much else.
+    AtOnce,
+    /// It has to go by itself in any case.
+    Always,
+}
+
+/// What a fact does when one that it needs goes, or is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// It does not hold the other back.
+    Stays,
+    /// It has to be dropped first.
+    Again,
+    /// It is changed in place to what takes the other's name; until then the other is there under another.
+    Remade,
+}
+
+/// A name that only one thing can have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Space<'a> {
+    /// Of tables, views, indexes, sequences, composite types of a schema (`pg_class`).
+    Relation(Option<&'a str>, &'a str),
+    /// Of types of a schema, row types included (`pg_type`).
+    Type(Option<&'a str>, &'a str),
+    /// Of functions, procedures, aggregates with these arguments (`pg_proc`).
+    Routine(Option<&'a str>, &'a str, &'a str),
+    /// Of constraints of a table or domain.
+    Constraint(Option<&'a FactId>, &'a str),
+    /// What a table can have only one of at a time.
+    Single(Option<&'a FactId>, &'static str),
 }
 
 /// One statement that reads a kind from a system catalog.

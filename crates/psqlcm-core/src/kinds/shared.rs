@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::fact::{Fact, FactId};
-use crate::kinds::{Catalog, Fold, Kind, KindId, never};
+use crate::kinds::{Alone, Catalog, Fold, Kind, KindId, Reaction, Response, Space, never};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{ReadError, Reader, oid, text};
 use crate::snapshot::Snapshot;
 
@@ -26,6 +26,19 @@ pub(super) const PART: Kind = Kind {
     reference,
     fold: never,
     create: nothing,
+    respond: |_| Response::Again,
+    alter: |_| Vec::new(),
+    drop: drop_by_reference,
+    drops_alone: Alone::Never,
+    is_given: false,
+    set_aside: |_| Vec::new(),
+    drop_aside: |_| Vec::new(),
+    react: |_, _| Reaction::Again,
+    disturbs: |_, _| false,
+    also: |_| Vec::new(),
+    made_with_parent: |_| false,
+    comes_with: |_, _| Vec::new(),
+    spaces: |_, _| Vec::new(),
     edges: |_| {},
     home: |id, _| id.clone(),
     cases: "",
@@ -84,6 +97,123 @@ pub(super) fn parameter(name: &str) -> String {
 /// For kinds that PostgreSQL makes along with their parent.
 pub(super) fn nothing(_: &Group<'_>) -> Vec<String> {
     Vec::new()
+}
+
+/// `DROP TABLE app.orders`.
+pub(super) fn drop_by_reference(difference: &Difference<'_>) -> Vec<String> {
+    vec![format!("DROP {}", (difference.id.kind().kind().reference)(difference.id))]
+}
+
+/// For facts that go along with what they belong to, or with another.
+pub(super) fn goes_along(_: &Difference<'_>) -> Vec<String> {
+    Vec::new()
+}
+
+/// For kinds of which every difference can be changed in place.
+pub(super) fn alters(difference: &Difference<'_>) -> Response {
+    match (difference.before, difference.after) {
+        (Some(_), Some(_)) => Response::Alter,
+        _ => Response::Again,
+    }
+}
+
+/// For kinds of which differences in these attributes can be changed in place.
+pub(super) fn alters_only(difference: &Difference<'_>, attributes: &[&str]) -> Response {
+    if difference.differs_only_in(attributes) { alters(difference) } else { Response::Again }
+}
+
+/// `SET (a='1')` and `RESET (b)` for lists of `name=value` as `reloptions` keeps them.
+pub(super) fn changed_options(difference: &Difference<'_>, attribute: &str, prefix: &str) -> Vec<String> {
+    let name = |option: &str| option.split_once('=').map_or(option, |(name, _)| name).to_owned();
+    let (before, after) = (difference.was().get_list(attribute), difference.becomes().get_list(attribute));
+    let set: Vec<Box<str>> = after
+        .iter()
+        .filter(|option| !before.contains(option))
+        .map(|option| format!("{prefix}{option}").into())
+        .collect();
+    let is_gone = |option: &str| !after.iter().any(|other| name(other) == name(option));
+    let reset: Vec<String> = before
+        .iter()
+        .filter(|option| is_gone(option))
+        .map(|option| format!("{prefix}{}", parameter(&name(option))))
+        .collect();
+    let set = (!set.is_empty()).then(|| format!("SET ({})", options_list(&set)));
+    let reset = (!reset.is_empty()).then(|| format!("RESET ({})", reset.join(", ")));
+    set.into_iter().chain(reset).collect()
+}
+
+/// `OPTIONS (SET a 'b', ADD c 'd', DROP e)` for lists of `name=value` as foreign objects keep them; none where they are
+/// alike.
+pub(super) fn changed_foreign_options(difference: &Difference<'_>, attribute: &str) -> Option<String> {
+    let split =
+        |option: &'_ str| option.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let side =
+        |fact: &Fact| fact.get_list(attribute).iter().filter_map(|option| split(option)).collect::<Vec<_>>();
+    let (before, after) = (side(difference.was()), side(difference.becomes()));
+    let mut changes = Vec::new();
+    for (name, value) in &after {
+        let word = match before.iter().find(|(known, _)| known == name) {
+            Some((_, old)) if old == value => continue,
+            Some(_) => "SET",
+            None => "ADD",
+        };
+        changes.push(format!("{word} {} {}", quote_ident(name), crate::name::quote_literal(value)));
+    }
+    for (name, _) in before.iter().filter(|(name, _)| !after.iter().any(|(other, _)| other == name)) {
+        changes.push(format!("DROP {}", quote_ident(name)));
+    }
+    (!changes.is_empty()).then(|| format!("OPTIONS ({})", changes.join(", ")))
+}
+
+/// A namesake of an object that makes room for its successor.
+fn aside(id: &FactId) -> FactId {
+    let mut end = id.name().len().min(48);
+    while !id.name().is_char_boundary(end) {
+        end -= 1;
+    }
+    FactId::build(
+        id.parent().cloned(),
+        id.kind(),
+        &format!("{}__psqlcm_old", &id.name()[..end]),
+        id.qualifier(),
+    )
+}
+
+/// `ALTER TYPE app.mood RENAME TO mood__psqlcm_old`.
+pub(super) fn rename_aside(id: &FactId) -> Vec<String> {
+    vec![format!("ALTER {} RENAME TO {}", (id.kind().kind().reference)(id), quote_ident(aside(id).name()))]
+}
+
+/// `DROP TYPE app.mood__psqlcm_old`.
+pub(super) fn drop_aside(id: &FactId) -> Vec<String> {
+    vec![format!("DROP {}", (id.kind().kind().reference)(&aside(id)))]
+}
+
+/// For kinds whose statement that makes a fact also changes it, without what belongs to it.
+pub(super) fn alter_by_create(difference: &Difference<'_>) -> Vec<String> {
+    let Difference { id, to: snapshot, .. } = *difference;
+    let group = Group { id, fact: difference.becomes(), members: Vec::new(), snapshot };
+    (id.kind().kind().create)(&group)
+}
+
+/// The names of what stands in `pg_class`.
+pub(super) fn relation_space<'a>(id: &'a FactId, _: &'a Fact) -> Vec<Space<'a>> {
+    vec![Space::Relation(id.schema(), id.name())]
+}
+
+/// The names of what stands in `pg_type`.
+pub(super) fn type_space<'a>(id: &'a FactId, _: &'a Fact) -> Vec<Space<'a>> {
+    vec![Space::Type(id.schema(), id.name())]
+}
+
+/// The names of what stands in both.
+pub(super) fn relation_and_type_space<'a>(id: &'a FactId, _: &'a Fact) -> Vec<Space<'a>> {
+    vec![Space::Relation(id.schema(), id.name()), Space::Type(id.schema(), id.name())]
+}
+
+/// The names of what stands in `pg_proc`.
+pub(super) fn routine_space<'a>(id: &'a FactId, _: &'a Fact) -> Vec<Space<'a>> {
+    vec![Space::Routine(id.schema(), id.name(), id.qualifier())]
 }
 
 /// Adds an object of a schema, with its owner where the kind has one; `None` for one of a schema that is not read.

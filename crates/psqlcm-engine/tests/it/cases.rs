@@ -184,7 +184,7 @@ fn make_folders(server: &TestServer) -> String {
     ["FOLDER_A", "FOLDER_B"].map(folder).concat()
 }
 
-fn can_run(server: &TestServer, case: &Case) -> bool {
+pub fn can_run(server: &TestServer, case: &Case) -> bool {
     case.runs_on(server.major()) && case.needs.iter().all(|extension| server.offers(extension))
 }
 

@@ -7,6 +7,7 @@ mod cases;
 mod census;
 mod cluster;
 mod connect;
+mod converge;
 mod doctor;
 mod files;
 mod git;

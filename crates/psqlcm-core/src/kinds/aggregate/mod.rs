@@ -13,6 +13,7 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Proc, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    spaces: shared::routine_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -1,8 +1,8 @@
 //! That a table is a partition of another, with its bound; read along with tables.
 
-use super::{Attribute, Kind, KindId, plain, shared};
+use super::{Alone, Attribute, Kind, KindId, plain, shared};
 use crate::fact::FactId;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
@@ -11,6 +11,9 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("attachment of partition {}", shared::parent_path(id)),
     create,
     edges,
+    drop,
+    also,
+    drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -52,4 +55,16 @@ fn edges(snapshot: &mut Snapshot) {
             snapshot.add_need(&id, &attachment);
         }
     }
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let parent = difference.was().get_text("parent").unwrap_or_default();
+    vec![format!("ALTER TABLE {parent} DETACH PARTITION {}", shared::parent_path(difference.id))]
+}
+
+/// Indexes of a table that is there already are taken for those that the parent wants.
+fn also(difference: &Difference<'_>) -> Vec<FactId> {
+    let Some(table) = difference.id.parent() else { return Vec::new() };
+    let parts = difference.to.below(table).map(|(id, _)| id);
+    parts.filter(|id| matches!(id.kind(), KindId::Column | KindId::Constraint | KindId::Index)).cloned().collect()
 }

@@ -20,6 +20,10 @@ pub(super) static KIND: Kind = Kind {
     reference: enum_type::reference,
     create,
     edges,
+    set_aside: shared::rename_aside,
+    drop_aside: shared::drop_aside,
+    spaces: shared::type_space,
+    drop: shell_type::drop_type,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

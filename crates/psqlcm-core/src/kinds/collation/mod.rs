@@ -21,6 +21,8 @@ pub(super) static KIND: Kind = Kind {
         row,
     }],
     create,
+    set_aside: shared::rename_aside,
+    drop_aside: shared::drop_aside,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -1,10 +1,10 @@
 //! A column of a table, view or composite type. Those of views are what their definition makes of them; they
 //! are facts because comments, grants and other objects hang on them.
 
-use super::{constraint, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, sequence, shared, table};
+use super::{Alone, constraint, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, sequence, shared, table, Reaction, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{self, Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -19,6 +19,16 @@ pub(super) static KIND: Kind = Kind {
         row,
     }],
     fold: |_, _| Fold::Always,
+    respond,
+    alter,
+    drop,
+    create,
+    react,
+    disturbs,
+    also,
+    comes_with,
+    made_with_parent,
+    drops_alone: Alone::AtLast,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -247,4 +257,216 @@ fn parents<'a>(group: &Group<'a>, id: &FactId) -> impl Iterator<Item = (&'a Fact
 
 fn default_of<'a>(group: &Group<'a>, column: &FactId) -> Option<&'a str> {
     group.snapshot.get(&column.child(KindId::Default, ""))?.get_text("expression")
+}
+
+/// A column that is added to a table that is there already, or an attribute to a type.
+fn create(group: &Group<'_>) -> Vec<String> {
+    let Some((relation, fact)) = group.id.parent().and_then(|id| group.snapshot.entry(id)) else { return Vec::new() };
+    let path = shared::path(relation);
+    match relation.kind() {
+        KindId::Composite => vec![format!("ALTER TYPE {path} ADD ATTRIBUTE {}", named_type(group.id, group.fact))],
+        kind if table::is_table(kind) => {
+            let members = std::iter::once((group.id, group.fact)).chain(group.members.iter().copied()).collect();
+            let table = Group { id: relation, fact, members, snapshot: group.snapshot };
+            let add = definition(&table, group.id, group.fact).map(|column| format!("ALTER TABLE {path} ADD COLUMN {column}"));
+            let statements = add.into_iter().chain(settings(group.id, group.fact, true)).collect();
+            shared::on_path(&table, statements)
+        }
+        // The definition of a view makes its columns.
+        _ => Vec::new(),
+    }
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let Some(relation) = difference.id.parent() else { return Vec::new() };
+    let (path, name) = (shared::path(relation), quote_ident(difference.id.name()));
+    match relation.kind() {
+        KindId::Composite => vec![format!("ALTER TYPE {path} DROP ATTRIBUTE {name}")],
+        kind if table::is_table(kind) => vec![format!("ALTER TABLE {path} DROP COLUMN {name}")],
+        _ => Vec::new(),
+    }
+}
+
+/// Columns of views are what the definition makes of them.
+fn respond(difference: &Difference<'_>) -> Response {
+    let kind = difference.id.parent().map(FactId::kind);
+    match (kind, difference.before, difference.after) {
+        (Some(KindId::View), None, Some(_)) => Response::Again,
+        (Some(KindId::View), ..) => Response::Parent,
+        (Some(KindId::MaterializedView), Some(_), Some(_)) if difference.differs_only_in(SETTINGS) => Response::Alter,
+        (Some(KindId::MaterializedView), ..) => Response::Parent,
+        (Some(KindId::Composite), Some(_), Some(_)) if is_used(difference) => Response::Parent,
+        (_, Some(_), Some(_)) if difference.differs_only_in(&["inherited"]) => Response::Nothing,
+        (_, Some(old), Some(new)) if old.get("generated") != new.get("generated") && new.get("generated").is_some() => Response::Again,
+        (_, Some(_), Some(_)) if difference.differs("expression") && difference.to.server_version < 170_000 && difference.becomes().get("expression").is_some() => Response::Again,
+        (_, Some(_), Some(_)) => Response::Alter,
+        _ => Response::Again,
+    }
+}
+
+/// What can be said of a column whatever it holds.
+const SETTINGS: &[&str] = &["storage", "compression", "statistics", "options"];
+
+/// Whether a table has a column of the composite type: PostgreSQL then refuses to change the types of attributes.
+fn is_used(difference: &Difference<'_>) -> bool {
+    let Some(composite) = difference.id.parent() else { return false };
+    difference.from.facts().any(|(id, _)| id.kind() == KindId::Column && difference.from.needs(id).contains(composite))
+}
+
+fn made_with_parent(id: &FactId) -> bool {
+    !id.parent().is_some_and(|parent| table::is_table(parent.kind()))
+}
+
+/// A column of a type that is made anew is changed to the new one.
+fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
+    let is_of_table = difference.id.parent().is_some_and(|parent| table::is_table(parent.kind()));
+    let is_type = matches!(
+        needed.kind(),
+        KindId::Enum | KindId::Composite | KindId::Domain | KindId::Range | KindId::BaseType | KindId::Collation
+    );
+    match is_of_table && is_type && difference.becomes().get("generated").is_none() {
+        true => Reaction::Remade,
+        false => Reaction::Again,
+    }
+}
+
+/// What shows a column keeps it from having another type; indexes and constraints are made again by PostgreSQL itself.
+fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
+    let is_other_type = difference.is_remade || difference.differs("type") || difference.differs("collation");
+    let is_generated = |id: &FactId| {
+        id.kind() == KindId::Column && difference.from.get(id).is_some_and(|fact| fact.get("generated").is_some())
+    };
+    let shows = matches!(
+        other.kind(),
+        KindId::Default
+            | KindId::View
+            | KindId::ViewDefinition
+            | KindId::MaterializedView
+            | KindId::Rule
+            | KindId::Policy
+            | KindId::Trigger
+            | KindId::Function
+            | KindId::Procedure
+            | KindId::PublicationTable
+    );
+    is_other_type && (shows || is_generated(other))
+}
+
+/// A view's column comes with its definition; a parent's column before those of its children.
+fn also(difference: &Difference<'_>) -> Vec<FactId> {
+    match difference.id.parent() {
+        Some(view) if view.kind() == KindId::View => vec![view.child(KindId::ViewDefinition, "")],
+        Some(table) if table::is_table(table.kind()) => table::same_in_parents(difference),
+        _ => Vec::new(),
+    }
+}
+
+/// With the column that it is inherited from.
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    match difference.becomes().is("inherited") && doing != Doing::Alter {
+        true => table::same_in_parents(difference),
+        false => Vec::new(),
+    }
+}
+
+/// Changes a column in place: first what its type is, then what is said of it.
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let (id, new) = (difference.id, difference.becomes());
+    let Some(relation) = id.parent() else { return Vec::new() };
+    let (path, name) = (shared::path(relation), quote_ident(id.name()));
+    let is_other_type = difference.is_remade || difference.differs("type") || difference.differs("collation");
+    if relation.kind() == KindId::Composite {
+        let definition = named_type(id, new);
+        let definition = definition.strip_prefix(&*name).unwrap_or(&definition);
+        return vec![format!("ALTER TYPE {path} ALTER ATTRIBUTE {name} TYPE{definition}")];
+    }
+    let alter = format!("ALTER TABLE {path} ALTER COLUMN {name}");
+    let only = format!("ALTER TABLE ONLY {path} ALTER COLUMN {name}");
+    let mut statements = Vec::new();
+    let comes_from_parent = new.is("inherited") && difference.was().is("inherited") && !table::same_in_parents(difference).is_empty();
+    if difference.differs("generated") && new.get("generated").is_none() {
+        statements.push(format!("{alter} DROP EXPRESSION"));
+    }
+    if is_other_type && !comes_from_parent {
+        let collation = new.get_text("collation").map(|name| format!(" COLLATE {name}")).unwrap_or_default();
+        let data_type = new.get_text("type").unwrap_or_default();
+        let using = conversion(difference).map(|expression| format!(" USING {expression}")).unwrap_or_default();
+        statements.push(format!("{alter} TYPE {data_type}{collation}{using}"));
+    }
+    if difference.differs("expression") && new.get("generated").is_some() && difference.was().get("generated").is_some() {
+        statements.push(format!("{alter} SET EXPRESSION AS ({})", new.get_text("expression").unwrap_or_default()));
+    }
+    // Since 18 a constraint of its own says it.
+    let says_not_null = difference.to.server_version < 180_000;
+    if difference.differs("not_null") && says_not_null {
+        statements.push(format!("{alter} {} NOT NULL", if new.is("not_null") { "SET" } else { "DROP" }));
+    }
+    if let (Some(_), Some(how), true) = (difference.was().get("identity"), new.get_text("identity"), difference.differs("identity")) {
+        statements.push(format!("{alter} SET GENERATED {how}"));
+    }
+    if difference.differs("storage") {
+        let storage = new.get_text("storage").map_or_else(|| usual_storage(difference), str::to_owned);
+        statements.push(format!("{only} SET STORAGE {storage}"));
+    }
+    if difference.differs("compression") {
+        statements.push(format!("{only} SET COMPRESSION {}", new.get_text("compression").unwrap_or("default")));
+    }
+    if difference.differs("statistics") {
+        statements.push(format!("{only} SET STATISTICS {}", new.get_int("statistics").unwrap_or(-1)));
+    }
+    let options = shared::changed_options(difference, "options", "").into_iter();
+    statements.extend(options.map(|change| format!("{only} {change}")));
+    if let Some(options) = shared::changed_foreign_options(difference, "foreign_options") {
+        statements.push(format!("ALTER FOREIGN TABLE ONLY {path} ALTER COLUMN {name} {options}"));
+    }
+    statements
+}
+
+/// The storage that a type gives where nothing is said: before 16 there is no word for it.
+fn usual_storage(difference: &Difference<'_>) -> String {
+    match difference.to.server_version >= 160_000 {
+        true => "DEFAULT".to_owned(),
+        false if difference.becomes().get_text("type").is_some_and(|name| name.starts_with("numeric")) => "MAIN".to_owned(),
+        false => "EXTENDED".to_owned(),
+    }
+}
+
+/// How what is stored becomes what is to be stored, where PostgreSQL does not know by itself: by the text of it.
+fn conversion(difference: &Difference<'_>) -> Option<String> {
+    let name = quote_ident(difference.id.name());
+    let (old, new) = (difference.was().get_text("type")?, difference.becomes().get_text("type")?);
+    match (family(old), family(new)) {
+        _ if difference.is_remade => Some(format!("{name}::text::{new}")),
+        (Some("boolean"), Some("integer")) | (Some("integer"), Some("boolean")) => Some(format!("{name}::{new}")),
+        (_, Some("text")) => None,
+        (Some(old), Some(new)) if old == new => None,
+        (Some("integer"), Some("number")) | (Some("number"), Some("integer")) => None,
+        _ if base(old) == base(new) => None,
+        _ => Some(format!("{name}::text::{new}")),
+    }
+}
+
+/// Types between which PostgreSQL converts by assignment (`pg_cast`, `castcontext` a or i).
+fn family(name: &str) -> Option<&'static str> {
+    match base(name) {
+        "integer" => Some("integer"),
+        "smallint" | "bigint" | "numeric" | "real" | "double precision" => Some("number"),
+        "text" | "character varying" | "character" | "name" => Some("text"),
+        "boolean" => Some("boolean"),
+        "date" | "timestamp without time zone" | "timestamp with time zone" => Some("moment"),
+        "json" | "jsonb" => Some("json"),
+        "inet" | "cidr" => Some("address"),
+        "bit" | "bit varying" => Some("bits"),
+        _ => None,
+    }
+}
+
+/// The type's name without its modifiers.
+fn base(name: &str) -> &str {
+    match name.split_once('(') {
+        Some((base, rest)) if rest.ends_with(')') => base.trim_end(),
+        Some(("timestamp", rest)) if rest.ends_with("without time zone") => "timestamp without time zone",
+        Some(("timestamp", rest)) if rest.ends_with("with time zone") => "timestamp with time zone",
+        _ => name,
+    }
 }

@@ -1,9 +1,9 @@
 //! The comment on any object.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, schema, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_literal;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid};
 
 pub(super) static KIND: Kind = Kind {
@@ -16,6 +16,9 @@ pub(super) static KIND: Kind = Kind {
         format!("comment on {index}{}", id.parent().map(ToString::to_string).unwrap_or_default())
     },
     create,
+    respond: shared::alters,
+    alter: shared::alter_by_create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -42,11 +45,20 @@ fn global(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {
-    let Some(object) = group.id.parent() else { return Vec::new() };
     let text = quote_literal(group.fact.get_text("text").unwrap_or_default());
-    let object = match group.id.name() {
+    on(group.id).map(|object| format!("COMMENT ON {object} IS {text}")).into_iter().collect()
+}
+
+/// What the comment is on, as COMMENT takes it.
+fn on(id: &FactId) -> Option<String> {
+    let object = id.parent()?;
+    Some(match id.name() {
         ON_INDEX => format!("INDEX {}", shared::schema_path(object)),
         _ => (object.kind().kind().reference)(object),
-    };
-    vec![format!("COMMENT ON {object} IS {text}")]
+    })
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let usual = difference.id.parent().and_then(schema::usual_comment).map_or_else(|| "NULL".to_owned(), quote_literal);
+    on(difference.id).map(|object| format!("COMMENT ON {object} IS {usual}")).into_iter().collect()
 }

@@ -12,6 +12,9 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference: enum_type::reference,
     create,
+    set_aside: shared::rename_aside,
+    drop_aside: shared::drop_aside,
+    spaces: shared::relation_and_type_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -1,9 +1,9 @@
 //! A check, primary key, unique, exclusion or not-null constraint of a table or domain.
 
-use super::{Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, index, plain, shared, table};
+use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, index, plain, shared, table, Reaction, Response, Space};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 use crate::snapshot::Snapshot;
 
@@ -24,6 +24,13 @@ pub(super) static KIND: Kind = Kind {
     fold,
     create,
     edges,
+    respond,
+    alter,
+    drop,
+    react,
+    comes_with,
+    spaces,
+    drops_alone: Alone::AtLast,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -198,4 +205,67 @@ fn edges(snapshot: &mut Snapshot) {
             }
         }
     }
+}
+
+/// That it was checked can be said in place, and what is said of its index.
+fn respond(difference: &Difference<'_>) -> Response {
+    const IN_PLACE: [&str; 5] = ["not_valid", "tablespace", "clustered", "replica_identity", "on_partitioned"];
+    let definition = |fact: &Fact| {
+        let text = fact.get_text("definition").unwrap_or_default();
+        text.strip_suffix(" NOT VALID").unwrap_or(text).to_owned()
+    };
+    let is_same = definition(difference.was()) == definition(difference.becomes()) && !difference.becomes().is("not_valid");
+    match is_same && difference.differs_only_in(&[&IN_PLACE[..], &["definition"]].concat()) {
+        true => shared::alters(difference),
+        false => Response::Again,
+    }
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let validate = difference.differs("not_valid").then(|| {
+        let (word, table) = (alter_word(difference.id), shared::parent_path(difference.id));
+        format!("{word} {table} VALIDATE CONSTRAINT {}", quote_ident(difference.id.name()))
+    });
+    validate.into_iter().chain(index::changed_settings(difference)).collect()
+}
+
+pub(super) fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let (word, table) = (alter_word(difference.id), shared::parent_path(difference.id));
+    vec![format!("{word} {table} DROP CONSTRAINT {}", quote_ident(difference.id.name()))]
+}
+
+fn alter_word(id: &FactId) -> &'static str {
+    match id.parent().map(FactId::kind) {
+        Some(KindId::Domain) => "ALTER DOMAIN",
+        _ => "ALTER TABLE",
+    }
+}
+
+/// That a partition is attached, or its index, only says when it could be made.
+pub(super) fn react(_: &Difference<'_>, needed: &FactId) -> Reaction {
+    match needed.kind() {
+        KindId::Attachment | KindId::IndexAttachment => Reaction::Stays,
+        _ => Reaction::Again,
+    }
+}
+
+/// With the one that the table inherits it from, or whose index its own belongs to.
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let inherits = matches!(difference.becomes().get_text("type"), Some("check" | "not null"));
+    match inherits {
+        true if difference.becomes().is("inherited") => table::same_in_parents(difference),
+        true => Vec::new(),
+        false => index::comes_with(difference, doing),
+    }
+}
+
+fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
+    let mut spaces = vec![Space::Constraint(id.parent(), id.name())];
+    if matches!(fact.get_text("type"), Some("primary key" | "unique" | "exclusion")) {
+        spaces.push(Space::Relation(id.schema(), id.name()));
+    }
+    if fact.get_text("type") == Some("primary key") {
+        spaces.push(Space::Single(id.parent(), "primary key"));
+    }
+    spaces
 }

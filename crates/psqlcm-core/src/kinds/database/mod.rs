@@ -1,6 +1,6 @@
 //! The database itself: encoding, locale, limits. Its name is no part of it: a tree can be restored under another.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::PART};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::{self, PART}, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::Group;
@@ -25,6 +25,8 @@ pub(super) static KIND: Kind = Kind {
     display: |_| "database".to_owned(),
     reference: |_| format!("DATABASE {NAME}"),
     create,
+    respond: |_| Response::Nothing,
+    drop: shared::goes_along,
     cases: include_str!("cases.md"),
     ..PART
 };

@@ -1,9 +1,9 @@
 //! The default of a column; the expression of a generated column is a part of the column.
 
-use super::{Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, shared};
+use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, shared};
 use crate::fact::{Fact, FactId, Value};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text, text_value};
 
 pub(super) static KIND: Kind = Kind {
@@ -13,6 +13,10 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("default of column {}", shared::parent_path(id)),
     fold,
     create,
+    respond: shared::alters,
+    alter: shared::alter_by_create,
+    drop,
+    drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -55,10 +59,19 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let (Some(column), Some(expression)) = (group.id.parent(), group.fact.get_text("expression")) else {
         return Vec::new();
     };
+    vec![format!("{} SET DEFAULT {expression}", alter_of(column))]
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let Some(column) = difference.id.parent() else { return Vec::new() };
+    vec![format!("{} DROP DEFAULT", alter_of(column))]
+}
+
+/// The words that all statements about it begin with.
+fn alter_of(column: &FactId) -> String {
     let only = match column.parent().map(FactId::kind) {
         Some(KindId::View) => "VIEW",
         _ => "TABLE ONLY",
     };
-    let relation = shared::parent_path(column);
-    vec![format!("ALTER {only} {relation} ALTER COLUMN {} SET DEFAULT {expression}", quote_ident(column.name()))]
+    format!("ALTER {only} {} ALTER COLUMN {}", shared::parent_path(column), quote_ident(column.name()))
 }

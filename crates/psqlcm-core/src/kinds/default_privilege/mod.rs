@@ -4,7 +4,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, grant, order, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::privileges::{Acl, differences};
 use crate::read::{Cells, ReadError, Reader, columns, oid};
 
@@ -21,6 +21,9 @@ pub(super) static KIND: Kind = Kind {
         format!("default privilege on {} of role {role}{within} for {}", objects.to_lowercase(), grant::shown(grantee))
     },
     create,
+    respond: shared::alters,
+    alter,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -78,8 +81,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 
 fn create(group: &Group<'_>) -> Vec<String> {
     let text = |name: &str| group.fact.get_text(name).unwrap_or_default();
-    let within = group.id.schema().map(|name| format!(" IN SCHEMA {}", quote_ident(name))).unwrap_or_default();
-    let alter = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}{within}", quote_ident(group.id.name()));
+    let alter = alter_of(group.id);
     let (objects, grantee) = (text("objects"), grant::to(text("grantee")));
     let mut statements = Vec::new();
     if group.fact.is("revoke_first") {
@@ -91,4 +93,30 @@ fn create(group: &Group<'_>) -> Vec<String> {
         }
     }
     statements
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let group = Group { id: difference.id, fact: difference.becomes(), members: Vec::new(), snapshot: difference.to };
+    drop(difference).into_iter().chain(create(&group)).collect()
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let fact = difference.was();
+    let text = |name: &str| fact.get_text(name).unwrap_or_default();
+    let alter = alter_of(difference.id);
+    let (objects, grantee) = (text("objects"), grant::to(text("grantee")));
+    let mut statements = Vec::new();
+    if !fact.get_list("privileges").is_empty() {
+        statements.push(format!("{alter} REVOKE ALL ON {objects} FROM {grantee}"));
+    }
+    if fact.is("revoke_first") {
+        statements.push(format!("{alter} GRANT ALL ON {objects} TO {grantee}"));
+    }
+    statements
+}
+
+/// The words that all statements about it begin with.
+fn alter_of(id: &FactId) -> String {
+    let within = id.schema().map(|name| format!(" IN SCHEMA {}", quote_ident(name))).unwrap_or_default();
+    format!("ALTER DEFAULT PRIVILEGES FOR ROLE {}{within}", quote_ident(id.name()))
 }

@@ -2,7 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, constraint, deparsed, enum_type, plain, shared};
 use crate::fact::Fact;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag};
 
 pub(super) static KIND: Kind = Kind {
@@ -11,6 +11,11 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    respond: |difference| shared::alters_only(difference, &["default", "not_null"]),
+    alter,
+    set_aside: shared::rename_aside,
+    drop_aside: shared::drop_aside,
+    spaces: shared::type_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -46,4 +51,19 @@ fn create(group: &Group<'_>) -> Vec<String> {
         create += &format!("\n    {}", constraint::clause(id, fact));
     }
     vec![create]
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let alter = format!("ALTER DOMAIN {}", shared::path(difference.id));
+    let mut statements = Vec::new();
+    if difference.differs("default") {
+        statements.push(match difference.becomes().get_text("default") {
+            Some(default) => format!("{alter} SET DEFAULT {default}"),
+            None => format!("{alter} DROP DEFAULT"),
+        });
+    }
+    if difference.differs("not_null") {
+        statements.push(format!("{alter} {} NOT NULL", if difference.becomes().is("not_null") { "SET" } else { "DROP" }));
+    }
+    statements
 }

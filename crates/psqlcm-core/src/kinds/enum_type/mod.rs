@@ -1,9 +1,9 @@
 //! An enum type with its labels in sort order.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_literal;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -13,6 +13,11 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference,
     create,
+    respond,
+    alter,
+    set_aside: shared::rename_aside,
+    drop_aside: shared::drop_aside,
+    spaces: shared::type_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -59,4 +64,27 @@ fn create(group: &Group<'_>) -> Vec<String> {
         false => format!("\n    {}\n", labels.join(",\n    ")),
     };
     vec![format!("CREATE TYPE {} AS ENUM ({labels})", shared::path(group.id))]
+}
+
+/// Labels are added in place; whatever else becomes of them asks for another type.
+fn respond(difference: &Difference<'_>) -> Response {
+    let mut after = difference.becomes().get_list("labels").iter();
+    match difference.was().get_list("labels").iter().all(|label| after.any(|other| other == label)) {
+        true => shared::alters(difference),
+        false => Response::Again,
+    }
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let (before, after) = (difference.was().get_list("labels"), difference.becomes().get_list("labels"));
+    let path = shared::path(difference.id);
+    let mut statements = Vec::new();
+    for (at, label) in after.iter().enumerate().filter(|(_, label)| !before.contains(label)) {
+        let place = match at.checked_sub(1) {
+            Some(previous) => format!(" AFTER {}", quote_literal(&after[previous])),
+            None => after.iter().find(|label| before.contains(label)).map(|next| format!(" BEFORE {}", quote_literal(next))).unwrap_or_default(),
+        };
+        statements.push(format!("ALTER TYPE {path} ADD VALUE {}{place}", quote_literal(label)));
+    }
+    statements
 }

@@ -1,10 +1,10 @@
 //! An extension, by name and schema. Its version belongs to the installation: a restore takes the one the
 //! server offers, as `pg_dump` does, and a difference is reported.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::PART};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::{self, PART}};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -12,6 +12,8 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Extension, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    respond: shared::alters,
+    alter,
     cases: include_str!("cases.md"),
     ..PART
 };
@@ -36,4 +38,10 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let schema = group.fact.get_text("schema").unwrap_or("public");
     let name = quote_ident(group.id.name());
     vec![format!("CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {}", quote_ident(schema))]
+}
+
+/// The version belongs to the installation.
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let schema = difference.becomes().get_text("schema").unwrap_or("public");
+    vec![format!("ALTER EXTENSION {} SET SCHEMA {}", quote_ident(difference.id.name()), quote_ident(schema))]
 }

@@ -1,10 +1,10 @@
 //! That an object is to go with an extension that it needs, and yet is none of its members.
 
 use super::{Kind, KindId, OLDEST, Read, shared};
-use crate::fact::Fact;
+use crate::fact::{Fact, FactId};
 use crate::kinds::Catalog;
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
         format!("dependency of {object} on extension {}", quote_ident(id.name()))
     },
     create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -43,9 +44,18 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 /// A constraint's index is altered by its own name.
 fn create(group: &Group<'_>) -> Vec<String> {
     let Some(object) = group.id.parent() else { return Vec::new() };
-    let reference = match object.kind() {
+    vec![format!("ALTER {} DEPENDS ON EXTENSION {}", on(object), quote_ident(group.id.name()))]
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let Some(object) = difference.id.parent() else { return Vec::new() };
+    vec![format!("ALTER {} NO DEPENDS ON EXTENSION {}", on(object), quote_ident(difference.id.name()))]
+}
+
+/// The object as ALTER takes it here; the index of a constraint stands for the constraint.
+fn on(object: &FactId) -> String {
+    match object.kind() {
         KindId::Constraint => format!("INDEX {}", shared::schema_path(object)),
         _ => (object.kind().kind().reference)(object),
-    };
-    vec![format!("ALTER {reference} DEPENDS ON EXTENSION {}", quote_ident(group.id.name()))]
+    }
 }

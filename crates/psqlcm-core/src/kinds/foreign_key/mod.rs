@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Attribute, Kind, KindId, deparsed, plain, shared, table};
-use crate::fact::FactId;
+use super::{Alone, Attribute, Kind, KindId, constraint, deparsed, plain, shared, table, Response, Space};
+use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
@@ -15,6 +15,12 @@ pub(super) static KIND: Kind = Kind {
     reference: |id| format!("CONSTRAINT {} ON {}", quote_ident(id.name()), shared::parent_path(id)),
     create,
     edges,
+    respond,
+    alter,
+    drop: constraint::drop,
+    react: constraint::react,
+    spaces: |id, _| vec![Space::Constraint(id.parent(), id.name())],
+    drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -54,4 +60,35 @@ fn edges(snapshot: &mut Snapshot) {
             }
         }
     }
+}
+
+/// When it is checked can be changed in place, and that it has been.
+fn respond(difference: &Difference<'_>) -> Response {
+    let rest = |fact: &Fact| deferrable(fact.get_text("definition").unwrap_or_default()).0.to_owned();
+    match rest(difference.was()) == rest(difference.becomes()) && !difference.becomes().is("not_valid") {
+        true => shared::alters(difference),
+        false => Response::Again,
+    }
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let (table, name) = (shared::parent_path(difference.id), quote_ident(difference.id.name()));
+    let mut statements = Vec::new();
+    if difference.differs("definition") {
+        let (_, when) = deferrable(difference.becomes().get_text("definition").unwrap_or_default());
+        let when = if when.is_empty() { " NOT DEFERRABLE" } else { when };
+        statements.push(format!("ALTER TABLE {table} ALTER CONSTRAINT {name}{when}"));
+    }
+    if difference.differs("not_valid") {
+        statements.push(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"));
+    }
+    statements
+}
+
+/// What PostgreSQL prints last of a constraint: when it is checked, and before it that it is not valid.
+fn deferrable(definition: &str) -> (&str, &str) {
+    let definition = definition.strip_suffix(" NOT VALID").unwrap_or(definition);
+    let ends = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"];
+    let rest = ends.iter().find_map(|end| definition.strip_suffix(end)).unwrap_or(definition);
+    (rest, &definition[rest.len()..])
 }

@@ -2,6 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared, table};
 use crate::fact::Fact;
+use crate::plan::Difference;
 use crate::read::{Cells, ReadError, Reader, columns, filled, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -11,6 +12,10 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create: table::create,
+    respond: |difference| shared::alters_only(difference, &["foreign_options", "partition_bound", "parents"]),
+    alter,
+    also: table::also,
+    spaces: shared::relation_and_type_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -35,4 +40,10 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     }
     reader.owner(&id, owner);
     reader.grants(&id, Some(owner), acl, usual)
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let options = shared::changed_foreign_options(difference, "foreign_options");
+    let options = options.map(|options| format!("ALTER FOREIGN TABLE {} {options}", shared::path(difference.id)));
+    table::alter(difference).into_iter().chain(options).collect()
 }

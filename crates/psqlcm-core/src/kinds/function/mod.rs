@@ -1,8 +1,8 @@
 //! A function, window functions included, as PostgreSQL prints it.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared, shell_type, Response};
 use crate::fact::Fact;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -11,6 +11,10 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Proc, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    respond,
+    alter: shared::alter_by_create,
+    spaces: shared::routine_space,
+    comes_with: shell_type::type_of,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -41,4 +45,12 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 /// The definition is a whole statement.
 pub(super) fn create(group: &Group<'_>) -> Vec<String> {
     vec![group.fact.get_text("definition").unwrap_or_default().to_owned()]
+}
+
+/// CREATE OR REPLACE changes all but how a function is called and what it gives.
+pub(super) fn respond(difference: &Difference<'_>) -> Response {
+    match difference.differs("arguments") || difference.differs("result") {
+        true => Response::Again,
+        false => shared::alters(difference),
+    }
 }

@@ -1,10 +1,10 @@
 //! What one role was granted on an object, or on a column, by another, where that differs from what a new
 //! object gives it.
 
-use super::{Attribute, Kind, KindId, order, plain, shared};
+use super::{Attribute, Kind, KindId, order, plain, schema, shared};
 use crate::fact::FactId;
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 
 pub(super) static KIND: Kind = Kind {
     name: "grant",
@@ -16,6 +16,10 @@ pub(super) static KIND: Kind = Kind {
         format!("grant on {object} to {}", shown(id.name()))
     },
     create,
+    respond: shared::alters,
+    alter,
+    drop,
+    also,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -77,4 +81,60 @@ fn target(object: &FactId) -> (String, String) {
         (KindId::Domain, _) => (String::new(), format!("TYPE {}", shared::path(object))),
         _ => (String::new(), (object.kind().kind().reference)(object)),
     }
+}
+
+/// What was granted before goes first: REVOKE of a table's privileges takes those of its columns along, which are
+/// granted again.
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let Some(object) = difference.id.parent() else { return Vec::new() };
+    let lost = difference.was().get_list("privileges").iter().any(|privilege| {
+        !difference.after.is_some_and(|fact| fact.get_list("privileges").contains(privilege))
+    });
+    let is_same = difference.after.is_some() && !lost && !difference.differs("revoke_first") && !difference.differs("grantor");
+    let mut statements = if is_same { Vec::new() } else { drop(difference) };
+    let group = Group { id: difference.id, fact: difference.becomes(), members: Vec::new(), snapshot: difference.to };
+    statements.extend(create(&group));
+    if !is_same {
+        statements.extend(of_columns(difference, object));
+    }
+    statements
+}
+
+/// The privileges that a new object gives are given back where they had been taken.
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let Some(object) = difference.id.parent().filter(|_| !schema::grant_goes_along(difference)) else {
+        return Vec::new();
+    };
+    let grantee = to(difference.id.name());
+    let (columns, on) = target(object);
+    let mut statements = Vec::new();
+    if !difference.was().get_list("privileges").is_empty() {
+        statements.push(format!("REVOKE ALL{columns} ON {on} FROM {grantee}"));
+    }
+    let again = difference.after.is_some_and(|fact| fact.is("revoke_first"));
+    if difference.was().is("revoke_first") && !again {
+        let usual = if object.kind() == KindId::Database { "CONNECT, TEMPORARY" } else { "ALL" };
+        statements.push(format!("GRANT {usual} ON {on} TO {grantee}"));
+    }
+    if let Some(grantor) = difference.was().get_text("grantor") {
+        statements.insert(0, format!("SET ROLE {}", quote_ident(grantor)));
+        statements.push("RESET ROLE".to_owned());
+    }
+    if difference.after.is_none() {
+        statements.extend(of_columns(difference, object));
+    }
+    statements
+}
+
+/// What the same role is to have on columns of the object.
+fn of_columns(difference: &Difference<'_>, object: &FactId) -> Vec<String> {
+    let is_of_column = |id: &FactId| id.kind() == KindId::Grant && id.name() == difference.id.name() && id.parent() != Some(object);
+    let grants = difference.to.below(object).filter(|(id, _)| is_of_column(id) && difference.from.get(id).is_some());
+    let group = |(id, fact)| Group { id, fact, members: Vec::new(), snapshot: difference.to };
+    grants.flat_map(|grant| create(&group(grant))).collect()
+}
+
+/// Another owner takes over what the one before had granted.
+fn also(difference: &Difference<'_>) -> Vec<FactId> {
+    difference.id.object().parent().map(|_| difference.id.object().child(KindId::Owner, "")).into_iter().collect()
 }

@@ -1,9 +1,9 @@
 //! An index that no constraint made, as PostgreSQL prints it.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, constraint, deparsed, plain, shared, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -15,6 +15,15 @@ pub(super) static KIND: Kind = Kind {
     ],
     reference: |id| format!("INDEX {}", shared::schema_path(id)),
     create,
+    respond: |difference| match difference.differs("definition") {
+        true => Response::Again,
+        false => shared::alters(difference),
+    },
+    alter: changed_settings,
+    react: constraint::react,
+    comes_with,
+    spaces: shared::relation_space,
+    drops_alone: Alone::AtLast,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -85,4 +94,42 @@ pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
         statements.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY USING INDEX {name}"));
     }
     statements
+}
+
+/// What is said of an index, where it is said otherwise; constraints say the same of theirs.
+pub(super) fn changed_settings(difference: &Difference<'_>) -> Vec<String> {
+    let (fact, id) = (difference.becomes(), difference.id);
+    let (name, table, index) = (quote_ident(id.name()), shared::parent_path(id), shared::schema_path(id));
+    let mut statements = Vec::new();
+    if difference.differs("tablespace") {
+        let tablespace = fact.get_text("tablespace").unwrap_or("pg_default");
+        statements.push(format!("ALTER INDEX {index} SET TABLESPACE {}", quote_ident(tablespace)));
+    }
+    if difference.differs("statistics") {
+        let targets = |fact: &Fact| fact.get_list("statistics").iter().filter_map(|item| item.split_once('=')).map(|(number, target)| (number.to_owned(), target.to_owned())).collect::<Vec<_>>();
+        let (before, after) = (targets(difference.was()), targets(fact));
+        let gone = before.iter().filter(|(number, _)| !after.iter().any(|(other, _)| other == number));
+        let reset = gone.map(|(number, _)| (number.clone(), "-1".to_owned())).collect::<Vec<_>>();
+        for (number, target) in after.iter().chain(&reset) {
+            statements.push(format!("ALTER INDEX {index} ALTER COLUMN {number} SET STATISTICS {target}"));
+        }
+    }
+    if difference.differs("clustered") {
+        statements.push(match fact.is("clustered") {
+            true => format!("ALTER TABLE {table} CLUSTER ON {name}"),
+            false => format!("ALTER TABLE {table} SET WITHOUT CLUSTER"),
+        });
+    }
+    if difference.differs("replica_identity") {
+        let identity = if fact.is("replica_identity") { format!("USING INDEX {name}") } else { "DEFAULT".to_owned() };
+        statements.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY {identity}"));
+    }
+    statements
+}
+
+/// The index of a partition goes with the one of the partitioned table that it belongs to.
+pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let attachment = difference.id.child(KindId::IndexAttachment, "");
+    let needed = difference.from.needs(&attachment).iter().filter(|_| doing == Doing::Drop);
+    needed.filter(|id| matches!(id.kind(), KindId::Index | KindId::Constraint)).cloned().collect()
 }

@@ -11,6 +11,7 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     display: |id| format!("attachment of {}", id.parent().map(ToString::to_string).unwrap_or_default()),
     create,
+    drop: shared::goes_along,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

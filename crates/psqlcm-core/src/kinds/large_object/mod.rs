@@ -14,6 +14,7 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("large object {}", id.name()),
     reference: |id| format!("LARGE OBJECT {}", id.name()),
     create,
+    drop: shared::goes_along,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

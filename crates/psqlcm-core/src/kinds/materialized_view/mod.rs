@@ -3,7 +3,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, deparsed, plain, shared};
 use crate::fact::Fact;
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -13,6 +13,9 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    respond: |difference| shared::alters_only(difference, &["options", "toast_options", "tablespace"]),
+    alter,
+    spaces: shared::relation_and_type_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -73,4 +76,15 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let settings = columns.flat_map(|(id, fact)| column::settings(id, fact, false));
     let settings = settings.map(|statement| statement.replacen("ALTER TABLE ONLY", "ALTER MATERIALIZED VIEW", 1));
     std::iter::once(create).chain(settings).collect()
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let mut changes = shared::changed_options(difference, "options", "");
+    changes.extend(shared::changed_options(difference, "toast_options", "toast."));
+    if difference.differs("tablespace") {
+        let tablespace = difference.becomes().get_text("tablespace").unwrap_or("pg_default");
+        changes.push(format!("SET TABLESPACE {}", quote_ident(tablespace)));
+    }
+    let view = shared::path(difference.id);
+    changes.into_iter().map(|change| format!("ALTER MATERIALIZED VIEW {view} {change}")).collect()
 }

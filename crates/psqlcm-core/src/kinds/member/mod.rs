@@ -17,6 +17,8 @@ pub(super) static KIND: Kind = Kind {
     ],
     display: |id| format!("{} {}", id.qualifier().to_lowercase(), id.name()),
     reference: |id| format!("{} {}", id.qualifier(), id.name()),
+    drop: shared::goes_along,
+    is_given: true,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

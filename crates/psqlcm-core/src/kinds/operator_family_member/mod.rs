@@ -2,7 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, operator_family, plain, shared};
 use crate::fact::Fact;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -25,6 +25,7 @@ pub(super) static KIND: Kind = Kind {
         format!("{} ({}) of {family}", id.name(), id.qualifier())
     },
     create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -53,4 +54,10 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let Some(family) = group.id.parent() else { return Vec::new() };
     let definition = group.fact.get_text("definition").unwrap_or_default();
     vec![format!("ALTER {} ADD {definition}", operator_family::reference(family))]
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let Some(family) = difference.id.parent() else { return Vec::new() };
+    let member = format!("{} ({})", difference.id.name().to_uppercase(), difference.id.qualifier());
+    vec![format!("ALTER {} DROP {member}", operator_family::reference(family))]
 }

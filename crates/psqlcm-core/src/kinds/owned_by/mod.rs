@@ -2,7 +2,7 @@
 
 use super::{Attribute, Kind, KindId, plain, shared};
 use crate::fact::FactId;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
@@ -11,6 +11,9 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("owning column of sequence {}", shared::parent_path(id)),
     create,
     edges,
+    respond: shared::alters,
+    alter: shared::alter_by_create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -34,4 +37,8 @@ fn edges(snapshot: &mut Snapshot) {
             }
         }
     }
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    vec![format!("ALTER SEQUENCE {} OWNED BY NONE", shared::parent_path(difference.id))]
 }

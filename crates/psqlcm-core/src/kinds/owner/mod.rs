@@ -1,6 +1,6 @@
 //! Who owns an object.
 
-use super::{Attribute, Kind, plain, shared};
+use super::{Attribute, Kind, plain, schema, shared};
 use crate::name::quote_ident;
 use crate::plan::Group;
 
@@ -10,6 +10,9 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     display: |id| format!("owner of {}", id.parent().map(ToString::to_string).unwrap_or_default()),
     create,
+    respond: shared::alters,
+    alter: shared::alter_by_create,
+    drop: schema::drop_owner,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

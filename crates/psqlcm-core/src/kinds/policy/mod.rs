@@ -1,9 +1,9 @@
 //! A row security policy; that a table has row security enabled or forced is said by the table.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared, Response};
 use crate::fact::Fact;
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -12,6 +12,9 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::Policy, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference: shared::reference_on,
     create,
+    respond,
+    alter,
+    drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -75,4 +78,28 @@ fn create(group: &Group<'_>) -> Vec<String> {
         }
     }
     vec![create]
+}
+
+/// An expression can be another, and cannot be taken away.
+fn respond(difference: &Difference<'_>) -> Response {
+    let is_taken = |name| difference.was().get(name).is_some() && difference.becomes().get(name).is_none();
+    match is_taken("using") || is_taken("check") {
+        true => Response::Again,
+        false => shared::alters_only(difference, &["roles", "using", "check"]),
+    }
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let fact = difference.becomes();
+    let mut alter = format!("ALTER {}", shared::reference_on(difference.id));
+    if difference.differs("roles") {
+        let roles: Vec<_> = fact.get_list("roles").iter().map(|name| quote_ident(name)).collect();
+        alter += &format!(" TO {}", if roles.is_empty() { "PUBLIC".to_owned() } else { roles.join(", ") });
+    }
+    for (attribute, words) in [("using", "USING"), ("check", "WITH CHECK")] {
+        if let Some(expression) = fact.get_text(attribute).filter(|_| difference.differs(attribute)) {
+            alter += &format!(" {words} ({expression})");
+        }
+    }
+    vec![alter]
 }

@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("population of materialized view {}", shared::parent_path(id)),
     create,
     edges,
+    drop: shared::goes_along,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -10,6 +10,9 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reference,
     create: function::create,
+    respond: function::respond,
+    alter: shared::alter_by_create,
+    spaces: shared::routine_space,
     cases: include_str!("cases.md"),
     ..PART
 };

@@ -3,7 +3,7 @@
 use super::{Catalog, Kind, KindId, OLDEST, Read, shared};
 use crate::fact::Fact;
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     }],
     display: |id| format!("schema {} of publication {}", quote_ident(id.name()), shared::parent_path(id)),
     create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -31,4 +32,9 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 fn create(group: &Group<'_>) -> Vec<String> {
     let schema = quote_ident(group.id.name());
     vec![format!("ALTER PUBLICATION {} ADD TABLES IN SCHEMA {schema}", shared::parent_path(group.id))]
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let schema = quote_ident(difference.id.name());
+    vec![format!("ALTER PUBLICATION {} DROP TABLES IN SCHEMA {schema}", shared::parent_path(difference.id))]
 }

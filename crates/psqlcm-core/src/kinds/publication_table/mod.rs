@@ -3,7 +3,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
     }],
     display: |id| format!("table {} of publication {}", table(id), shared::parent_path(id)),
     create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -43,4 +44,8 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let filter = group.fact.get_text("filter").map(|filter| format!(" WHERE ({filter})")).unwrap_or_default();
     let publication = shared::parent_path(group.id);
     vec![format!("ALTER PUBLICATION {publication} ADD TABLE ONLY {}{columns}{filter}", table(group.id))]
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    vec![format!("ALTER PUBLICATION {} DROP TABLE ONLY {}", shared::parent_path(difference.id), table(difference.id))]
 }

@@ -1,7 +1,7 @@
 //! A role: one that a database names, or one of the cluster's. Its attributes belong to the cluster: for a database
 //! they serve to make it where it is missing and are no difference. Passwords are never read.
 
-use super::{Attribute, Catalog, Kind, OLDEST, Read, local, shared::PART};
+use super::{Attribute, Catalog, Kind, OLDEST, Read, local, shared::{self, PART}, Response};
 use crate::fact::{Fact, FactId, Value};
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::Group;
@@ -12,6 +12,8 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     globals: &[Read { catalog: Catalog::Authid, sql: &[(OLDEST, include_str!("globals.sql"))], row: global }],
     create,
+    respond: |_| Response::Nothing,
+    drop: shared::goes_along,
     cases: include_str!("cases.md"),
     ..PART
 };

@@ -1,9 +1,9 @@
 //! A rewrite rule, as PostgreSQL prints it. The rule that makes a view is the view's definition.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared, trigger};
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared, trigger};
 use crate::fact::Fact;
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -12,6 +12,9 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::Rewrite, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference: shared::reference_on,
     create,
+    respond: shared::alters,
+    alter,
+    drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -44,4 +47,15 @@ fn create(group: &Group<'_>) -> Vec<String> {
         format!("ALTER TABLE {} {} RULE {name}", shared::parent_path(group.id), trigger::words(firing))
     });
     std::iter::once(definition).chain(firing).collect()
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let definition = difference.becomes().get_text("definition").unwrap_or_default();
+    let replace = definition.replacen("CREATE RULE", "CREATE OR REPLACE RULE", 1);
+    let firing = difference.differs("firing").then(|| {
+        let (table, name) = (shared::parent_path(difference.id), quote_ident(difference.id.name()));
+        let words = trigger::words(difference.becomes().get_text("firing").unwrap_or("origin"));
+        format!("ALTER TABLE {table} {words} RULE {name}")
+    });
+    difference.differs("definition").then_some(replace).into_iter().chain(firing).collect()
 }

@@ -3,7 +3,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, shared::PART};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -35,4 +35,40 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 fn create(group: &Group<'_>) -> Vec<String> {
     let unless = if group.id.name() == "public" { " IF NOT EXISTS" } else { "" };
     vec![format!("CREATE SCHEMA{unless} {}", quote_ident(group.id.name()))]
+}
+
+/// `public` without an owner of its own is as it is in a new database, with what PUBLIC may do there.
+pub(super) fn drop_owner(difference: &Difference<'_>) -> Vec<String> {
+    if difference.id.parent().is_none_or(|object| !is_public(object)) {
+        return Vec::new();
+    }
+    let (owner, privileges) = match difference.to.server_version >= 150_000 {
+        true => ("ALTER SCHEMA public OWNER TO pg_database_owner", "USAGE"),
+        // Whoever made the cluster.
+        false => (
+            "DO $$ BEGIN EXECUTE pg_catalog.format('ALTER SCHEMA public OWNER TO %I', \
+             (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10)); END $$",
+            "USAGE, CREATE",
+        ),
+    };
+    let grant = format!("GRANT {privileges} ON SCHEMA public TO PUBLIC");
+    vec![owner.to_owned(), "REVOKE ALL ON SCHEMA public FROM PUBLIC".to_owned(), grant]
+}
+
+/// Whether what was granted on the object goes along as it gets its usual owner back.
+pub(super) fn grant_goes_along(difference: &Difference<'_>) -> bool {
+    let Some(schema) = difference.id.parent().filter(|object| is_public(object)) else { return false };
+    let owner = schema.child(KindId::Owner, "");
+    let (Some(before), None) = (difference.from.get(&owner), difference.to.get(&owner)) else { return false };
+    let of_owner = before.get_text("role") == Some(difference.id.name());
+    of_owner || difference.id.name().is_empty() || difference.was().get("grantor").is_some()
+}
+
+/// The comment that it has in a new database.
+pub(super) fn usual_comment(object: &FactId) -> Option<&'static str> {
+    is_public(object).then_some("standard public schema")
+}
+
+fn is_public(object: &FactId) -> bool {
+    object.kind() == KindId::Schema && object.name() == "public"
 }

@@ -3,7 +3,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, member, plain, shared};
 use crate::fact::Fact;
 use crate::name::{quote_ident, quote_literal};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, FIRST_USER_OID, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -21,6 +21,9 @@ pub(super) static KIND: Kind = Kind {
         format!("security label of {} on {object}", quote_ident(id.name()))
     },
     create,
+    respond: shared::alters,
+    alter: shared::alter_by_create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -64,4 +67,10 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let object = (object.kind().kind().reference)(object);
     let label = quote_literal(group.fact.get_text("label").unwrap_or_default());
     vec![format!("SECURITY LABEL FOR {} ON {object} IS {label}", quote_ident(group.id.name()))]
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let Some(object) = difference.id.parent() else { return Vec::new() };
+    let (provider, object) = (quote_ident(difference.id.name()), (object.kind().kind().reference)(object));
+    vec![format!("SECURITY LABEL FOR {provider} ON {object} IS NULL")]
 }

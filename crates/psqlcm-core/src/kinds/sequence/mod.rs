@@ -1,9 +1,10 @@
 //! A sequence. One that serves an identity column belongs to the column and is made with it; one that a column
 //! owns stands in the table's file.
 
-use super::{Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, plain, shared};
+use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::{Fact, FactId};
-use crate::plan::Group;
+use crate::name::quote_ident;
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, number, oid, text};
 use crate::snapshot::Snapshot;
 
@@ -17,6 +18,12 @@ pub(super) static KIND: Kind = Kind {
     fold,
     create,
     home: |id, snapshot| owning_table(id, snapshot).unwrap_or_else(|| id.object().clone()),
+    respond: shared::alters,
+    alter,
+    drop,
+    comes_with,
+    spaces: shared::relation_space,
+    drops_alone: Alone::AtLast,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -88,6 +95,12 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {
+    if let Some(column) = identity_column(group.id) {
+        let Some(how) = group.snapshot.get(column).and_then(|fact| fact.get_text("identity")) else { return Vec::new() };
+        let (table, name) = (shared::parent_path(column), quote_ident(column.name()));
+        let options = of_identity(group, group.id, group.fact);
+        return vec![format!("ALTER TABLE {table} ALTER COLUMN {name} ADD GENERATED {how} AS IDENTITY ({options})")];
+    }
     let unlogged = if group.fact.is("unlogged") { " UNLOGGED" } else { "" };
     let data_type = group.fact.get_text("type").map(|name| format!(" AS {name}")).unwrap_or_default();
     let options = options(group.fact);
@@ -144,4 +157,54 @@ fn options(fact: &Fact) -> String {
 fn owning_table(id: &FactId, snapshot: &Snapshot) -> Option<FactId> {
     let owned = id.child(KindId::OwnedBy, "");
     snapshot.needs(&owned).iter().find_map(|id| id.ancestor(KindId::Table).cloned())
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let (fact, path) = (difference.becomes(), shared::schema_path(difference.id));
+    let number = |name: &str| fact.get_int(name).unwrap_or_default();
+    let mut changes = String::new();
+    if difference.differs("type") {
+        changes += &format!(" AS {}", fact.get_text("type").unwrap_or("bigint"));
+    }
+    for (name, words) in [
+        ("increment", "INCREMENT BY"),
+        ("minimum", "MINVALUE"),
+        ("maximum", "MAXVALUE"),
+        ("start", "START WITH"),
+        ("cache", "CACHE"),
+    ] {
+        // Another type brings its own bounds where these were its usual ones.
+        if difference.differs(name) || (difference.differs("type") && name.ends_with("imum")) {
+            changes += &format!(" {words} {}", number(name));
+        }
+    }
+    if difference.differs("cycle") {
+        changes += if fact.is("cycle") { " CYCLE" } else { " NO CYCLE" };
+    }
+    let change = (!changes.is_empty()).then(|| format!("ALTER SEQUENCE {path}{changes}"));
+    let persistence = if fact.is("unlogged") { "UNLOGGED" } else { "LOGGED" };
+    let persistence = difference.differs("unlogged").then(|| format!("ALTER SEQUENCE {path} SET {persistence}"));
+    change.into_iter().chain(persistence).collect()
+}
+
+/// The sequence of an identity column goes with the column's being one.
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    match identity_column(difference.id) {
+        Some(column) => vec![format!(
+            "ALTER TABLE {} ALTER COLUMN {} DROP IDENTITY",
+            shared::parent_path(column),
+            quote_ident(column.name())
+        )],
+        None => shared::drop_by_reference(difference),
+    }
+}
+
+fn identity_column(id: &FactId) -> Option<&FactId> {
+    id.parent().filter(|parent| parent.kind() == KindId::Column)
+}
+
+/// With the column that owns it.
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let owning = difference.from.needs(&difference.id.child(KindId::OwnedBy, "")).iter();
+    owning.filter(|id| doing == Doing::Drop && id.kind() == KindId::Column).cloned().collect()
 }

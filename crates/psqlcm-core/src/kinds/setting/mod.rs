@@ -4,7 +4,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, database, order, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list, oid};
 
 pub(super) static KIND: Kind = Kind {
@@ -19,6 +19,9 @@ pub(super) static KIND: Kind = Kind {
         (_, role) => format!("setting {} for role {role}", id.name()),
     },
     create,
+    respond: shared::alters,
+    alter: shared::alter_by_create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -63,7 +66,7 @@ fn global(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
             }
         },
     };
-    add(reader, role.as_ref(), "", settings).map(drop)
+    add(reader, role.as_ref(), "", settings).map(|_| ())
 }
 
 /// Adds settings as PostgreSQL keeps them, `name=value`, in stored order.
@@ -134,4 +137,17 @@ fn element(text: &str) -> (String, &str) {
         }
     }
     (name + rest, "")
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let reset = format!("RESET {}", shared::parameter(difference.id.name()));
+    vec![match (difference.id.parent(), difference.id.qualifier()) {
+        (None, _) => format!("ALTER ROLE ALL {reset}"),
+        (Some(role), _) if role.kind() == KindId::Role => format!("ALTER ROLE {} {reset}", quote_ident(role.name())),
+        (Some(space), _) if space.kind() == KindId::Tablespace => {
+            format!("ALTER TABLESPACE {} RESET ({})", quote_ident(space.name()), shared::parameter(difference.id.name()))
+        }
+        (_, "") => format!("ALTER DATABASE {} {reset}", database::NAME),
+        (_, role) => format!("ALTER ROLE {} IN DATABASE {} {reset}", quote_ident(role), database::NAME),
+    }]
 }

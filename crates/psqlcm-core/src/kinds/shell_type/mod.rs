@@ -3,7 +3,7 @@
 
 use super::{Catalog, Kind, KindId, OLDEST, Read, enum_type, shared};
 use crate::fact::{Fact, FactId};
-use crate::plan::Group;
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns};
 use crate::snapshot::Snapshot;
 
@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     reference: enum_type::reference,
     create,
     home,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -41,9 +42,31 @@ pub(super) fn come_before(snapshot: &mut Snapshot, id: &FactId) {
     }
 }
 
+/// A type that was made from a shell goes with the functions that it needs and that need it.
+pub(super) fn drop_type(difference: &Difference<'_>) -> Vec<String> {
+    let shell = difference.id.parent().map(|schema| schema.child(KindId::ShellType, difference.id.name()));
+    let has_shell = shell.is_some_and(|shell| difference.from.get(&shell).is_some());
+    let cascade = if has_shell { " CASCADE" } else { "" };
+    vec![format!("DROP {}{cascade}", enum_type::reference(difference.id))]
+}
+
+/// The type whose drop takes a function along.
+pub(super) fn type_of(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let shells = difference.from.needs(difference.id).iter().filter(|id| id.kind() == KindId::ShellType);
+    let types = shells.filter(|_| doing == Doing::Drop).map(|shell| home(shell, difference.from));
+    types.filter(|id| id.kind() != KindId::ShellType).collect()
+}
+
 /// With the type.
 fn home(id: &FactId, snapshot: &Snapshot) -> FactId {
-    let types = super::ALL.iter().filter(|kind| kind.kind().folder == Some("types"));
+    let is_type = |kind: &&KindId| **kind != KindId::ShellType && kind.kind().folder == KIND.folder;
+    let types = super::ALL.iter().filter(is_type);
     let mut named = types.filter_map(|&kind| id.parent().map(|schema| schema.child(kind, id.name())));
     named.find(|id| snapshot.get(id).is_some()).unwrap_or_else(|| id.clone())
+}
+
+/// A type that came of it takes it along.
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let becomes_type = home(difference.id, difference.from) != *difference.id;
+    if becomes_type { Vec::new() } else { shared::drop_by_reference(difference) }
 }

@@ -2,7 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
 use crate::fact::{Fact, FactId};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, number};
 use crate::snapshot::Snapshot;
 
@@ -13,6 +13,8 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::StatisticExt, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
     home,
+    respond: |difference| shared::alters_only(difference, &["target"]),
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -42,4 +44,9 @@ fn home(id: &FactId, snapshot: &Snapshot) -> FactId {
     let relations =
         snapshot.needs(id).iter().map(FactId::object).filter(|object| object.kind().kind().has_columns);
     relations.into_iter().find(|object| object.schema() == id.schema()).unwrap_or(id).clone()
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let target = difference.becomes().get_int("target").unwrap_or(-1);
+    vec![format!("ALTER STATISTICS {} SET STATISTICS {target}", shared::path(difference.id))]
 }

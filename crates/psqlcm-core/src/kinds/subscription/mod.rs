@@ -7,7 +7,7 @@ use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared
 use crate::connection_string;
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -27,6 +27,7 @@ pub(super) static KIND: Kind = Kind {
         row,
     }],
     create,
+    drop,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -141,4 +142,12 @@ fn create(group: &Group<'_>) -> Vec<String> {
         publications.join(", "),
         options.join(", ")
     )]
+}
+
+/// Without its slot, which belongs to the publisher: only who can connect to that one can drop it there.
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let reference = shared::reference(difference.id);
+    let leave = [format!("ALTER {reference} DISABLE"), format!("ALTER {reference} SET (slot_name = NONE)")];
+    let has_slot = difference.was().get("slot").is_some();
+    leave.into_iter().filter(|_| has_slot).chain(shared::drop_by_reference(difference)).collect()
 }

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, plain, shared, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, oid};
 use crate::snapshot::Snapshot;
 
@@ -28,6 +28,10 @@ pub(super) static KIND: Kind = Kind {
         },
     ],
     create,
+    respond,
+    alter,
+    also,
+    spaces: shared::relation_and_type_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -280,4 +284,78 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
         true => shared::on_path(group, statements),
         false => statements,
     }
+}
+
+fn respond(difference: &Difference<'_>) -> Response {
+    let changes_method = difference.differs("access_method") && difference.to.server_version < 150_000;
+    match changes_method || difference.differs("partition_key") {
+        true => Response::Again,
+        false => shared::alters(difference),
+    }
+}
+
+/// What a partition belongs to, and its bound, is said by the fact of its attachment.
+pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let (old, new) = (difference.was(), difference.becomes());
+    let alter = format!("ALTER TABLE {}", shared::path(difference.id));
+    let only = format!("ALTER TABLE ONLY {}", shared::path(difference.id));
+    let mut statements = Vec::new();
+    let own_parents = |fact: &Fact| if is_partition(fact) { Vec::new() } else { fact.get_list("parents").to_vec() };
+    let (left, joined) = (own_parents(old), own_parents(new));
+    statements.extend(left.iter().filter(|parent| !joined.contains(parent)).map(|parent| format!("{only} NO INHERIT {parent}")));
+    statements.extend(joined.iter().filter(|parent| !left.contains(parent)).map(|parent| format!("{only} INHERIT {parent}")));
+    if difference.differs("of_type") {
+        statements.push(match new.get_text("of_type") {
+            Some(of_type) => format!("{only} OF {of_type}"),
+            None => format!("{only} NOT OF"),
+        });
+    }
+    if difference.differs("unlogged") {
+        statements.push(format!("{only} SET {}", if new.is("unlogged") { "UNLOGGED" } else { "LOGGED" }));
+    }
+    for (attribute, prefix) in [("options", ""), ("toast_options", "toast.")] {
+        let options = shared::changed_options(difference, attribute, prefix);
+        statements.extend(options.into_iter().map(|change| format!("{only} {change}")));
+    }
+    if difference.differs("access_method") {
+        statements.push(format!("{only} SET ACCESS METHOD {}", quote_ident(new.get_text("access_method").unwrap_or("heap"))));
+    }
+    if difference.differs("tablespace") {
+        let tablespace = new.get_text("tablespace").unwrap_or("pg_default");
+        statements.push(format!("{only} SET TABLESPACE {}", quote_ident(tablespace)));
+    }
+    if difference.differs("replica_identity") {
+        let identity = new.get_text("replica_identity").unwrap_or("default").to_uppercase();
+        statements.push(format!("{only} REPLICA IDENTITY {identity}"));
+    }
+    if difference.differs("row_security") {
+        statements.push(format!("{alter} {} ROW LEVEL SECURITY", if new.is("row_security") { "ENABLE" } else { "DISABLE" }));
+    }
+    if difference.differs("force_row_security") {
+        statements.push(format!("{only} {} ROW LEVEL SECURITY", if new.is("force_row_security") { "FORCE" } else { "NO FORCE" }));
+    }
+    statements
+}
+
+/// A table that joins a parent must have all that the parent has.
+pub(super) fn also(difference: &Difference<'_>) -> Vec<FactId> {
+    if !difference.differs("parents") || difference.after.is_none_or(is_partition) {
+        return Vec::new();
+    }
+    let parents = difference.to.needs(difference.id).iter().filter(|id| is_table(id.kind()));
+    let tables = std::iter::once(difference.id).chain(parents);
+    let parts = tables.flat_map(|table| difference.to.below(table).map(|(id, _)| id));
+    parts.filter(|id| matches!(id.kind(), KindId::Column | KindId::Constraint)).cloned().collect()
+}
+
+/// The columns or constraints of that name in the tables that this one inherits from before and after.
+pub(super) fn same_in_parents(difference: &Difference<'_>) -> Vec<FactId> {
+    let Some(table) = difference.id.parent() else { return Vec::new() };
+    let parents = |snapshot: &Snapshot| -> BTreeSet<FactId> {
+        let attachment = table.child(KindId::Attachment, "");
+        let needed = snapshot.needs(table).iter().chain(snapshot.needs(&attachment));
+        needed.filter(|id| is_table(id.kind())).cloned().collect()
+    };
+    let kept = parents(difference.from).intersection(&parents(difference.to)).cloned().collect::<Vec<_>>();
+    kept.iter().map(|parent| parent.child(difference.id.kind(), difference.id.name())).collect()
 }

@@ -1,10 +1,10 @@
 //! A trigger, as PostgreSQL prints it. A partition's copy of its parent's trigger is a fact only where it
 //! fires at other times.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared};
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -13,6 +13,10 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::Trigger, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference: shared::reference_on,
     create,
+    respond,
+    alter,
+    comes_with,
+    drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -83,4 +87,25 @@ fn create(group: &Group<'_>) -> Vec<String> {
         format!("ALTER TABLE {} {} TRIGGER {name}", shared::parent_path(group.id), words(firing))
     });
     definition.into_iter().chain(firing).collect()
+}
+
+/// Since 14 a trigger that is no constraint can be replaced.
+fn respond(difference: &Difference<'_>) -> Response {
+    let replaced = difference.differs("definition") || difference.differs("copied");
+    match replaced {
+        true => Response::Again,
+        false => shared::alters(difference),
+    }
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let (table, name) = (shared::parent_path(difference.id), quote_ident(difference.id.name()));
+    let firing = difference.becomes().get_text("firing").unwrap_or("origin");
+    vec![format!("ALTER TABLE {table} {} TRIGGER {name}", words(firing))]
+}
+
+/// A copy with the one that it is a copy of.
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let needed = difference.from.needs(difference.id).iter().filter(|id| doing == Doing::Drop && id.kind() == KindId::Trigger);
+    needed.cloned().collect()
 }

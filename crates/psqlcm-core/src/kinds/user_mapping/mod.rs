@@ -1,8 +1,8 @@
 //! As whom a role, or everybody, reaches a server. Options that are secrets are left out and reported.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, grant, plain, shared};
-use crate::fact::Fact;
-use crate::plan::Group;
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, grant, plain, shared};
+use crate::fact::{Fact, FactId};
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid};
 
 pub(super) static KIND: Kind = Kind {
@@ -14,6 +14,10 @@ pub(super) static KIND: Kind = Kind {
         format!("user mapping for {} on {server}", grant::shown(id.name()))
     },
     create,
+    respond: shared::alters,
+    alter,
+    drop,
+    drops_alone: Alone::Always,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -51,4 +55,18 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let user = grant::to(group.id.name());
     let options = shared::foreign_options(group.fact.get_list("options"));
     vec![format!("CREATE USER MAPPING FOR {user} SERVER {}{options}", shared::parent_path(group.id))]
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let options = shared::changed_foreign_options(difference, "options");
+    options.map(|options| format!("ALTER {} {options}", mapping(difference.id))).into_iter().collect()
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    vec![format!("DROP {}", mapping(difference.id))]
+}
+
+/// The mapping as ALTER and DROP take it.
+fn mapping(id: &FactId) -> String {
+    format!("USER MAPPING FOR {} SERVER {}", grant::to(id.name()), shared::parent_path(id))
 }

@@ -5,7 +5,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -15,6 +15,9 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    respond: shared::alters,
+    alter,
+    spaces: shared::relation_and_type_space,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -47,7 +50,7 @@ pub(super) fn statement(verb: &str, id: &FactId, view: &Fact, query: &str) -> St
 }
 
 /// A query without rows whose columns have the view's names and types.
-fn placeholder(group: &Group<'_>) -> String {
+pub(super) fn placeholder(group: &Group<'_>) -> String {
     let column = |(id, fact): (&FactId, &Fact)| {
         let data_type = fact.get_text("type").unwrap_or_default();
         let collation = fact.get_text("collation").map(|name| format!(" COLLATE {name}")).unwrap_or_default();
@@ -55,4 +58,9 @@ fn placeholder(group: &Group<'_>) -> String {
     };
     let columns: Vec<_> = group.children(group.id, KindId::Column).into_iter().map(column).collect();
     format!("SELECT{}", columns.join(","))
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let changes = shared::changed_options(difference, "options", "").into_iter();
+    changes.map(|change| format!("ALTER VIEW {} {change}", shared::path(difference.id))).collect()
 }

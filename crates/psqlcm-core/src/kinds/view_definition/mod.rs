@@ -1,7 +1,9 @@
 //! What a view selects.
 
-use super::{Attribute, Kind, deparsed, shared, view};
-use crate::plan::Group;
+use super::{Alone, Attribute, Kind, KindId, deparsed, shared, view, Response};
+use crate::fact::FactId;
+use crate::plan::{Difference, Group, position};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "view definition",
@@ -9,6 +11,11 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("definition of view {}", shared::parent_path(id)),
     fold: shared::may,
     create,
+    respond,
+    alter: shared::alter_by_create,
+    drop,
+    made_with_parent: |_| true,
+    drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -20,4 +27,32 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let view = group.id.parent().and_then(|id| Some((id, group.snapshot.get(id)?)));
     let query = group.fact.get_text("query").unwrap_or_default();
     view.into_iter().map(|(id, fact)| view::statement("CREATE OR REPLACE VIEW", id, fact, query)).collect()
+}
+
+/// A view is replaced in place where it keeps its columns, in their order; more may follow.
+fn respond(difference: &Difference<'_>) -> Response {
+    let Some(view) = difference.id.parent() else { return Response::Again };
+    let (before, after) = (columns(difference.from, view), columns(difference.to, view));
+    match after.starts_with(&before) {
+        true => shared::alters(difference),
+        false => Response::Parent,
+    }
+}
+
+/// Only where what it selects needs the view: the view stays, without rows.
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    let view = difference.id.parent().and_then(|id| difference.from.entry(id));
+    let statement = |(id, fact)| {
+        let group = Group { id, fact, members: Vec::new(), snapshot: difference.from };
+        view::statement("CREATE OR REPLACE VIEW", id, fact, &view::placeholder(&group))
+    };
+    view.map(statement).into_iter().collect()
+}
+
+/// The names of a view's columns, in their order.
+fn columns<'a>(snapshot: &'a Snapshot, view: &'a FactId) -> Vec<&'a str> {
+    let of = |id: &FactId| id.kind() == KindId::Column && id.parent() == Some(view);
+    let mut columns: Vec<_> = snapshot.below(view).filter(|(id, _)| of(id)).collect();
+    columns.sort_by_key(|(_, fact)| position(fact));
+    columns.into_iter().map(|(id, _)| id.name()).collect()
 }
