@@ -26,6 +26,15 @@ pub struct Group<'a> {
     pub members: Vec<(&'a FactId, &'a Fact)>,
     /// Where everything else can be looked up.
     pub snapshot: &'a Snapshot,
+    /// Whether it comes to what may be there before, as in a plan that begins with something.
+    pub is_added: bool,
+}
+
+impl<'a> Group<'a> {
+    /// A fact alone, of something that is there.
+    pub(crate) fn of(id: &'a FactId, fact: &'a Fact, snapshot: &'a Snapshot) -> Self {
+        Self { id, fact, members: Vec::new(), snapshot, is_added: true }
+    }
 }
 
 impl<'a> Group<'a> {
@@ -131,7 +140,7 @@ pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
     let step = |(head, pass): (usize, u32)| {
         let (id, fact) = builder.facts[head];
         let members = members[head].iter().map(|&at| builder.facts[at]).collect();
-        let group = Group { id, fact, members, snapshot };
+        let group = Group { id, fact, members, snapshot, is_added: false };
         Step { id: id.clone(), place: Place::new(id, pass), statements: (id.kind().kind().create)(&group) }
     };
     Ok(order.into_iter().map(step).collect())

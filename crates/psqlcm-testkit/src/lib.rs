@@ -6,6 +6,7 @@
 //! PostgreSQL's own programs and never by the product. Everything panics rather than returning errors, except where
 //! a test may want to see the refusal.
 
+pub mod changes;
 mod corpus;
 pub mod hostile;
 mod libpq;

@@ -35,9 +35,9 @@ pub(super) const PART: Kind = Kind {
     drop_aside: |_| Vec::new(),
     react: |_, _| Reaction::Again,
     disturbs: |_, _| false,
-    also: |_| Vec::new(),
+    also: |_, _| Vec::new(),
     made_with_parent: |_| false,
-    comes_with: |_, _| Vec::new(),
+    comes_with: |_, _, _| Vec::new(),
     spaces: |_, _| Vec::new(),
     edges: |_| {},
     home: |id, _| id.clone(),
@@ -192,7 +192,7 @@ pub(super) fn drop_aside(id: &FactId) -> Vec<String> {
 /// For kinds whose statement that makes a fact also changes it, without what belongs to it.
 pub(super) fn alter_by_create(difference: &Difference<'_>) -> Vec<String> {
     let Difference { id, to: snapshot, .. } = *difference;
-    let group = Group { id, fact: difference.becomes(), members: Vec::new(), snapshot };
+    let group = Group::of(id, difference.becomes(), snapshot);
     (id.kind().kind().create)(&group)
 }
 

@@ -151,8 +151,7 @@ impl<'a> Fates<'a> {
         }
         while let Some(id) = self.waiting.pop() {
             match self.of[id] {
-                Fate::Create => {}
-                Fate::Alter => self.disturb(id),
+                Fate::Create | Fate::Alter => self.disturb(id),
                 Fate::Drop | Fate::Again => self.take_along(id),
             }
         }
@@ -255,12 +254,12 @@ impl<'a> Fates<'a> {
         }
     }
 
-    /// What is changed in place disturbs some of what needs it.
+    /// What is changed in place, or added, disturbs some of what needs it or what it belongs to.
     fn disturb(&mut self, id: &'a FactId) {
         let difference = self.difference(id);
         let disturbs = id.kind().kind().disturbs;
         let below = self.from.below(id).map(|(below, _)| below);
-        let dependents = self.dependents.get(id).into_iter().flatten().copied();
+        let dependents = id.path().take(2).filter_map(|id| self.dependents.get(id)).flatten().copied();
         let disturbed: Vec<_> =
             below.chain(dependents).filter(|other| disturbs(&difference, other)).collect();
         for other in disturbed {
@@ -277,6 +276,8 @@ struct Steps<'a> {
     at: HashMap<(Doing, &'a FactId), usize>,
     /// For each node what must be done before it.
     needs: Vec<Vec<usize>>,
+    /// For each node what had better be done before it.
+    wishes: Vec<Vec<usize>>,
     /// What cannot be dropped one after the other: these are dropped with all that needs them.
     cascades: BTreeSet<usize>,
 }
@@ -295,14 +296,21 @@ impl<'a> Steps<'a> {
             nodes.extend(doing.into_iter().filter(|(is, _)| *is).map(|(_, doing)| (doing, id)));
         }
         let at = nodes.iter().enumerate().map(|(at, node)| (*node, at)).collect();
-        let needs = vec![Vec::new(); nodes.len()];
-        let mut steps = Self { fates, nodes, at, needs, cascades: BTreeSet::new() };
+        let (needs, wishes) = (vec![Vec::new(); nodes.len()], vec![Vec::new(); nodes.len()]);
+        let mut steps = Self { fates, nodes, at, needs, wishes, cascades: BTreeSet::new() };
         steps.connect();
         steps
     }
 
     fn node(&self, doing: Doing, id: &FactId) -> Option<usize> {
         self.at.get(&(doing, id)).copied()
+    }
+
+    /// Whether it is a part without which what it belongs to cannot be thought, such as a column.
+    fn is_part(&self, at: usize) -> bool {
+        let id = self.nodes[at].1;
+        let fact = self.fates.to.get(id).or_else(|| self.fates.from.get(id));
+        fact.is_some_and(|fact| (id.kind().kind().fold)(id, fact) == Fold::Always)
     }
 
     /// The node that makes the fact what it is to be.
@@ -325,6 +333,10 @@ impl<'a> Steps<'a> {
                 }
             }
         }
+        let mut parts: HashMap<&FactId, Vec<usize>> = HashMap::new();
+        for (at, (_, id)) in self.nodes.iter().enumerate().filter(|(at, _)| self.is_part(*at)) {
+            parts.entry(id.parent().unwrap_or(id)).or_default().push(at);
+        }
         for at in 0..self.nodes.len() {
             let (doing, id) = self.nodes[at];
             match doing {
@@ -333,6 +345,7 @@ impl<'a> Steps<'a> {
                 Doing::Drop => self.connect_drop(at, id),
                 Doing::SetAside => {}
             }
+            self.wish(at, doing, id, &parts);
         }
         for needed in &mut self.needs {
             needed.sort_unstable();
@@ -355,7 +368,6 @@ impl<'a> Steps<'a> {
                 self.needs[at].extend(freed.get(&space).into_iter().flatten());
             }
         }
-        self.also(at, id);
     }
 
     /// What is needed now is there, what was needed is still there.
@@ -374,12 +386,14 @@ impl<'a> Steps<'a> {
                 self.needs[gone].push(at);
             }
         }
-        self.also(at, id);
     }
 
     /// Before anything goes or changes, what needs it is gone.
     fn connect_drop(&mut self, at: usize, id: &'a FactId) {
-        for needed in self.fates.from.needs(id) {
+        let react = id.kind().kind().react;
+        let difference = self.fates.difference(id);
+        let holds_back = |needed: &&FactId| react(&difference, needed) != Reaction::Stays;
+        for needed in self.fates.from.needs(id).iter().filter(holds_back) {
             for doing in [Doing::Drop, Doing::Alter] {
                 if let Some(other) = self.node(doing, needed) {
                     self.needs[other].push(at);
@@ -391,14 +405,27 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// What the kind knows besides.
-    fn also(&mut self, at: usize, id: &'a FactId) {
-        if id.parent().is_some_and(|parent| self.node(Doing::Create, parent).is_some()) {
-            return;
+    /// What the kind would have done before, if that closes no cycle.
+    fn wish(&mut self, at: usize, doing: Doing, id: &'a FactId, parts: &HashMap<&FactId, Vec<usize>>) {
+        // What a thing is made of is changed while nothing uses it, or not yet. That an index or constraint uses columns of its
+        // own table goes without saying in the needs.
+        let side = if doing == Doing::Drop { self.fates.from } else { self.fates.to };
+        let own = id.parent().filter(|_| !self.is_part(at));
+        let wholes = side.needs(id).iter().chain(own);
+        let parts: Vec<usize> = wholes.filter_map(|whole| parts.get(whole)).flatten().copied().collect();
+        for part in parts {
+            match (doing, self.nodes[part].0) {
+                (Doing::Create, Doing::Alter | Doing::Create) => self.wishes[at].push(part),
+                (Doing::Drop, Doing::Alter | Doing::Drop) => self.wishes[part].push(at),
+                _ => {}
+            }
         }
-        for needed in (id.kind().kind().also)(&self.fates.difference(id)) {
-            let made = self.made(&needed);
-            self.needs[at].extend(made.filter(|&made| made != at));
+        for other in (id.kind().kind().also)(&self.fates.difference(id), doing) {
+            let before = match doing {
+                Doing::Drop => self.node(Doing::Drop, &other),
+                _ => self.made(&other),
+            };
+            self.wishes[at].extend(before.filter(|&before| before != at));
         }
     }
 
@@ -423,6 +450,7 @@ impl<'a> Steps<'a> {
             fact: side.get(id).unwrap_or(&NO_FACT),
             members: members.iter().filter_map(|&at| side.entry(self.nodes[at].1)).collect(),
             snapshot: side,
+            is_added: true,
         };
         let statements = match doing {
             Doing::Create => (kind.create)(&group()),
@@ -444,14 +472,26 @@ impl<'a> Steps<'a> {
 
     /// Folds what comes or goes with its parent: for each node the head of its group, and the graph of the groups.
     fn fold(&mut self) -> Result<(Vec<usize>, Graph), PlanError> {
+        let heads = self.fold_needs()?;
+        loop {
+            let graph = self.contract(&heads, true);
+            let cycles = graph::cycles(&graph);
+            if cycles.is_empty() {
+                return Ok((heads, graph));
+            }
+            cycles.iter().for_each(|cycle| self.forgo(cycle, &heads));
+        }
+    }
+
+    /// The heads of groups whose needs form no cycle.
+    fn fold_needs(&mut self) -> Result<Vec<usize>, PlanError> {
         let mut apart = vec![false; self.nodes.len()];
         let mut joined: Vec<Option<usize>> = vec![None; self.nodes.len()];
         loop {
             let heads = self.heads(&apart, &joined);
-            let graph = self.contract(&heads);
-            let cycles = graph::cycles(&graph);
+            let cycles = graph::cycles(&self.contract(&heads, false));
             if cycles.is_empty() {
-                return Ok((heads, graph));
+                return Ok(heads);
             }
             for cycle in cycles {
                 if !self.take_apart(&cycle, &heads, &mut apart) && !self.join(&cycle, &mut joined) {
@@ -519,20 +559,54 @@ impl<'a> Steps<'a> {
     /// The node of another table's fact that brings this one about, such as the parent's column.
     fn comes_with(&self, at: usize) -> Option<usize> {
         let (doing, id) = self.nodes[at];
-        let with = (id.kind().kind().comes_with)(&self.fates.difference(id), doing);
+        let with = (id.kind().kind().comes_with)(&self.fates.difference(id), doing, &|id| {
+            self.node(Doing::Drop, id).is_some()
+        });
         with.iter().find_map(|other| self.node(doing, other)).filter(|&other| other != at)
     }
 
-    fn contract(&self, heads: &[usize]) -> Graph {
+    fn contract(&self, heads: &[usize], wishes: bool) -> Graph {
         let mut edges = vec![Vec::new(); self.nodes.len()];
-        for (at, needed) in self.needs.iter().enumerate() {
-            edges[heads[at]].extend(needed.iter().map(|&to| heads[to]).filter(|&to| to != heads[at]));
+        for (at, needed) in self.needs.iter().zip(&self.wishes).enumerate() {
+            let needed = needed.0.iter().chain(needed.1.iter().filter(|_| wishes));
+            edges[heads[at]].extend(needed.map(|&to| heads[to]).filter(|&to| to != heads[at]));
         }
         for needed in &mut edges {
             needed.sort_unstable();
             needed.dedup();
         }
         edges
+    }
+
+    /// Gives up the wishes that close a cycle of what must be, or where none does by itself, all that hold this one
+    /// together: what must be forms none.
+    fn forgo(&mut self, cycle: &[usize], heads: &[usize]) {
+        let groups: BTreeSet<usize> = cycle.iter().copied().collect();
+        let inside = |at: usize, to: usize| {
+            heads[at] != heads[to] && groups.contains(&heads[at]) && groups.contains(&heads[to])
+        };
+        let mut must: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (at, needed) in self.needs.iter().enumerate() {
+            must.entry(heads[at])
+                .or_default()
+                .extend(needed.iter().filter(|&&to| inside(at, to)).map(|&to| heads[to]));
+        }
+        let leads = |from: usize, to: usize| {
+            let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
+            while let Some(at) = waiting.pop() {
+                waiting.extend(must[&at].iter().copied().filter(|&next| seen.insert(next)));
+            }
+            seen.contains(&to)
+        };
+        let wishes =
+            self.wishes.iter().enumerate().flat_map(|(at, wished)| wished.iter().map(move |&to| (at, to)));
+        let holding: Vec<_> = wishes.filter(|&(at, to)| inside(at, to)).collect();
+        let closing: Vec<_> =
+            holding.iter().copied().filter(|&(at, to)| leads(heads[to], heads[at])).collect();
+        let given_up = if closing.is_empty() { holding } else { closing };
+        for &(at, to) in &given_up {
+            self.wishes[at].retain(|&wished| wished != to);
+        }
     }
 
     /// Gives the facts that hold a cycle together statements of their own; false when there are none left.

@@ -7,7 +7,7 @@ select classid, objid, objsubid, refclassid, refobjid, refobjsubid
  where deptype <> 'e'
    and objid >= 16384 and refobjid >= 16384
    and not (deptype = 'a' and classid in (2604, 2606))
-   and not (deptype = 'a' and classid = 1259 and refclassid = 1259 and refobjsubid <> 0)
+   and not (deptype = 'a' and classid = 1259 and objsubid = 0 and refclassid = 1259 and refobjsubid <> 0)
    and not (deptype = 'i' and classid = 1247)
    and not (deptype = 'i' and classid = 1259 and objsubid = 0 and refclassid = 1259 and refobjsubid <> 0
             and exists (select from pg_catalog.pg_sequence where seqrelid = objid))

@@ -5,6 +5,7 @@
 
 mod cases;
 mod census;
+
 mod cluster;
 mod connect;
 mod converge;
@@ -12,6 +13,7 @@ mod doctor;
 mod files;
 mod git;
 mod ledger;
+mod made_up;
 mod newer;
 mod servers;
 mod session;

@@ -2,7 +2,7 @@
 
 use super::{Alone, Attribute, Kind, KindId, plain, shared};
 use crate::fact::FactId;
-use crate::plan::{Difference, Group};
+use crate::plan::{Difference, Doing, Group};
 use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
@@ -63,8 +63,13 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
 }
 
 /// Indexes of a table that is there already are taken for those that the parent wants.
-fn also(difference: &Difference<'_>) -> Vec<FactId> {
-    let Some(table) = difference.id.parent() else { return Vec::new() };
+fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let Some(table) = difference.id.parent().filter(|_| doing == Doing::Create) else { return Vec::new() };
+    let is_wanted = |id: &FactId| match id.kind() {
+        KindId::Column | KindId::Constraint => true,
+        KindId::Index => difference.to.get(&id.child(KindId::IndexAttachment, "")).is_some(),
+        _ => false,
+    };
     let parts = difference.to.below(table).map(|(id, _)| id);
-    parts.filter(|id| matches!(id.kind(), KindId::Column | KindId::Constraint | KindId::Index)).cloned().collect()
+    parts.filter(|id| is_wanted(id)).cloned().collect()
 }

@@ -45,7 +45,8 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("statistics"),
     plain("options"),
     plain("foreign_options"),
-    plain("inherited"),
+    // Where a parent has it too, this is only what a drop at the parent would leave; no statement changes it alone.
+    order("inherited"),
     order("position"),
 ];
 
@@ -185,7 +186,8 @@ fn not_null(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
         return String::new();
     }
     let usual = format!("{}_{}_not_null", table.name(), id.name());
-    let name = match constraint.name() == usual {
+    // Beside what is there already PostgreSQL might choose another.
+    let name = match constraint.name() == usual && !group.is_added {
         true => String::new(),
         false => format!(" CONSTRAINT {}", quote_ident(constraint.name())),
     };
@@ -267,7 +269,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
         KindId::Composite => vec![format!("ALTER TYPE {path} ADD ATTRIBUTE {}", named_type(group.id, group.fact))],
         kind if table::is_table(kind) => {
             let members = std::iter::once((group.id, group.fact)).chain(group.members.iter().copied()).collect();
-            let table = Group { id: relation, fact, members, snapshot: group.snapshot };
+            let table = Group { members, ..Group::of(relation, fact, group.snapshot) };
             let add = definition(&table, group.id, group.fact).map(|column| format!("ALTER TABLE {path} ADD COLUMN {column}"));
             let statements = add.into_iter().chain(settings(group.id, group.fact, true)).collect();
             shared::on_path(&table, statements)
@@ -332,6 +334,11 @@ fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
 
 /// What shows a column keeps it from having another type; indexes and constraints are made again by PostgreSQL itself.
 fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
+    // What keeps rows of the table as values.
+    let is_kept = other.parent().is_some_and(|parent| parent.kind() == KindId::MaterializedView);
+    if difference.before.is_none() || !difference.from.needs(other).contains(difference.id) && other.parent() != Some(difference.id) {
+        return is_kept && other.kind() == KindId::Column;
+    }
     let is_other_type = difference.is_remade || difference.differs("type") || difference.differs("collation");
     let is_generated = |id: &FactId| {
         id.kind() == KindId::Column && difference.from.get(id).is_some_and(|fact| fact.get("generated").is_some())
@@ -353,8 +360,9 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
 }
 
 /// A view's column comes with its definition; a parent's column before those of its children.
-fn also(difference: &Difference<'_>) -> Vec<FactId> {
+fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     match difference.id.parent() {
+        _ if doing == Doing::Drop => Vec::new(),
         Some(view) if view.kind() == KindId::View => vec![view.child(KindId::ViewDefinition, "")],
         Some(table) if table::is_table(table.kind()) => table::same_in_parents(difference),
         _ => Vec::new(),
@@ -362,7 +370,7 @@ fn also(difference: &Difference<'_>) -> Vec<FactId> {
 }
 
 /// With the column that it is inherited from.
-fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+fn comes_with(difference: &Difference<'_>, doing: Doing, _: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
     match difference.becomes().is("inherited") && doing != Doing::Alter {
         true => table::same_in_parents(difference),
         false => Vec::new(),
@@ -383,7 +391,8 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
     let alter = format!("ALTER TABLE {path} ALTER COLUMN {name}");
     let only = format!("ALTER TABLE ONLY {path} ALTER COLUMN {name}");
     let mut statements = Vec::new();
-    let comes_from_parent = new.is("inherited") && difference.was().is("inherited") && !table::same_in_parents(difference).is_empty();
+    let parents = table::same_in_parents(difference);
+    let comes_from_parent = parents.iter().any(|id| difference.from.get(id).is_some() && difference.to.get(id).is_some());
     if difference.differs("generated") && new.get("generated").is_none() {
         statements.push(format!("{alter} DROP EXPRESSION"));
     }
@@ -404,8 +413,10 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
     if let (Some(_), Some(how), true) = (difference.was().get("identity"), new.get_text("identity"), difference.differs("identity")) {
         statements.push(format!("{alter} SET GENERATED {how}"));
     }
-    if difference.differs("storage") {
-        let storage = new.get_text("storage").map_or_else(|| usual_storage(difference), str::to_owned);
+    // Another type brings its own.
+    let storage = new.get_text("storage").map(str::to_owned);
+    let reset = (storage.is_none() && !is_other_type).then(|| usual_storage(difference));
+    if let Some(storage) = storage.or(reset).filter(|_| difference.differs("storage") || is_other_type) {
         statements.push(format!("{only} SET STORAGE {storage}"));
     }
     if difference.differs("compression") {
@@ -426,9 +437,14 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
 fn usual_storage(difference: &Difference<'_>) -> String {
     match difference.to.server_version >= 160_000 {
         true => "DEFAULT".to_owned(),
-        false if difference.becomes().get_text("type").is_some_and(|name| name.starts_with("numeric")) => "MAIN".to_owned(),
+        false if difference.becomes().get_text("type").is_some_and(is_main) => "MAIN".to_owned(),
         false => "EXTENDED".to_owned(),
     }
+}
+
+/// The types whose values are kept in the table while they can be, compressed (`typstorage` m).
+fn is_main(name: &str) -> bool {
+    ["numeric", "inet", "cidr"].contains(&base(name))
 }
 
 /// How what is stored becomes what is to be stored, where PostgreSQL does not know by itself: by the text of it.

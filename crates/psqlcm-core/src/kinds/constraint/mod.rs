@@ -1,6 +1,6 @@
 //! A check, primary key, unique, exclusion or not-null constraint of a table or domain.
 
-use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, index, plain, shared, table, Reaction, Response, Space};
+use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, index, order, plain, shared, table, Response, Space};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -27,8 +27,9 @@ pub(super) static KIND: Kind = Kind {
     respond,
     alter,
     drop,
-    react,
+    react: index::react,
     comes_with,
+    also,
     spaces,
     drops_alone: Alone::AtLast,
     cases: include_str!("cases.md"),
@@ -41,7 +42,7 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("column"),
     plain("not_valid"),
     plain("no_inherit"),
-    plain("inherited"),
+    order("inherited"),
     plain("index_options"),
     plain("tablespace"),
     plain("clustered"),
@@ -175,7 +176,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let alter = match id.parent().map(FactId::kind) {
         Some(KindId::Domain) => "ALTER DOMAIN",
         // The parent's statement reaches its children.
-        _ if reaches_children && fact.is("inherited") => return Vec::new(),
+        _ if reaches_children && fact.is("inherited") && !group.is_added => return Vec::new(),
         _ if reaches_children => "ALTER TABLE",
         _ => "ALTER TABLE ONLY",
     };
@@ -209,7 +210,7 @@ fn edges(snapshot: &mut Snapshot) {
 
 /// That it was checked can be said in place, and what is said of its index.
 fn respond(difference: &Difference<'_>) -> Response {
-    const IN_PLACE: [&str; 5] = ["not_valid", "tablespace", "clustered", "replica_identity", "on_partitioned"];
+    const IN_PLACE: [&str; 6] = ["inherited", "not_valid", "tablespace", "clustered", "replica_identity", "on_partitioned"];
     let definition = |fact: &Fact| {
         let text = fact.get_text("definition").unwrap_or_default();
         text.strip_suffix(" NOT VALID").unwrap_or(text).to_owned()
@@ -241,22 +242,23 @@ fn alter_word(id: &FactId) -> &'static str {
     }
 }
 
-/// That a partition is attached, or its index, only says when it could be made.
-pub(super) fn react(_: &Difference<'_>, needed: &FactId) -> Reaction {
-    match needed.kind() {
-        KindId::Attachment | KindId::IndexAttachment => Reaction::Stays,
-        _ => Reaction::Again,
-    }
-}
-
 /// With the one that the table inherits it from, or whose index its own belongs to.
-fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+fn comes_with(difference: &Difference<'_>, doing: Doing, drops: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
     let inherits = matches!(difference.becomes().get_text("type"), Some("check" | "not null"));
-    match inherits {
+    let mut with = if doing == Doing::Drop { with_columns(difference, drops) } else { Vec::new() };
+    with.extend(match inherits {
         true if difference.becomes().is("inherited") => table::same_in_parents(difference),
         true => Vec::new(),
-        false => index::comes_with(difference, doing),
-    }
+        false => index::comes_with(difference, doing, drops),
+    });
+    with
+}
+
+/// The column that takes along what is said of it alone.
+fn with_columns(difference: &Difference<'_>, drops: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+    let name = difference.was().get_text("column");
+    let column = difference.id.parent().zip(name).map(|(table, name)| table.child(KindId::Column, name));
+    column.filter(|id| drops(id)).into_iter().collect()
 }
 
 fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
@@ -268,4 +270,24 @@ fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
         spaces.push(Space::Single(id.parent(), "primary key"));
     }
     spaces
+}
+
+/// Of a primary key's columns PostgreSQL wants to know that they are not null, and would say so itself.
+fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let is_primary_key = |fact: &Fact| fact.get_text("type") == Some("primary key");
+    let wanted: fn(&Fact) -> bool = match doing {
+        Doing::Create if is_primary_key(difference.becomes()) => is_not_null,
+        Doing::Drop if is_not_null(difference.was()) => |fact| fact.get_text("type") == Some("primary key"),
+        _ => return index::also(difference, doing),
+    };
+    let side = if doing == Doing::Drop { difference.from } else { difference.to };
+    let siblings = difference.id.parent().into_iter().flat_map(|table| side.below(table));
+    // A column with an identity is not null as long as it has one.
+    let is_wanted = |id: &FactId, fact: &Fact| match id.kind() {
+        KindId::Constraint => wanted(fact),
+        KindId::Sequence => doing == Doing::Drop,
+        _ => false,
+    };
+    let found = siblings.filter(|(id, fact)| is_wanted(id, fact)).map(|(id, _)| id.clone());
+    found.chain(index::also(difference, doing)).collect()
 }

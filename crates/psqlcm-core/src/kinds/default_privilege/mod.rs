@@ -96,7 +96,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
 }
 
 fn alter(difference: &Difference<'_>) -> Vec<String> {
-    let group = Group { id: difference.id, fact: difference.becomes(), members: Vec::new(), snapshot: difference.to };
+    let group = Group::of(difference.id, difference.becomes(), difference.to);
     drop(difference).into_iter().chain(create(&group)).collect()
 }
 

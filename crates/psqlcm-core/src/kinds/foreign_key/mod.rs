@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Alone, Attribute, Kind, KindId, constraint, deparsed, plain, shared, table, Response, Space};
+use super::{Alone, Attribute, Kind, KindId, constraint, deparsed, index, plain, shared, table, Response, Space};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Group};
@@ -18,7 +18,7 @@ pub(super) static KIND: Kind = Kind {
     respond,
     alter,
     drop: constraint::drop,
-    react: constraint::react,
+    react: index::react,
     spaces: |id, _| vec![Space::Constraint(id.parent(), id.name())],
     drops_alone: Alone::AtOnce,
     cases: include_str!("cases.md"),

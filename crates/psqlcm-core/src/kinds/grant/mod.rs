@@ -4,7 +4,7 @@
 use super::{Attribute, Kind, KindId, order, plain, schema, shared};
 use crate::fact::FactId;
 use crate::name::quote_ident;
-use crate::plan::{Difference, Group};
+use crate::plan::{Difference, Doing, Group};
 
 pub(super) static KIND: Kind = Kind {
     name: "grant",
@@ -92,7 +92,7 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
     });
     let is_same = difference.after.is_some() && !lost && !difference.differs("revoke_first") && !difference.differs("grantor");
     let mut statements = if is_same { Vec::new() } else { drop(difference) };
-    let group = Group { id: difference.id, fact: difference.becomes(), members: Vec::new(), snapshot: difference.to };
+    let group = Group::of(difference.id, difference.becomes(), difference.to);
     statements.extend(create(&group));
     if !is_same {
         statements.extend(of_columns(difference, object));
@@ -130,11 +130,14 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
 fn of_columns(difference: &Difference<'_>, object: &FactId) -> Vec<String> {
     let is_of_column = |id: &FactId| id.kind() == KindId::Grant && id.name() == difference.id.name() && id.parent() != Some(object);
     let grants = difference.to.below(object).filter(|(id, _)| is_of_column(id) && difference.from.get(id).is_some());
-    let group = |(id, fact)| Group { id, fact, members: Vec::new(), snapshot: difference.to };
+    let group = |(id, fact)| Group::of(id, fact, difference.to);
     grants.flat_map(|grant| create(&group(grant))).collect()
 }
 
 /// Another owner takes over what the one before had granted.
-fn also(difference: &Difference<'_>) -> Vec<FactId> {
+fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    if doing == Doing::Drop {
+        return Vec::new();
+    }
     difference.id.object().parent().map(|_| difference.id.object().child(KindId::Owner, "")).into_iter().collect()
 }

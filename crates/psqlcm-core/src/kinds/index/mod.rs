@@ -1,6 +1,6 @@
 //! An index that no constraint made, as PostgreSQL prints it.
 
-use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, constraint, deparsed, plain, shared, Response};
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared, Response, Reaction};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -20,8 +20,9 @@ pub(super) static KIND: Kind = Kind {
         false => shared::alters(difference),
     },
     alter: changed_settings,
-    react: constraint::react,
+    react,
     comes_with,
+    also,
     spaces: shared::relation_space,
     drops_alone: Alone::AtLast,
     cases: include_str!("cases.md"),
@@ -127,9 +128,37 @@ pub(super) fn changed_settings(difference: &Difference<'_>) -> Vec<String> {
     statements
 }
 
-/// The index of a partition goes with the one of the partitioned table that it belongs to.
-pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
-    let attachment = difference.id.child(KindId::IndexAttachment, "");
-    let needed = difference.from.needs(&attachment).iter().filter(|_| doing == Doing::Drop);
-    needed.filter(|id| matches!(id.kind(), KindId::Index | KindId::Constraint)).cloned().collect()
+/// The index of a partition goes with the one of the partitioned table that it belongs to, while it is a partition.
+pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing, drops: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+    let is_detached = difference.id.parent().is_some_and(|table| drops(&table.child(KindId::Attachment, "")));
+    match doing {
+        Doing::Drop if !is_detached => of_parent(difference).cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The index or key of the partitioned table that this one belongs to.
+fn of_parent<'a>(difference: &Difference<'a>) -> impl Iterator<Item = &'a FactId> {
+    let needed = difference.from.needs(&difference.id.child(KindId::IndexAttachment, "")).iter();
+    needed.filter(|id| matches!(id.kind(), KindId::Index | KindId::Constraint))
+}
+
+/// That a partition is attached, or its index, only says when the index of the partitioned table could be made; and what is
+/// no partition any more keeps its index.
+pub(super) fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
+    let attachment = difference.id.parent().map(|table| table.child(KindId::Attachment, ""));
+    let is_detached = attachment.is_some_and(|id| difference.from.get(&id) != difference.to.get(&id));
+    match needed.kind() {
+        KindId::Attachment | KindId::IndexAttachment => Reaction::Stays,
+        _ if is_detached && of_parent(difference).any(|of_parent| of_parent == needed) => Reaction::Stays,
+        _ => Reaction::Again,
+    }
+}
+
+/// The index of a partition can be dropped once the partition is none. When a partition is attached, PostgreSQL takes
+/// whatever index will do for the parent's: those that are not meant come later.
+pub(super) fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let is_parents = difference.to.get(&difference.id.child(KindId::IndexAttachment, "")).is_some();
+    let table = difference.id.parent().filter(|_| doing == Doing::Drop || !is_parents);
+    table.map(|table| table.child(KindId::Attachment, "")).into_iter().collect()
 }

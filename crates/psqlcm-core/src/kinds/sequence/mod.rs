@@ -204,7 +204,7 @@ fn identity_column(id: &FactId) -> Option<&FactId> {
 }
 
 /// With the column that owns it.
-fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+fn comes_with(difference: &Difference<'_>, doing: Doing, _: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
     let owning = difference.from.needs(&difference.id.child(KindId::OwnedBy, "")).iter();
     owning.filter(|id| doing == Doing::Drop && id.kind() == KindId::Column).cloned().collect()
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, plain, shared, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
-use crate::plan::{Difference, Group};
+use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, list, oid};
 use crate::snapshot::Snapshot;
 
@@ -338,8 +338,10 @@ pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
 }
 
 /// A table that joins a parent must have all that the parent has.
-pub(super) fn also(difference: &Difference<'_>) -> Vec<FactId> {
-    if !difference.differs("parents") || difference.after.is_none_or(is_partition) {
+pub(super) fn also(difference: &Difference<'_>, _: Doing) -> Vec<FactId> {
+    let left = difference.was().get_list("parents");
+    let joins = difference.becomes().get_list("parents").iter().any(|parent| !left.contains(parent));
+    if !joins || difference.after.is_none_or(is_partition) {
         return Vec::new();
     }
     let parents = difference.to.needs(difference.id).iter().filter(|id| is_table(id.kind()));

@@ -43,7 +43,7 @@ fn respond(difference: &Difference<'_>) -> Response {
 fn drop(difference: &Difference<'_>) -> Vec<String> {
     let view = difference.id.parent().and_then(|id| difference.from.entry(id));
     let statement = |(id, fact)| {
-        let group = Group { id, fact, members: Vec::new(), snapshot: difference.from };
+        let group = Group::of(id, fact, difference.from);
         view::statement("CREATE OR REPLACE VIEW", id, fact, &view::placeholder(&group))
     };
     view.map(statement).into_iter().collect()
