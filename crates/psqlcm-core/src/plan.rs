@@ -5,10 +5,12 @@
 //! function it calls). What cannot be taken apart is an error that names the cycle.
 
 mod between;
+mod renames;
 
 use std::collections::BTreeSet;
 
 pub use between::{Action, Difference, Doing, between};
+pub use renames::{Rename, RenameError, candidates, statements as rename_statements};
 
 use crate::fact::{Fact, FactId};
 use crate::graph::{self, Graph};

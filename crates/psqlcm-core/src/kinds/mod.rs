@@ -149,6 +149,8 @@ pub struct Kind {
     pub drop: fn(&Difference<'_>) -> Vec<String>,
     /// Whether it is dropped before what it belongs to, where a cycle asks for it.
     pub drops_alone: Alone,
+    /// The statements that give it another name for good, where PostgreSQL has any.
+    pub rename: fn(&FactId, &str) -> Option<Vec<String>>,
     /// The statements that give it another name while its successor takes its own.
     pub set_aside: fn(&FactId) -> Vec<String>,
     /// The statements that drop it under that name.
@@ -245,6 +247,8 @@ pub enum Alone {
 pub enum Reaction {
     /// It does not hold the other back.
     Stays,
+    /// It stays too; but where both go, it goes first.
+    GoesFirst,
     /// It has to be dropped first.
     Again,
     /// It is changed in place to what takes the other's name; until then the other is there under another.

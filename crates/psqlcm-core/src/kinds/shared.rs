@@ -30,6 +30,7 @@ pub(super) const PART: Kind = Kind {
     alter: |_| Vec::new(),
     drop: drop_by_reference,
     drops_alone: Alone::Never,
+    rename: |_, _| None,
     is_given: false,
     set_aside: |_| Vec::new(),
     drop_aside: |_| Vec::new(),
@@ -182,6 +183,11 @@ fn aside(id: &FactId) -> FactId {
 /// `ALTER TYPE app.mood RENAME TO mood__psqlcm_old`.
 pub(super) fn rename_aside(id: &FactId) -> Vec<String> {
     vec![format!("ALTER {} RENAME TO {}", (id.kind().kind().reference)(id), quote_ident(aside(id).name()))]
+}
+
+/// `ALTER TABLE app.orders RENAME TO sales`.
+pub(super) fn rename(id: &FactId, name: &str) -> Option<Vec<String>> {
+    Some(vec![format!("ALTER {} RENAME TO {}", (id.kind().kind().reference)(id), quote_ident(name))])
 }
 
 /// `DROP TYPE app.mood__psqlcm_old`.

@@ -242,7 +242,7 @@ impl<'a> Fates<'a> {
                 continue;
             }
             match (dependent.kind().kind().react)(&self.difference(dependent), id) {
-                Reaction::Stays => {}
+                Reaction::Stays | Reaction::GoesFirst => {}
                 Reaction::Again => self.again(dependent),
                 Reaction::Remade => {
                     self.aside.insert(id);

@@ -177,3 +177,48 @@ fn come_and_go(server: &TestServer, cases: &[&Case]) -> Result<(), String> {
     converge(&target, &full).map_err(|error| what(format!("coming: {error}")))?;
     converge(&target, &empty).map_err(|error| what(format!("going: {error}")))
 }
+
+/// What goes and what comes look the same: renamed, nothing of it is dropped.
+#[test]
+fn renames_keep_what_is_renamed() {
+    const OLD: &str = "CREATE SCHEMA app; CREATE SCHEMA other;
+        CREATE TYPE app.mood AS ENUM ('a', 'b');
+        CREATE TABLE app.orders (id integer PRIMARY KEY, total numeric CHECK (total > 0), m app.mood);
+        CREATE TABLE app.moved (single text);
+        CREATE VIEW app.v AS SELECT id, total FROM app.orders;
+        CREATE SEQUENCE app.numbers START 7;
+        CREATE FUNCTION app.f(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n';
+        INSERT INTO app.orders VALUES (1, 2, 'a');";
+    const RENAMES: &str = "ALTER TYPE app.mood RENAME TO \"Mood\"; ALTER TABLE app.orders RENAME TO sales;
+        ALTER TABLE app.sales RENAME CONSTRAINT orders_pkey TO sales_pkey;
+        ALTER TABLE app.moved SET SCHEMA other; ALTER VIEW app.v RENAME TO w;
+        ALTER SEQUENCE app.numbers RENAME TO digits; ALTER FUNCTION app.f RENAME TO g;";
+    for server in servers() {
+        let (from, to) = (server.database("old"), server.database("new"));
+        from.psql(OLD).unwrap();
+        to.psql(&format!("{OLD}{RENAMES}")).unwrap();
+        let renames = plan::candidates(&snapshot(&from), &snapshot(&to));
+        let specs: Vec<String> = renames.iter().map(plan::Rename::spec).collect();
+        assert_eq!(
+            specs,
+            [
+                "enum:app.mood=app.\"Mood\"",
+                "function:app.f(integer)=app.g(integer)",
+                "table:app.moved=other.moved",
+                "sequence:app.numbers=app.digits",
+                "view:app.v=app.w",
+            ]
+        );
+        // Its columns have another type by now, by name.
+        let table =
+            plan::Rename::parse("table:app.orders=app.sales", &snapshot(&from), &snapshot(&to)).unwrap();
+        let renames: Vec<_> = std::iter::once(table).chain(renames).collect();
+        for statement in plan::rename_statements(&renames).unwrap() {
+            from.psql(&statement).unwrap();
+        }
+        let actions = plan::between(&snapshot(&from), &snapshot(&to)).unwrap();
+        assert!(actions.iter().all(|action| action.id.kind() == KindId::Constraint), "{}", script(&actions));
+        converge(&from, &to).unwrap();
+        assert_eq!(from.psql("SELECT id, total, m FROM app.sales").unwrap().trim(), "1|2|a");
+    }
+}

@@ -14,6 +14,7 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::Proc, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
     spaces: shared::routine_space,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -13,7 +13,7 @@ pub(super) static KIND: Kind = Kind {
     edges,
     drop,
     also,
-    drops_alone: Alone::AtOnce,
+    drops_alone: Alone::Always,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -23,6 +23,7 @@ pub(super) static KIND: Kind = Kind {
     create,
     set_aside: shared::rename_aside,
     drop_aside: shared::drop_aside,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -29,6 +29,7 @@ pub(super) static KIND: Kind = Kind {
     comes_with,
     made_with_parent,
     drops_alone: Alone::AtLast,
+    rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -484,5 +485,16 @@ fn base(name: &str) -> &str {
         Some(("timestamp", rest)) if rest.ends_with("without time zone") => "timestamp without time zone",
         Some(("timestamp", rest)) if rest.ends_with("with time zone") => "timestamp with time zone",
         _ => name,
+    }
+}
+
+fn rename(id: &FactId, name: &str) -> Option<Vec<String>> {
+    let relation = id.parent()?;
+    let (path, old, new) = (shared::path(relation), quote_ident(id.name()), quote_ident(name));
+    match relation.kind() {
+        KindId::Composite => Some(vec![format!("ALTER TYPE {path} RENAME ATTRIBUTE {old} TO {new}")]),
+        KindId::View => Some(vec![format!("ALTER VIEW {path} RENAME COLUMN {old} TO {new}")]),
+        kind if table::is_table(kind) => Some(vec![format!("ALTER TABLE {path} RENAME COLUMN {old} TO {new}")]),
+        _ => None,
     }
 }

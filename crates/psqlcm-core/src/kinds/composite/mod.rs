@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     set_aside: shared::rename_aside,
     drop_aside: shared::drop_aside,
     spaces: shared::relation_and_type_space,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

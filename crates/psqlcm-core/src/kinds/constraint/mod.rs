@@ -32,6 +32,7 @@ pub(super) static KIND: Kind = Kind {
     also,
     spaces,
     drops_alone: Alone::AtLast,
+    rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -247,11 +248,22 @@ fn comes_with(difference: &Difference<'_>, doing: Doing, drops: &dyn Fn(&FactId)
     let inherits = matches!(difference.becomes().get_text("type"), Some("check" | "not null"));
     let mut with = if doing == Doing::Drop { with_columns(difference, drops) } else { Vec::new() };
     with.extend(match inherits {
-        true if difference.becomes().is("inherited") => table::same_in_parents(difference),
+        true if difference.becomes().is("inherited") => inherited_from(difference, doing),
         true => Vec::new(),
         false => index::comes_with(difference, doing, drops),
     });
     with
+}
+
+/// The parents' constraint that makes this one, or drops it. One that is not valid is added to a parent after its children
+/// were made, and reaches them; partitions must have it before they are attached.
+fn inherited_from(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let table = difference.id.parent().and_then(|table| difference.to.entry(table));
+    let Some((table, _)) = table.filter(|(_, fact)| doing == Doing::Create && !table::is_partition(fact)) else {
+        return table::same_in_parents(difference);
+    };
+    let parents = difference.to.needs(table).iter().filter(|id| table::is_table(id.kind()));
+    parents.map(|parent| parent.child(KindId::Constraint, difference.id.name())).collect()
 }
 
 /// The column that takes along what is said of it alone.
@@ -263,22 +275,24 @@ fn with_columns(difference: &Difference<'_>, drops: &dyn Fn(&FactId) -> bool) ->
 
 fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
     let mut spaces = vec![Space::Constraint(id.parent(), id.name())];
-    if matches!(fact.get_text("type"), Some("primary key" | "unique" | "exclusion")) {
+    if has_index(fact) {
         spaces.push(Space::Relation(id.schema(), id.name()));
     }
-    if fact.get_text("type") == Some("primary key") {
+    if is_primary_key(fact) {
         spaces.push(Space::Single(id.parent(), "primary key"));
     }
     spaces
 }
 
-/// Of a primary key's columns PostgreSQL wants to know that they are not null, and would say so itself.
+/// What a key's index had better wait for, and what PostgreSQL wants to know of the columns of a primary key: that they are
+/// not null, which it would say itself.
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
-    let is_primary_key = |fact: &Fact| fact.get_text("type") == Some("primary key");
+    let fact = if doing == Doing::Drop { difference.was() } else { difference.becomes() };
+    let of_index = if has_index(fact) { index::also(difference, doing) } else { Vec::new() };
     let wanted: fn(&Fact) -> bool = match doing {
-        Doing::Create if is_primary_key(difference.becomes()) => is_not_null,
-        Doing::Drop if is_not_null(difference.was()) => |fact| fact.get_text("type") == Some("primary key"),
-        _ => return index::also(difference, doing),
+        Doing::Create if is_primary_key(fact) => is_not_null,
+        Doing::Drop if is_not_null(fact) => is_primary_key,
+        _ => return of_index,
     };
     let side = if doing == Doing::Drop { difference.from } else { difference.to };
     let siblings = difference.id.parent().into_iter().flat_map(|table| side.below(table));
@@ -289,5 +303,19 @@ fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
         _ => false,
     };
     let found = siblings.filter(|(id, fact)| is_wanted(id, fact)).map(|(id, _)| id.clone());
-    found.chain(index::also(difference, doing)).collect()
+    found.chain(of_index).collect()
+}
+
+fn is_primary_key(fact: &Fact) -> bool {
+    fact.get_text("type") == Some("primary key")
+}
+
+/// Whether an index upholds it.
+fn has_index(fact: &Fact) -> bool {
+    matches!(fact.get_text("type"), Some("primary key" | "unique" | "exclusion"))
+}
+
+pub(super) fn rename(id: &FactId, name: &str) -> Option<Vec<String>> {
+    let (alter, table) = (alter_word(id), shared::parent_path(id));
+    Some(vec![format!("{alter} {table} RENAME CONSTRAINT {} TO {}", quote_ident(id.name()), quote_ident(name))])
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Alone, Attribute, Kind, KindId, constraint, deparsed, index, plain, shared, table, Response, Space};
+use super::{Alone, Attribute, Kind, KindId, constraint, deparsed, plain, shared, table, Response, Space, Reaction};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Group};
@@ -18,9 +18,10 @@ pub(super) static KIND: Kind = Kind {
     respond,
     alter,
     drop: constraint::drop,
-    react: index::react,
+    react,
     spaces: |id, _| vec![Space::Constraint(id.parent(), id.name())],
     drops_alone: Alone::AtOnce,
+    rename: constraint::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -83,6 +84,15 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
         statements.push(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"));
     }
     statements
+}
+
+/// That a partition's index is attached only says when the key could be made; and while there is the key, what it refers to
+/// cannot go.
+fn react(_: &Difference<'_>, needed: &FactId) -> Reaction {
+    match needed.kind() {
+        KindId::Attachment | KindId::IndexAttachment => Reaction::GoesFirst,
+        _ => Reaction::Again,
+    }
 }
 
 /// What PostgreSQL prints last of a constraint: when it is checked, and before it that it is not valid.

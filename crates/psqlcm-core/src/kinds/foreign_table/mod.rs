@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
     alter,
     also: table::also,
     spaces: shared::relation_and_type_space,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     alter: shared::alter_by_create,
     spaces: shared::routine_space,
     comes_with: shell_type::type_of,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

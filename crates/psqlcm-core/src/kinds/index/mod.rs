@@ -25,6 +25,7 @@ pub(super) static KIND: Kind = Kind {
     also,
     spaces: shared::relation_space,
     drops_alone: Alone::AtLast,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
     respond: |difference| shared::alters_only(difference, &["options", "toast_options", "tablespace"]),
     alter,
     spaces: shared::relation_and_type_space,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     respond,
     alter,
     drops_alone: Alone::AtOnce,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

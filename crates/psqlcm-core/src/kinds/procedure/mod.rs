@@ -13,6 +13,7 @@ pub(super) static KIND: Kind = Kind {
     respond: function::respond,
     alter: shared::alter_by_create,
     spaces: shared::routine_space,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..PART
 };

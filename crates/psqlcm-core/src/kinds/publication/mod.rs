@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
         row,
     }],
     create,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

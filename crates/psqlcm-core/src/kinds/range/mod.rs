@@ -22,6 +22,7 @@ pub(super) static KIND: Kind = Kind {
     drop_aside: shared::drop_aside,
     spaces: shared::type_space,
     drop: shell_type::drop_type,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

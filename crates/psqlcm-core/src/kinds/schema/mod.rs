@@ -1,6 +1,6 @@
 //! A schema. `public` is in every new database: it is kept as it is there, and only what differs is a fact.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, shared::PART};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, shared::{self, PART}};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Group};
@@ -11,6 +11,7 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Namespace, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..PART
 };

@@ -24,6 +24,7 @@ pub(super) static KIND: Kind = Kind {
     comes_with,
     spaces: shared::relation_space,
     drops_alone: Alone::AtLast,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

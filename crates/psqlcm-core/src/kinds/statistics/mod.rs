@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     home,
     respond: |difference| shared::alters_only(difference, &["target"]),
     alter,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -32,6 +32,7 @@ pub(super) static KIND: Kind = Kind {
     alter,
     also,
     spaces: shared::relation_and_type_space,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

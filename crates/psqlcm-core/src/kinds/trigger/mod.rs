@@ -17,6 +17,7 @@ pub(super) static KIND: Kind = Kind {
     alter,
     comes_with,
     drops_alone: Alone::AtOnce,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

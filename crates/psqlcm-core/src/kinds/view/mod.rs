@@ -18,6 +18,7 @@ pub(super) static KIND: Kind = Kind {
     respond: shared::alters,
     alter,
     spaces: shared::relation_and_type_space,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
