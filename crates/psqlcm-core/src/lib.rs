@@ -21,6 +21,7 @@
 //! - [`privileges`]: access control lists, and how they differ
 //! - [`name`], [`file_name`]: names in SQL and on disk
 //! - [`report`]: what a command says, as text and as JSON, and its exit code
+//! - [`spec`]: how people write which state they mean
 //! - [`source`], [`visible`]: places in a text; text that cannot act on a terminal
 
 pub mod catalogs;
@@ -43,6 +44,7 @@ pub mod report;
 pub mod script;
 pub mod snapshot;
 pub mod source;
+pub mod spec;
 pub mod targets;
 pub mod tree;
 pub mod visible;
