@@ -159,6 +159,21 @@ impl<'a> Script<'a> {
     }
 }
 
+/// The statements of any script, to be run one by one as they stand: it may begin and end transactions.
+///
+/// # Errors
+/// The first thing in it that is refused: commands of psql, and rows.
+pub fn statements(text: &str) -> Result<Vec<Statement<'_>>, Refusal> {
+    let statements = split(text).map_err(unsplit)?;
+    for statement in &statements {
+        match examine(statement) {
+            Ok(_) | Err(Refusal::TransactionControl { .. }) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Ok(statements)
+}
+
 /// Rows for the client are refused also where they do not end.
 fn unsplit(error: SplitError) -> Refusal {
     match error.kind {
@@ -256,6 +271,15 @@ mod tests {
         check("SELECT 1; COPY t FROM stdin", "COPY FROM stdin is refused: psql-cm carries no rows", Some(10));
         check("COPY t TO STDOUT;", "COPY TO stdout is refused: psql-cm carries no rows", Some(0));
         check("SELECT 'a", "the string opened here is not closed", Some(7));
+    }
+
+    #[test]
+    fn any_script_may_have_transactions_but_nothing_for_psql() {
+        assert_eq!(statements("BEGIN; SELECT 1; COMMIT; VACUUM").map(|all| all.len()), Ok(4));
+        assert_eq!(statements("").map(|all| all.len()), Ok(0));
+        for refused in ["BEGIN; \\dt\n", "COPY t FROM stdin;\n1\n\\.\n", "SELECT 'a"] {
+            assert!(statements(refused).is_err(), "{refused}");
+        }
     }
 
     #[test]

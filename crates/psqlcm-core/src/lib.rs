@@ -11,6 +11,7 @@
 //! - [`plan`]: the steps that make a snapshot from nothing, in order
 //! - [`fingerprint`]: hashes of facts, rolled up per object, schema and database
 //! - [`ignore`]: which objects a team wants not judged
+//! - [`narrow`]: what of two snapshots is compared
 //! - [`delta`]: the difference of two snapshots, fact by fact
 //! - [`change`]: a change made ready to run, or refused
 //! - [`tree`]: the files of a database: paths, texts, manifest, `restore.sql`
@@ -37,6 +38,7 @@ pub mod ignore;
 pub mod kinds;
 pub mod ledger;
 pub mod name;
+pub mod narrow;
 pub mod plan;
 pub mod privileges;
 pub mod read;

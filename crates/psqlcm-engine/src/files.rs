@@ -379,6 +379,20 @@ pub fn read_tree(root: &Path, folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, 
     Ok(files)
 }
 
+/// The names of the folders right below `root`, sorted; those that [`read_tree`] passes over are not among them.
+pub fn read_folders(root: &Path) -> Result<Vec<String>, FilesError> {
+    let disk = finished(root)?;
+    let mut names = Vec::new();
+    for name in disk.list(Path::new(""))? {
+        let is_folder = disk.kind(Path::new(&name))? == Some(Kind::Folder);
+        if is_folder && !is_passed_over(name.as_encoded_bytes()) {
+            names.extend(name.into_string().ok());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// The file at a path relative to `root`, as [`read_tree`] reads it; `None` where there is none.
 pub fn read_file(root: &Path, path: &Path) -> Result<Option<Vec<u8>>, FilesError> {
     check_path(path)?;

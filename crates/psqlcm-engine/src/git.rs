@@ -5,7 +5,7 @@
 //! neither writes nor removes a file of the tree: when git refuses, everything written stays where it is. It
 //! never pushes, pulls, switches branches or resolves a conflict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -133,6 +133,58 @@ pub fn show(root: &Path, revision: &str, path: &Path) -> Result<Vec<u8>, GitErro
     }
 }
 
+/// The files below the folder `root` in a revision, as they were committed, by their paths relative to it. The folder need
+/// not be there any more.
+///
+/// # Errors
+/// When there is no such revision, or no such folder in it; a symbolic link.
+pub fn files(root: &Path, revision: &str) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
+    let git = Git::at(root);
+    let no_revision = || GitError::NoSuchRevision { revision: revision.to_owned() };
+    if revision.is_empty() || revision.starts_with('-') || revision.contains('\0') {
+        return Err(no_revision());
+    }
+    if git.git_dir()?.is_none() {
+        return Err(GitError::NoRepository { path: root.to_path_buf() });
+    }
+    let tree = git.run(&["rev-parse", "--verify", "--quiet", &format!("{revision}^{{tree}}")], None)?;
+    if !tree.status.success() {
+        return Err(no_revision());
+    }
+    let below = root.strip_prefix(git.folder).unwrap_or(Path::new(""));
+    let mut folder = OsString::from(format!("{revision}:./"));
+    folder.push(below);
+    let no_folder = || GitError::NoSuchFile { revision: revision.to_owned(), path: root.to_path_buf() };
+    let found =
+        git.run(&[OsStr::new("rev-parse"), OsStr::new("--verify"), OsStr::new("--quiet"), &folder], None)?;
+    if !found.status.success() {
+        return Err(no_folder());
+    }
+    let id = String::from_utf8_lossy(&without_newline(found.stdout)).into_owned();
+    let listed = match git.list(&["ls-tree", "-r", "-z", &id]) {
+        Err(GitError::Failed { .. }) => return Err(no_folder()),
+        listed => listed?,
+    };
+    let mut blobs = Vec::new();
+    for line in &listed {
+        // `mode SP type SP id TAB path`
+        let line = String::from_utf8_lossy(line);
+        let Some((about, path)) = line.split_once('\t') else { continue };
+        let mut about = about.split(' ');
+        match (about.next(), about.next(), about.next()) {
+            (Some("120000"), ..) => {
+                let path = root.join(path);
+                return Err(GitError::Link { revision: revision.to_owned(), path });
+            }
+            (_, Some("blob"), Some(id)) => blobs.push((path.to_owned(), id.to_owned())),
+            // Another repository within this one.
+            _ => {}
+        }
+    }
+    let contents = git.blobs(blobs.iter().map(|(_, id)| id.as_str()))?;
+    Ok(blobs.into_iter().map(|(path, _)| path).zip(contents).collect())
+}
+
 /// Who the person is to git, as `Name <email>`. None unless it is configured: what git would guess from the names
 /// of the login and the machine is nobody's identity.
 pub fn identity(root: &Path) -> Option<String> {
@@ -233,6 +285,14 @@ pub enum GitError {
     #[error("no git repository holds {}", path.display())]
     NoRepository {
         /// The folder.
+        path: PathBuf,
+    },
+    /// A tree must not lead out of itself.
+    #[error("{} is a symbolic link in {revision}", path.display())]
+    Link {
+        /// The revision.
+        revision: String,
+        /// The link.
         path: PathBuf,
     },
     /// Git does not know who the person is.
@@ -376,6 +436,7 @@ impl GitError {
             | Self::NoFolder { .. }
             | Self::NoRepository { .. }
             | Self::NoSuchFile { .. }
+            | Self::Link { .. }
             | Self::Failed { .. } => return None,
         })
     }
@@ -560,6 +621,33 @@ impl<'a> Git<'a> {
 
     fn paths(&self, arguments: &[&str]) -> Result<BTreeSet<PathBuf>, GitError> {
         Ok(self.list(arguments)?.iter().map(|path| path_from(path)).collect())
+    }
+
+    /// The contents of blobs, in one call, as they were committed.
+    fn blobs<'b>(&self, ids: impl Iterator<Item = &'b str>) -> Result<Vec<Vec<u8>>, GitError> {
+        let asked: String = ids.map(|id| format!("{id}\n")).collect();
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answer = self.succeed(&["cat-file", "--batch"], Some(asked.as_bytes()))?;
+        let mut rest = answer.as_slice();
+        let mut contents = Vec::new();
+        // `id SP blob SP size LF contents LF`
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let head = String::from_utf8_lossy(&rest[..end]);
+            let size = head.rsplit(' ').next().and_then(|size| size.parse::<usize>().ok());
+            let blob = size.and_then(|size| rest.get(end + 1..end + 1 + size));
+            let Some(blob) = blob else {
+                return Err(GitError::Failed {
+                    command: "cat-file".to_owned(),
+                    status: "exit status 0".to_owned(),
+                    output: head.into_owned(),
+                });
+            };
+            contents.push(blob.to_vec());
+            rest = rest.get(end + 2 + blob.len()..).unwrap_or_default();
+        }
+        Ok(contents)
     }
 
     fn list(&self, arguments: &[&str]) -> Result<Vec<Vec<u8>>, GitError> {

@@ -9,13 +9,15 @@
 //! - [`submit`]: changes run and recorded
 //! - [`status`], [`mod@log`], [`verify`]: how schemas stand, what happened, whether the ledgers are whole
 //! - [`ledger`]: the ledger in a database: its state, its entries, its lock
+//! - [`sources`]: two sides of a comparison, whatever they are
 //! - [`session`], [`access`]: one connection; the databases of one cluster
 //! - [`checks`], [`doctor`]: what can be in the way of a command
 //! - [`conninfo`], `tls`: where to connect and how, by libpq's rules
 //! - [`files`], [`git`]: trees written all at once; commits of them
 //! - [`manifests`]: what a tree knows
 //! - [`config`] reads `psql-cm.toml`
-//! - [`server`]: scratch clusters
+//! - [`server`]: servers on this machine
+//! - [`scratch`]: databases that are made and thrown away
 //! - [`interrupt`], [`run`]: being told to stop; what tells runs apart
 
 pub mod access;
@@ -35,9 +37,11 @@ pub mod manifests;
 pub mod observe;
 pub mod restore;
 pub mod run;
+pub mod scratch;
 pub mod server;
 pub mod session;
 pub mod setup;
+pub mod sources;
 pub mod status;
 pub mod submit;
 mod tls;

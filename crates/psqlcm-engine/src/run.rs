@@ -1,4 +1,6 @@
-//! What tells one run of the tool from another.
+//! What tells one run of the tool from another, and the databases that belong to a run.
+
+pub mod database;
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};

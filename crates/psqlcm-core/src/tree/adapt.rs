@@ -43,6 +43,15 @@ pub fn brings_state(statement: &str) -> bool {
     is_one(statement) || Words::of(statement).begins(&["SET", "search_path"]) && on_path()
 }
 
+/// Whether the statement would act on what is made after it: default privileges, and triggers on events.
+pub fn acts_on_what_follows(statement: &str) -> bool {
+    let words = Words::of(statement);
+    words.begins(&["ALTER", "DEFAULT", "PRIVILEGES"])
+        || words.begins(&["CREATE", "EVENT", "TRIGGER"])
+        || words.begins(&["ALTER", "EVENT", "TRIGGER"])
+        || words.begins(&["COMMENT", "ON", "EVENT", "TRIGGER"])
+}
+
 /// The roles a statement of the tool's forms names, in order.
 pub fn roles(statement: &str) -> Vec<String> {
     let each = each(statement).flat_map(|range| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Command, Finding, Severity};
-use crate::restore;
+use crate::run::database::{Purpose, left_behind};
 use crate::session::{DbError, Session};
 
 /// From when on a transaction is worth a word.
@@ -52,18 +52,27 @@ pub fn transactions(session: &mut Session, open_for: Duration) -> Result<Vec<Fin
     Ok(vec![finding])
 }
 
-/// Databases of restores that were killed.
+/// Databases of runs that were killed.
 ///
 /// # Errors
 /// The server's.
 pub fn databases(session: &mut Session) -> Result<Vec<Finding>, DbError> {
-    let names = restore::left_behind(session)?;
-    if names.is_empty() {
-        return Ok(Vec::new());
+    let mut findings = Vec::new();
+    let names = left_behind(session, Purpose::Restore)?;
+    if !names.is_empty() {
+        let finding = Finding::new(Severity::Note, &[Command::Restore], "killed restores left databases")
+            .in_these(names)
+            .why("they are half built and take room on the disk")
+            .advice("the next restore of the same database drops them; or DROP DATABASE");
+        findings.push(finding);
     }
-    let finding = Finding::new(Severity::Note, &[Command::Restore], "killed restores left databases")
-        .in_these(names)
-        .why("they are half built and take room on the disk")
-        .advice("the next restore of the same database drops them; or DROP DATABASE");
-    Ok(vec![finding])
+    let names = left_behind(session, Purpose::Scratch)?;
+    if !names.is_empty() {
+        let finding = Finding::new(Severity::Note, &Command::CAPTURING, "killed runs left scratch databases")
+            .in_these(names)
+            .why("they take room on the disk")
+            .advice("the next command with this server as --scratch-uri drops them; or DROP DATABASE");
+        findings.push(finding);
+    }
+    Ok(findings)
 }

@@ -3,13 +3,12 @@
 //! Nothing that exists is touched. Whatever goes wrong, what this run made is removed, and of what others made only
 //! what a killed restore left half built.
 
-mod building;
 mod compare;
 mod globals;
-mod load;
-mod needs;
+pub(crate) mod load;
+pub(crate) mod needs;
 mod roles;
-mod tree;
+pub(crate) mod tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,6 @@ use psqlcm_core::tree::adapt::{self, Concern};
 use psqlcm_core::tree::manifest::ManifestError;
 use psqlcm_core::tree::{ledger_path, renamed, restore_script};
 
-pub use building::{Abandoned, left_behind};
 pub use compare::Comparison;
 pub use globals::{Different, GlobalsError, GlobalsRequest, Refused, RestoredGlobals, restore_globals};
 use load::{Atomicity, LoadError};
@@ -36,7 +34,10 @@ use crate::files::FilesError;
 use crate::interrupt::{Guard, Interrupt, Interrupted};
 use crate::ledger::{Ledger, LedgerError};
 use crate::observe::ObserveError;
+use crate::run::database::{self as building, Purpose};
 use crate::session::{DbError, Session};
+
+pub use crate::run::database::Abandoned;
 
 /// What to restore, and how.
 pub struct Request<'a> {
@@ -225,14 +226,14 @@ pub struct Place {
 }
 
 impl Place {
-    fn of(source: Source<'_>, offset: usize) -> Self {
+    pub(crate) fn of(source: Source<'_>, offset: usize) -> Self {
         let (line, column) = source.line_column(offset);
         Self { path: source.name.to_owned(), line, column, text: source.line(line).to_owned() }
     }
 }
 
 impl RestoreError {
-    fn unreadable(source: Source<'_>, offset: usize, message: &str) -> Self {
+    pub(crate) fn unreadable(source: Source<'_>, offset: usize, message: &str) -> Self {
         Self::Unreadable { message: message.to_owned(), place: Place::of(source, offset) }
     }
 }
@@ -399,7 +400,7 @@ type Unpopulated = Vec<(String, DbError)>;
 type Outcome = (Unpopulated, Comparison);
 
 /// A signal cancels what the session is doing, as long as the guard is there.
-fn cancel_on_interrupt(interrupt: &Interrupt, session: &Session) -> Guard {
+pub(crate) fn cancel_on_interrupt(interrupt: &Interrupt, session: &Session) -> Guard {
     let cancel = session.cancel_handle();
     interrupt.on_interrupt(Box::new(move || {
         let _ = cancel.cancel();
@@ -419,7 +420,7 @@ struct Target<'a> {
 impl Target<'_> {
     /// Builds the database under a name of its own and renames it.
     fn build(&self, maintenance: &mut Session, made: &mut Option<String>) -> Result<Outcome, RestoreError> {
-        let building = building::name(self.request.name, self.request.run_id);
+        let building = building::name(Purpose::Restore, self.request.name, self.request.run_id);
         let create = match &self.work.create {
             Some(create) => renamed(&create.sql, self.request.database, &building),
             None => None,

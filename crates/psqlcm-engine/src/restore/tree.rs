@@ -2,7 +2,7 @@
 //! since the dump.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use psqlcm_core::kinds::{ALL, KindId};
 use psqlcm_core::plan::Place;
@@ -53,22 +53,60 @@ pub struct Tree {
     pub foreign: Vec<String>,
 }
 
+/// Where the files of trees are.
+#[derive(Clone, Copy)]
+pub enum Shelf<'a> {
+    /// Below a folder.
+    Folder(&'a Path),
+    /// Here: each file's bytes by its path within the tree. The name says where they come from.
+    Read(&'a str, &'a BTreeMap<String, Vec<u8>>),
+}
+
+impl Shelf<'_> {
+    /// The files below a folder of the tree; none where there is no such folder.
+    fn below(self, folder: &str) -> Result<BTreeMap<String, Vec<u8>>, RestoreError> {
+        match self {
+            Self::Folder(root) => contents(root, folder),
+            Self::Read(_, files) => {
+                let start = format!("{folder}/");
+                let below = files.range(start.clone()..).take_while(|(path, _)| path.starts_with(&start));
+                Ok(below.map(|(path, bytes)| (path.clone(), bytes.clone())).collect())
+            }
+        }
+    }
+
+    fn place(self, folder: &str) -> PathBuf {
+        match self {
+            Self::Folder(root) => root.join(folder),
+            Self::Read(name, _) => Path::new(name).join(folder),
+        }
+    }
+}
+
 impl Tree {
     /// Reads the tree of a database below `root`.
     ///
     /// # Errors
     /// When there is none, or a file cannot be read or split.
     pub fn read(root: &Path, environment: &str, database: &str) -> Result<Self, RestoreError> {
+        Self::read_from(Shelf::Folder(root), environment, database)
+    }
+
+    /// The same, wherever its files are.
+    ///
+    /// # Errors
+    /// When there is none, or a file cannot be read or split.
+    pub fn read_from(shelf: Shelf<'_>, environment: &str, database: &str) -> Result<Self, RestoreError> {
         let facts = tree::facts_folder(environment, database);
-        let known: BTreeMap<String, Vec<u8>> = contents(root, &facts)?;
+        let known: BTreeMap<String, Vec<u8>> = shelf.below(&facts)?;
         let manifest = known
             .get(&format!("{facts}/{}", manifest::FILE))
             .map(|bytes| read_manifest(&facts, bytes))
             .transpose()?;
         let folder = tree::database_folder(database);
-        let found = contents(root, &folder)?;
+        let found = shelf.below(&folder)?;
         if found.is_empty() {
-            return Err(RestoreError::NoTree { folder: root.join(&folder), database: database.to_owned() });
+            return Err(RestoreError::NoTree { folder: shelf.place(&folder), database: database.to_owned() });
         }
         let mut all = Self {
             files: Vec::new(),
@@ -181,7 +219,7 @@ fn contents(root: &Path, folder: &str) -> Result<BTreeMap<String, Vec<u8>>, Rest
         return Ok(BTreeMap::new());
     }
     let files = read_tree(root, Path::new(folder))?;
-    let named = |(path, bytes): (std::path::PathBuf, Vec<u8>)| {
+    let named = |(path, bytes): (PathBuf, Vec<u8>)| {
         let parts: Vec<_> =
             path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
         (parts.join("/"), bytes)

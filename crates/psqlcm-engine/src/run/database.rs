@@ -1,8 +1,8 @@
-//! The database while it is built: the name it has, the lock that tells that its run is alive, and what is to be done
-//! with those whose run is dead.
+//! Databases that belong to a run: those that a restore builds, and those that are thrown away. The name they have, the
+//! lock that tells that their run is alive, and what is to be done with those whose run is dead.
 //!
-//! A run takes its lock before it makes the database, and keeps it on the session that will rename the database. So
-//! a database of such a name that nobody holds the lock of will never be finished: its run ended, or has lost that
+//! A run takes its lock before it makes a database, and keeps it on the session that will rename or drop the database. So
+//! one of such a name that nobody holds the lock of is of no use to anybody: its run ended, or has lost that
 //! session and can only fail. Locks of all databases of a cluster can be seen from each.
 
 use std::time::Duration;
@@ -12,8 +12,24 @@ use psqlcm_core::name::{quote_ident, quote_literal};
 use crate::access::Access;
 use crate::session::{DbError, Session};
 
-/// What follows the start of the name, before the run's id.
-const BUILDING: &str = " restore ";
+/// What a run has a database for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A restore builds it.
+    Restore,
+    /// It is thrown away.
+    Scratch,
+}
+
+impl Purpose {
+    /// What follows the start of the name, before the run's id.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Restore => " restore ",
+            Self::Scratch => " scratch ",
+        }
+    }
+}
 
 /// The length of a run's id: sixteen digits, which are the key of its lock.
 const RUN_ID: usize = 16;
@@ -22,13 +38,13 @@ const RUN_ID: usize = 16;
 const TRIES: usize = 200;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// The name a database has while it is built: its own and the run's, within PostgreSQL's 63 bytes.
-pub fn name(database: &str, run_id: &str) -> String {
-    format!("{}{BUILDING}{run_id}", start(database))
+/// The name of a database of a run: what it is to be, and the run's id, within PostgreSQL's 63 bytes.
+pub fn name(purpose: Purpose, database: &str, run_id: &str) -> String {
+    format!("{}{}{run_id}", start(purpose, database), purpose.mark())
 }
 
-fn start(database: &str) -> &str {
-    let longest = 63 - BUILDING.len() - RUN_ID;
+fn start(purpose: Purpose, database: &str) -> &str {
+    let longest = 63 - purpose.mark().len() - RUN_ID;
     let mut end = database.len().min(longest);
     while !database.is_char_boundary(end) {
         end -= 1;
@@ -92,37 +108,54 @@ pub struct Abandoned {
     pub left: Option<String>,
 }
 
-/// Drops what dead runs left of a database. One that somebody is connected to, or that is not ours to drop, stays.
+/// Drops what dead restores left of a database. One that somebody is connected to, or that is not ours to drop, stays.
 ///
 /// # Errors
 /// When the server does not tell which there are.
 pub fn clear(access: &Access, session: &mut Session, database: &str) -> Result<Vec<Abandoned>, DbError> {
-    let start = quote_literal(&format!("{}{BUILDING}", start(database)));
+    let purpose = Purpose::Restore;
+    let start = quote_literal(&format!("{}{}", start(purpose, database), purpose.mark()));
     let is_of_database = format!(
         "pg_catalog.starts_with(d.datname, {start}) \
          AND pg_catalog.length(d.datname) = pg_catalog.length({start}) + {RUN_ID}"
     );
-    let cleared = left(session, &is_of_database)?.into_iter().map(|name| {
+    let names = left(session, purpose, &is_of_database)?;
+    Ok(drop_all(access, session, names))
+}
+
+/// Drops what dead runs left to be thrown away, as far as it is the role's own.
+///
+/// # Errors
+/// When the server does not tell which there are.
+pub fn clear_scratch(access: &Access, session: &mut Session) -> Result<Vec<Abandoned>, DbError> {
+    let is_own = "pg_catalog.pg_has_role(d.datdba, 'USAGE')";
+    let names = left(session, Purpose::Scratch, is_own)?;
+    Ok(drop_all(access, session, names))
+}
+
+fn drop_all(access: &Access, session: &mut Session, names: Vec<String>) -> Vec<Abandoned> {
+    let dropped = names.into_iter().map(|name| {
         // Not by force: whoever looks at it is not thrown out.
         let left =
             wait_for_backends(session, &name).and_then(|_| drop_database(access, session, &name, false));
         Abandoned { left: left.err().map(|error| error.to_string()), name }
     });
-    Ok(cleared.collect())
+    dropped.collect()
 }
 
 /// What dead runs left, of any database; drops nothing.
 ///
 /// # Errors
 /// The server's.
-pub fn left_behind(session: &mut Session) -> Result<Vec<String>, DbError> {
-    left(session, "true")
+pub fn left_behind(session: &mut Session, purpose: Purpose) -> Result<Vec<String>, DbError> {
+    left(session, purpose, "true")
 }
 
-fn left(session: &mut Session, condition: &str) -> Result<Vec<String>, DbError> {
+fn left(session: &mut Session, purpose: Purpose, condition: &str) -> Result<Vec<String>, DbError> {
+    let mark = purpose.mark();
     let sql = format!(
         "SELECT d.datname FROM pg_catalog.pg_database AS d \
-         WHERE d.datname ~ '{BUILDING}[0-9a-f]{{{RUN_ID}}}$' AND {condition} AND NOT EXISTS ({}) \
+         WHERE d.datname ~ '{mark}[0-9a-f]{{{RUN_ID}}}$' AND {condition} AND NOT EXISTS ({}) \
          ORDER BY d.datname",
         holders(&format!("pg_catalog.right(d.datname, {RUN_ID})"))
     );

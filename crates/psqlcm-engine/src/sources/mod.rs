@@ -1,0 +1,488 @@
+//! The two sides of a comparison, whatever they are: live databases, trees, scripts, revisions, ledgers; read as facts by
+//! the same server version.
+//!
+//! What is not a live database is loaded on scratch and read there, as only PostgreSQL knows what SQL means. So is a live
+//! database of another version than the rest: texts that two versions print, minor ones too, cannot be compared. It says
+//! nothing of the differences: that is `psqlcm_core::delta`.
+
+mod error;
+mod ledger;
+mod pairing;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use psqlcm_core::narrow::{Covered, Scope};
+use psqlcm_core::plan;
+use psqlcm_core::snapshot::{LeftOut, Snapshot};
+use psqlcm_core::targets::{Selection, databases_of_cluster};
+use psqlcm_core::{file_name, ledger::own};
+
+pub use error::SourceError;
+pub use pairing::{PairError, Pairing};
+
+use crate::access::{self, Access};
+use crate::capture;
+use crate::files::read_folders;
+use crate::interrupt::Interrupt;
+use crate::ledger::Ledger;
+use crate::observe::ObserveError;
+use crate::restore::cancel_on_interrupt;
+use crate::restore::tree::{Shelf, Tree};
+use crate::scratch::{Scratch, ScratchDatabase, Sql, Wanted};
+use crate::session::{DbError, Session};
+use pairing::{Names, pair};
+
+/// One side.
+pub struct Source {
+    /// As people wrote it, without secrets.
+    pub name: String,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a source is.
+pub enum What {
+    /// Databases of a cluster: that one, or all.
+    Live {
+        /// The cluster.
+        access: Access,
+        /// Which of its databases.
+        database: Option<String>,
+    },
+    /// A tree.
+    Tree {
+        /// Its files.
+        files: TreeFiles,
+        /// Which of its databases.
+        database: Option<String>,
+    },
+    /// A script.
+    Script {
+        /// Its text.
+        text: String,
+    },
+    /// A database as its ledgers recorded it last.
+    Ledger {
+        /// The cluster.
+        access: Access,
+        /// The database.
+        database: String,
+    },
+    /// Nothing.
+    Empty,
+}
+
+/// The files of a tree.
+pub enum TreeFiles {
+    /// Those below a folder.
+    Folder(PathBuf),
+    /// These, by their paths within the tree.
+    Read(BTreeMap<String, Vec<u8>>),
+}
+
+/// How to compare.
+pub struct Request<'a> {
+    /// The server for scratch databases; without one, a cluster of local programs.
+    pub scratch: Option<&'a Access>,
+    /// Roles that take the place of others, on both sides.
+    pub role_map: &'a BTreeMap<String, String>,
+    /// The databases to compare, where a side has several.
+    pub databases: Option<&'a [String]>,
+    /// What of them.
+    pub scope: &'a Scope,
+    /// The ledgers, which are no part of either side.
+    pub ledger: &'a Ledger,
+    /// Whose facts say in which order a tree is tried.
+    pub environment: &'a str,
+}
+
+/// What there is to tell while sides are read.
+pub enum Event<'a> {
+    /// A source is loaded on scratch.
+    Loading {
+        /// Which.
+        source: &'a str,
+        /// The version of the scratch server.
+        version: u32,
+    },
+    /// A live database is loaded on scratch, as the server there is of another version.
+    Relayed {
+        /// Which.
+        source: &'a str,
+        /// Its version.
+        from: u32,
+        /// The version of the scratch server.
+        to: u32,
+    },
+    /// Something that no kind holds.
+    LeftOut {
+        /// Where.
+        source: &'a str,
+        /// What.
+        left_out: &'a LeftOut,
+    },
+    /// The server has no such locale or the like, so that the database's own properties are not compared.
+    NoProperties {
+        /// Whose.
+        source: &'a str,
+    },
+    /// Databases of a cluster that the tree does not have.
+    NotInTree {
+        /// Which.
+        databases: &'a [String],
+    },
+}
+
+/// Takes what there is to tell.
+pub type Tell<'a> = dyn Fn(Event<'_>) + Sync + 'a;
+
+/// Two sides that are ready to be read, database by database.
+pub struct Sides<'a> {
+    from: Source,
+    to: Source,
+    request: &'a Request<'a>,
+    interrupt: &'a Interrupt,
+    pairings: Vec<Pairing>,
+    scratch: Option<Scratch>,
+    /// The version by which all is read.
+    version: u32,
+}
+
+/// A database as both sides have it.
+pub struct Pair {
+    /// Its name, for people.
+    pub name: String,
+    /// What it is now.
+    pub from: Snapshot,
+    /// What it is to be.
+    pub to: Snapshot,
+    /// Schemas that were named, and that neither side has.
+    pub missing_schemas: Vec<String>,
+}
+
+impl<'a> Sides<'a> {
+    /// Looks at both sides and makes scratch ready where it is needed.
+    ///
+    /// A live side says which version reads: that of `to` if both are live. Without one it is the newest that is installed,
+    /// or that of the scratch server.
+    ///
+    /// # Errors
+    /// When a side cannot be had, or it is not clear which databases are to be compared.
+    pub fn open(
+        from: Source,
+        to: Source,
+        request: &'a Request<'a>,
+        interrupt: &'a Interrupt,
+        tell: &Tell<'_>,
+    ) -> Result<Self, SourceError> {
+        let (from_names, to_names) = (from.names()?, to.names()?);
+        let of_tree = databases_of_tree((&from, &from_names), (&to, &to_names), tell);
+        let wanted = request.databases.or(of_tree.as_deref());
+        let pairings = pair((&from.name, &from_names), (&to.name, &to_names), wanted)?;
+        let (from_live, to_live) = (from.look()?, to.look()?);
+        let scratch = match needs_scratch(&[&from, &to], &from_live, &to_live, request) {
+            false => None,
+            true => {
+                let like = to_live.as_ref().or(from_live.as_ref());
+                let wanted = Wanted {
+                    given: request.scratch,
+                    major: like.map(|live| live.version / 10_000),
+                    role_map: Some(request.role_map),
+                    role: like.map(|live| live.role.as_str()),
+                };
+                Some(Scratch::open(&wanted, interrupt).map_err(SourceError::Scratch)?)
+            }
+        };
+        let live = to_live.or(from_live).map(|live| live.version);
+        let version = scratch.as_ref().map(Scratch::server_version).or(live).unwrap_or_default();
+        Ok(Self { from, to, request, interrupt, pairings, scratch, version })
+    }
+
+    /// The databases to compare.
+    pub fn pairings(&self) -> &[Pairing] {
+        &self.pairings
+    }
+
+    /// The scratch server, where one was needed.
+    pub fn scratch(&self) -> Option<&Scratch> {
+        self.scratch.as_ref()
+    }
+
+    /// The version of the server by which all is read, as `server_version_num`; 0 where nothing is.
+    pub fn server_version(&self) -> u32 {
+        self.version
+    }
+
+    /// Reads a database on both sides, at the same time.
+    ///
+    /// # Errors
+    /// When a side cannot be read; [`SourceError::Side`] says which.
+    pub fn read(&self, pairing: &Pairing, tell: &Tell<'_>) -> Result<Pair, SourceError> {
+        let (from, to) = std::thread::scope(|scope| {
+            let from =
+                scope.spawn(|| self.side(&self.from, pairing.from.as_deref(), pairing.is_in_from, tell));
+            let to = self.side(&self.to, pairing.to.as_deref(), pairing.is_in_to, tell);
+            let from = from.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (from, to)
+        });
+        let (from, to) = (from?, to?);
+        let covered = [&from.covered, &to.covered];
+        let scope = self.request.scope;
+        let there = scope.missing(&to.snapshot);
+        let missing_schemas =
+            scope.missing(&from.snapshot).into_iter().filter(|name| there.contains(name)).collect();
+        Ok(Pair {
+            name: pairing.name.clone(),
+            missing_schemas,
+            from: scope.narrow(from.snapshot, &covered),
+            to: scope.narrow(to.snapshot, &covered),
+        })
+    }
+
+    fn side(
+        &self,
+        source: &Source,
+        database: Option<&str>,
+        is_there: bool,
+        tell: &Tell<'_>,
+    ) -> Result<Read, SourceError> {
+        if !is_there {
+            return Ok(Read { snapshot: Snapshot::new(self.version), covered: Covered::INSIDE });
+        }
+        let name = match database {
+            Some(database) if source.has_several() => format!("{}#{database}", source.name),
+            _ => source.name.clone(),
+        };
+        let read = self.read_side(source, &name, database.unwrap_or_default(), tell);
+        let read = read.map_err(|error| SourceError::Side { name: name.clone(), error: Box::new(error) })?;
+        for left_out in &read.snapshot.left_out {
+            if !self.request.scope.ignore.is_ignored(left_out) {
+                tell(Event::LeftOut { source: &name, left_out });
+            }
+        }
+        Ok(read)
+    }
+
+    fn read_side(
+        &self,
+        source: &Source,
+        name: &str,
+        database: &str,
+        tell: &Tell<'_>,
+    ) -> Result<Read, SourceError> {
+        match &source.what {
+            What::Empty => Ok(Read { snapshot: Snapshot::new(self.version), covered: Covered::INSIDE }),
+            What::Live { access, .. } => {
+                let snapshot = self.read_live(access, database)?;
+                let is_fitting = snapshot.server_version == self.version && self.request.role_map.is_empty();
+                match is_fitting {
+                    true => Ok(Read { snapshot, covered: Covered::ALL }),
+                    false => self.relay(&snapshot, name, database, tell),
+                }
+            }
+            What::Tree { files, .. } => {
+                let shelf = match files {
+                    TreeFiles::Folder(root) => Shelf::Folder(root),
+                    TreeFiles::Read(files) => Shelf::Read(&source.name, files),
+                };
+                let tree = Tree::read_from(shelf, self.request.environment, database)?;
+                tell(Event::Loading { source: name, version: self.version });
+                self.load(&Sql::of_tree(tree, database), name, database, tell)
+            }
+            What::Script { text } => {
+                tell(Event::Loading { source: name, version: self.version });
+                let mut scratch = self.scratch_database()?;
+                scratch.session().run(SEARCH_PATH)?;
+                scratch.run_script(name.strip_prefix("file:").unwrap_or(name), text)?;
+                Ok(Read { snapshot: self.capture(&mut scratch)?, covered: Covered::INSIDE })
+            }
+            What::Ledger { access, database } => {
+                tell(Event::Loading { source: name, version: self.version });
+                ledger::replay(self, access, database)
+            }
+        }
+    }
+
+    /// The facts of a live database, without the tool's own.
+    fn read_live(&self, access: &Access, database: &str) -> Result<Snapshot, SourceError> {
+        let mut session = access.connect(database)?;
+        let _guard = cancel_on_interrupt(self.interrupt, &session);
+        let facts = facts(&mut session, self.request.ledger);
+        self.interrupt.check().map_err(SourceError::Interrupted)?;
+        facts
+    }
+
+    /// A live database as the scratch server sees it.
+    fn relay(
+        &self,
+        live: &Snapshot,
+        name: &str,
+        database: &str,
+        tell: &Tell<'_>,
+    ) -> Result<Read, SourceError> {
+        tell(Event::Relayed { source: name, from: live.server_version, to: self.version });
+        let steps = plan::from_empty(live)?;
+        let text = format!("{name} as SQL");
+        let mut read = self.load(&Sql::of_steps(&text, database, &steps), name, database, tell)?;
+        read.snapshot.left_out.extend(live.left_out.iter().cloned());
+        Ok(read)
+    }
+
+    fn load(&self, sql: &Sql, name: &str, database: &str, tell: &Tell<'_>) -> Result<Read, SourceError> {
+        let scratch = self.scratch.as_ref().ok_or(SourceError::NoScratch)?;
+        let mut covered = Covered::INSIDE;
+        let mut made = None;
+        if let Some(create) = sql.create_database() {
+            made = scratch.database_like(create, database)?;
+            covered = Covered { properties: made.is_some(), ..Covered::ALL };
+            if made.is_none() {
+                tell(Event::NoProperties { source: name });
+            }
+        }
+        let mut made = made.map_or_else(|| scratch.database(), Ok)?;
+        made.load(sql, &|_| {})?;
+        Ok(Read { snapshot: self.capture(&mut made)?, covered })
+    }
+
+    fn scratch_database(&self) -> Result<ScratchDatabase, SourceError> {
+        let scratch = self.scratch.as_ref().ok_or(SourceError::NoScratch)?;
+        Ok(scratch.database()?)
+    }
+
+    /// What is in a scratch database, without ledgers that a script may have made.
+    fn capture(&self, scratch: &mut ScratchDatabase) -> Result<Snapshot, SourceError> {
+        let captured = scratch.capture()?;
+        let managed = self.request.ledger.managed(scratch.session()).map_err(ObserveError::from)?;
+        let schemas = managed.iter().map(|(schema, _)| schema.as_str());
+        Ok(own::split(captured, self.request.ledger.table(), schemas).0)
+    }
+}
+
+/// A script begins as in psql.
+const SEARCH_PATH: &str = "SET search_path = \"$user\", public";
+
+/// One side as it was read, and what it speaks of.
+struct Read {
+    snapshot: Snapshot,
+    covered: Covered,
+}
+
+/// What there is to know of a live server before anything is read.
+struct Live {
+    version: u32,
+    role: String,
+}
+
+impl Source {
+    fn has_several(&self) -> bool {
+        matches!(&self.what, What::Live { database: None, .. } | What::Tree { database: None, .. })
+    }
+
+    fn names(&self) -> Result<Names, SourceError> {
+        let failed =
+            |error: SourceError| SourceError::Side { name: self.name.clone(), error: Box::new(error) };
+        Ok(match &self.what {
+            What::Live { database: Some(name), .. }
+            | What::Tree { database: Some(name), .. }
+            | What::Ledger { database: name, .. } => Names::One(name.clone()),
+            What::Live { access, database: None } => {
+                Names::Several(cluster_databases(access).map_err(|error| failed(error.into()))?)
+            }
+            What::Tree { files, database: None } => Names::Several(files.databases().map_err(failed)?),
+            What::Script { .. } => Names::Nameless,
+            What::Empty => Names::Nothing,
+        })
+    }
+
+    /// Looks at the server of a live side.
+    fn look(&self) -> Result<Option<Live>, SourceError> {
+        let looked = match &self.what {
+            What::Live { access, database: Some(database) } => access.connect(database),
+            What::Ledger { access, database } => access.connect(database),
+            What::Live { access, database: None } => connect_anywhere(access),
+            What::Tree { .. } | What::Script { .. } | What::Empty => return Ok(None),
+        };
+        let live = looked.and_then(|mut session| {
+            let role = session.rows("SELECT current_user")?.into_iter().flatten().flatten().next();
+            Ok(Live { version: session.server_version(), role: role.unwrap_or_default() })
+        });
+        let named =
+            |error: DbError| SourceError::Side { name: self.name.clone(), error: Box::new(error.into()) };
+        live.map(Some).map_err(named)
+    }
+}
+
+fn connect_anywhere(access: &Access) -> Result<Session, DbError> {
+    access.connect_first(&[access.info().database(), "postgres", "template1"])
+}
+
+fn cluster_databases(access: &Access) -> Result<Vec<String>, DbError> {
+    let mut session = connect_anywhere(access)?;
+    let Selection { chosen, .. } = databases_of_cluster(&access::databases(&mut session)?);
+    Ok(chosen)
+}
+
+impl TreeFiles {
+    /// The databases that have a folder in the tree.
+    fn databases(&self) -> Result<Vec<String>, SourceError> {
+        let mut folders: Vec<String> = match self {
+            Self::Folder(root) => read_folders(root).map_err(SourceError::Files)?,
+            Self::Read(files) => {
+                let first = |path: &String| path.split_once('/').map(|(folder, _)| folder.to_owned());
+                files.keys().filter_map(first).collect()
+            }
+        };
+        folders.dedup();
+        Ok(folders
+            .iter()
+            .filter(|folder| !folder.starts_with('.'))
+            .filter_map(|folder| decoded(folder))
+            .collect())
+    }
+}
+
+/// The database that a folder was made for. One that somebody else made in another spelling is none.
+fn decoded(folder: &str) -> Option<String> {
+    file_name::decode(&folder.replace("%2e", "."))
+}
+
+/// A tree against a cluster: the databases of the tree are compared. What else the cluster has is told.
+fn databases_of_tree(
+    (from, from_names): (&Source, &Names),
+    (to, to_names): (&Source, &Names),
+    tell: &Tell<'_>,
+) -> Option<Vec<String>> {
+    let is_cluster = |source: &Source| matches!(source.what, What::Live { database: None, .. });
+    let (cluster, tree) = match (from_names, to_names) {
+        (Names::Several(cluster), Names::Several(tree)) if is_cluster(from) && !is_cluster(to) => {
+            (cluster, tree)
+        }
+        (Names::Several(tree), Names::Several(cluster)) if is_cluster(to) && !is_cluster(from) => {
+            (cluster, tree)
+        }
+        _ => return None,
+    };
+    let databases: Vec<String> = cluster.iter().filter(|name| !tree.contains(name)).cloned().collect();
+    if !databases.is_empty() {
+        tell(Event::NotInTree { databases: &databases });
+    }
+    Some(tree.clone())
+}
+
+/// Live databases of one version are read where they are.
+fn needs_scratch(sources: &[&Source], from: &Option<Live>, to: &Option<Live>, request: &Request<'_>) -> bool {
+    let is_loaded = |source: &&&Source| {
+        matches!(source.what, What::Tree { .. } | What::Script { .. } | What::Ledger { .. })
+    };
+    let differ = matches!((from, to), (Some(from), Some(to)) if from.version != to.version);
+    sources.iter().any(|source| is_loaded(&source)) || differ || !request.role_map.is_empty()
+}
+
+/// The facts of a database at one moment, without the tool's own.
+fn facts(session: &mut Session, ledger: &Ledger) -> Result<Snapshot, SourceError> {
+    let (captured, managed) =
+        capture::captured_with(session, |session| ledger.managed(session).map_err(ObserveError::from))?;
+    let schemas = managed.iter().map(|(schema, _)| schema.as_str());
+    Ok(own::split(captured, ledger.table(), schemas).0)
+}
