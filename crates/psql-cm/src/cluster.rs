@@ -24,6 +24,7 @@ use crate::commands::dump;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::password;
+use crate::settings::Sourced;
 
 /// The version of this program, as entries record it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -416,16 +417,25 @@ pub fn access(context: &Context) -> Result<Access, Failure> {
         Some(uri) => Given::new().text(&uri.source.to_string(), &uri.value),
         None => Given::new(),
     };
-    let info = ConnInfo::resolve(&given, &Environment::of_process());
+    access_to(&given, settings.role.as_ref(), context)
+}
+
+/// Resolves a connection to somewhere, to act there as that role.
+pub fn access_to(
+    given: &Given,
+    role: Option<&Sourced<String>>,
+    context: &Context,
+) -> Result<Access, Failure> {
+    let info = ConnInfo::resolve(given, &Environment::of_process());
     let info = info.map_err(|error| Failure::usage("the connection is not clear").cause(&error))?;
-    let info = match settings.may_ask && password::somebody_is_there() {
+    let info = match context.settings.may_ask && password::somebody_is_there() {
         true => {
             let interrupt = context.interrupt.clone();
             info.asking(move |user| password::ask(user, &interrupt))
         }
         false => info,
     };
-    Ok(Access::new(info, settings.role.as_ref().map(|role| role.value.clone())))
+    Ok(Access::new(info, role.map(|role| role.value.clone())))
 }
 
 /// One report of all databases: a failure if one failed, and a partial one if another was done.

@@ -25,11 +25,16 @@ impl Paint {
     }
 }
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const CHANGED: Style = AnsiColor::Yellow.on_default();
-const STRONG: Style = Style::new().bold();
-const QUIET: Style = Style::new().dimmed();
+/// What is as it should be, and what is new.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What failed, and what is gone.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What differs.
+pub const CHANGED: Style = AnsiColor::Yellow.on_default();
+/// What to look at first.
+pub const STRONG: Style = Style::new().bold();
+/// What matters less.
+pub const QUIET: Style = Style::new().dimmed();
 
 /// The targets of a report, each with its outcome and its facts.
 pub fn report(report: &Report, paint: Paint) -> String {

@@ -3,6 +3,7 @@
 
 pub mod completions;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod dump;
 pub mod log;
@@ -28,6 +29,7 @@ pub enum Command {
     Dump(WithCommon<dump::Args>),
     Restore(WithCommon<restore::Args>),
     Submit(WithCommon<submit::Args>),
+    Diff(WithCommon<diff::Args>),
     Status(WithCommon<status::Args>),
     Verify(WithCommon<verify::Args>),
     Log(WithCommon<log::Args>),
@@ -45,6 +47,7 @@ impl Command {
             Self::Dump(_) => "dump",
             Self::Restore(_) => "restore",
             Self::Submit(_) => "submit",
+            Self::Diff(_) => "diff",
             Self::Status(_) => "status",
             Self::Verify(_) => "verify",
             Self::Log(_) => "log",
@@ -62,6 +65,7 @@ impl Command {
             Self::Dump(args) => Some(&args.common),
             Self::Restore(args) => Some(&args.common),
             Self::Submit(args) => Some(&args.common),
+            Self::Diff(args) => Some(&args.common),
             Self::Status(args) => Some(&args.common),
             Self::Verify(args) => Some(&args.common),
             Self::Log(args) => Some(&args.common),
@@ -102,6 +106,7 @@ impl Command {
             Self::Dump(args) => dump::run(&args.own, context),
             Self::Restore(args) => restore::run(&args.own, context),
             Self::Submit(args) => submit::run(&args.own, context),
+            Self::Diff(args) => diff::run(&args.own, context),
             Self::Status(args) => status::run(&args.own, context),
             Self::Verify(args) => verify::run(&args.own, context),
             Self::Log(args) => log::run(&args.own, context),

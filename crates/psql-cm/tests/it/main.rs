@@ -11,6 +11,7 @@ mod bad_input;
 mod broken_on_purpose;
 mod catalog;
 mod closed;
+mod diff;
 mod doctor;
 mod faults;
 mod globals;

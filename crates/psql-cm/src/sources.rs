@@ -1,0 +1,219 @@
+//! The sources of a comparison, as people write them, made ready for the engine.
+
+use std::fs;
+use std::path::Path;
+
+use psqlcm_core::spec::{Found, Spec, SpecError};
+use psqlcm_engine::access::Access;
+use psqlcm_engine::conninfo::{Given, Origin};
+use psqlcm_engine::git;
+use psqlcm_engine::restore::Place as TreePlace;
+use psqlcm_engine::run::database::Abandoned;
+use psqlcm_engine::scratch::ScratchError;
+use psqlcm_engine::session::shown_version;
+use psqlcm_engine::sources::{Event, PairError, Source, SourceError, TreeFiles, What};
+
+use crate::cluster::{self, Cluster};
+use crate::context::Context;
+use crate::failure::{Failure, Place};
+
+/// Reads what somebody wrote for a side; looks at files and at git, and connects nowhere.
+pub fn source(text: &str, context: &Context, cluster: &Cluster<'_>) -> Result<Source, Failure> {
+    let spec = Spec::parse(text, look).map_err(|error| not_clear(&error))?;
+    let name = spec.to_string();
+    let on_cluster = || cluster.access.clone();
+    let what = match spec {
+        Spec::Database(database) => What::Live { access: on_cluster(), database: Some(database) },
+        Spec::Ledger(database) => What::Ledger { access: on_cluster(), database },
+        Spec::Service(service) => connection(&Given::new().option(&name, "service", &service), context)?,
+        Spec::Connection(text) => connection(&Given::new().text("the source", &text), context)?,
+        Spec::Tree { folder, database } => {
+            if !Path::new(&folder).is_dir() {
+                return Err(Failure::usage(format!("{name}: there is no folder {folder:?}"))
+                    .hint("psql-cm dump writes a tree; after a # stands a database of it"));
+            }
+            What::Tree { files: TreeFiles::Folder(folder.into()), database }
+        }
+        Spec::File(path) => What::Script { text: script(&name, &path)? },
+        Spec::Git { revision, path, database } => {
+            let root = path.map_or_else(|| cluster.sql_path().to_path_buf(), Into::into);
+            let files = git::files(&root, &revision).map_err(|error| {
+                Failure::because(format!("cannot read {name}"), &error).hint_if(error.hint())
+            })?;
+            What::Tree { files: TreeFiles::Read(files), database }
+        }
+        Spec::Empty => What::Empty,
+    };
+    Ok(Source { name, what })
+}
+
+/// The server that somebody gives for scratch databases.
+pub fn scratch(uri: &str, context: &Context) -> Result<Access, Failure> {
+    cluster::access_to(&Given::new().text("--scratch-uri", uri), None, context)
+}
+
+fn look(path: &str) -> Option<Found> {
+    let about = fs::metadata(path).ok()?;
+    Some(if about.is_dir() { Found::Folder } else { Found::File })
+}
+
+fn not_clear(error: &SpecError) -> Failure {
+    Failure::usage(error.to_string()).hint(error.hint())
+}
+
+/// A connection that names no database means all of the cluster.
+fn connection(given: &Given, context: &Context) -> Result<What, Failure> {
+    let access = cluster::access_to(given, context.settings.role.as_ref(), context)?;
+    let info = access.info();
+    let is_named =
+        info.origins().iter().any(|(name, _, origin)| *name == "dbname" && *origin != Origin::Default);
+    let database = is_named.then(|| info.database().to_owned());
+    Ok(What::Live { access, database })
+}
+
+fn script(name: &str, path: &str) -> Result<String, Failure> {
+    let bytes = fs::read(path).map_err(|error| {
+        Failure::because(format!("cannot read {name}"), &error).hint("is the path right?")
+    })?;
+    String::from_utf8(bytes)
+        .map_err(|error| Failure::because(format!("cannot read {name}"), &error).hint("save it as UTF-8"))
+}
+
+/// Tells what happens while sides are read.
+pub fn tell(context: &Context, event: &Event<'_>) {
+    let ui = &context.ui;
+    match event {
+        Event::Loading { source, version } => {
+            ui.verbose(&format!("{source}: loading it on a scratch server, PostgreSQL {}", shown_version(*version)));
+        }
+        Event::Relayed { source, from, to } => ui.say(&format!(
+            "{source} is of PostgreSQL {}, and is read as PostgreSQL {} sees it: it is loaded on the scratch server",
+            shown_version(*from),
+            shown_version(*to)
+        )),
+        Event::LeftOut { source, left_out } => ui.warn(&format!(
+            "{source}: not compared: {} {} ({})",
+            left_out.kind, left_out.identity, left_out.reason
+        )),
+        Event::NoProperties { source } => ui.say(&format!(
+            "{source}: the scratch server cannot give a database its encoding or locale: these are not compared"
+        )),
+        Event::NotInTree { databases } => {
+            ui.say(&format!("not in the tree, and not compared: {}", databases.join(", ")));
+        }
+    }
+}
+
+/// Tells what became of databases that were to be thrown away.
+pub fn tell_abandoned(context: &Context, abandoned: &[Abandoned]) {
+    for Abandoned { name, left } in abandoned {
+        match left {
+            None => {
+                let what = "which a killed run had left";
+                context.ui.say(&format!("dropped the scratch database {name:?}, {what}"));
+            }
+            Some(why) => {
+                context
+                    .ui
+                    .warn(&format!("the scratch database {name:?} is left, and could not be dropped: {why}"));
+            }
+        }
+    }
+}
+
+/// What it says that two sides cannot be compared.
+pub fn failure(error: &SourceError) -> Failure {
+    match error {
+        SourceError::Pair(error) => return pair_failure(error),
+        SourceError::Side { name, error: inner } => {
+            let place = inner.place().map(|place| at(name, place));
+            let failure = match inner.inner() {
+                SourceError::Scratch(ScratchError::Interrupted(interrupted))
+                | SourceError::Interrupted(interrupted) => {
+                    return Failure::from(*interrupted);
+                }
+                _ => Failure::because(format!("cannot read {name}"), &**inner),
+            };
+            let failure = place.map_or_else(|| failure.clone(), |place| failure.clone().at(place));
+            return failure.hint_if(hint(inner.inner()));
+        }
+        SourceError::Scratch(ScratchError::Interrupted(interrupted))
+        | SourceError::Interrupted(interrupted) => {
+            return Failure::from(*interrupted);
+        }
+        _ => {}
+    }
+    Failure::because("nothing can be compared", error).hint_if(hint(error))
+}
+
+fn pair_failure(error: &PairError) -> Failure {
+    let failure = Failure::usage(error.to_string());
+    match error {
+        PairError::Which { .. } => {
+            failure.hint("say which: after a # for a tree, in the URI, or with --database")
+        }
+        PairError::None { .. } => {
+            failure.hint("is the folder right? below it each database has a folder of its own")
+        }
+        PairError::NotThere(_) => {
+            failure.hint("is the name right? --database and --databases say what is compared")
+        }
+    }
+}
+
+fn hint(error: &SourceError) -> Option<String> {
+    let SourceError::Scratch(error) = error else {
+        return match error {
+            SourceError::Tree(_) => Some("is it the folder of a tree, as psql-cm dump writes it?".to_owned()),
+            SourceError::NoLedger => Some("psql-cm setup takes schemas under control".to_owned()),
+            SourceError::Replay { .. } => {
+                Some("psql-cm log shows the entry; what it needs may have been made past psql-cm".to_owned())
+            }
+            _ => None,
+        };
+    };
+    Some(match error {
+        ScratchError::NoServer { wanted, .. } => format!(
+            "install the server of PostgreSQL{}, name its folder in PSQL_CM_PG_BIN, or name a server for scratch \
+             databases with --scratch-uri",
+            wanted.map(|major| format!(" {major}")).unwrap_or_default()
+        ),
+        ScratchError::Start(_) => "name a server for scratch databases with --scratch-uri".to_owned(),
+        ScratchError::Connect(_) | ScratchError::Standby => {
+            "--scratch-uri names a server on which the role may create databases".to_owned()
+        }
+        ScratchError::Create(_) => "the role of --scratch-uri needs CREATEDB".to_owned(),
+        ScratchError::Lacking { is_own: true, version, .. } => format!(
+            "install its packages for PostgreSQL {} on this machine, or name a server that has it with --scratch-uri",
+            version / 10_000
+        ),
+        ScratchError::Lacking { .. } => {
+            "an administrator of the scratch server has to install or create them".to_owned()
+        }
+        ScratchError::LackingRoles(roles) => format!(
+            "--role-map {}=ROLE puts a role of that server in its place; without --scratch-uri the roles are made on a \
+             scratch cluster",
+            roles.first().map(String::as_str).unwrap_or_default()
+        ),
+        ScratchError::Refused { hint, .. } => (*hint).to_owned(),
+        ScratchError::Statement { error, .. } if error.sqlstate() == Some(UNDEFINED_FILE) => {
+            "the scratch server has no such library: install its package there, or name a server that has it with \
+             --scratch-uri"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// `could not access file`: a library of functions in C.
+const UNDEFINED_FILE: &str = "58P01";
+
+/// Paths of a tree are told with its folder.
+fn at(source: &str, place: &TreePlace) -> Place {
+    let folder = source.strip_prefix("tree:").map(|rest| rest.split('#').next().unwrap_or(rest));
+    let file = match folder {
+        Some(folder) => Path::new(folder).join(&place.path).display().to_string(),
+        None => place.path.clone(),
+    };
+    Place { file, line: place.line, column: Some(place.column), text: Some(place.text.clone()) }
+}
