@@ -1,6 +1,7 @@
 //! `diff`: each kind of source on either side, what is told of differences, and what is left behind: nothing.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use psqlcm_testkit::{TestDatabase, TestServer, servers};
 use serde_json::Value;
@@ -159,7 +160,10 @@ fn trees_scripts_and_nothing_can_be_sides() {
         // A script with the ledgers in it.
         fs::write(tool.folder().join("schema.sql"), script(&server, name)).unwrap();
         equal(&tool, "schema.sql", &live);
-        equal(&tool, "file:schema.sql", "tree:sql");
+        // Of files alone the newest server would be asked, and what pg_dump writes is for one of this version.
+        let scratch = server.uri("postgres");
+        let ran = tool.run(&["diff", "file:schema.sql", "tree:sql", "--scratch-uri", &scratch]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         // Nothing is what is not there.
         let all = facts(&json(&tool, &["empty:", "tree:sql"], 3));
         assert!(
@@ -177,4 +181,369 @@ fn trees_scripts_and_nothing_can_be_sides() {
 fn script(server: &TestServer, name: &str) -> String {
     let is_for_all = |line: &&str| !line.starts_with('\\') && !line.contains("transaction_timeout");
     server.pg_dump_schema(name).lines().filter(is_for_all).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn revisions_of_a_tree_are_compared() {
+    for server in servers() {
+        let database = shop(&server, "diff_git");
+        let name = database.name();
+        let tool = Tool::new(&server);
+        tool.ok(&["-d", name, "dump"]);
+        database.psql(CHANGES).unwrap();
+        tool.ok(&["-d", name, "dump"]);
+        let facts_of = |from: &str, to: &str| facts(&json(&tool, &[from, to], 3));
+        let between = facts_of("git:HEAD~1", "git:HEAD");
+        assert_eq!(between.len(), 6, "{between:?}");
+        assert_eq!(facts_of("git:HEAD~1:sql", &format!("git:HEAD#{name}")), between);
+        assert_eq!(facts_of("git:HEAD~1", &format!("db:{name}")), between);
+        equal(&tool, "git:HEAD", "tree:sql");
+        // A folder that is no more is still there in the revision.
+        fs::remove_dir_all(tool.folder().join("sql").join(name)).unwrap();
+        equal(&tool, "git:HEAD", &format!("db:{name}"));
+        tool.fails(&["diff", "git:nowhere", "git:HEAD"], 1, &["cannot read git:nowhere", "git log"]);
+        tool.fails(&["diff", "git:HEAD:elsewhere", "git:HEAD"], 1, &["cannot read git:HEAD:elsewhere"]);
+    }
+}
+
+#[test]
+fn a_ledger_tells_what_was_done_past_it() {
+    for server in servers() {
+        let database = server.database("diff_ledger");
+        let name = database.name();
+        let tool = Tool::new(&server);
+        let (ledger, live) = (format!("ledger:{name}"), format!("db:{name}"));
+        tool.fails(&["diff", &ledger, &live], 1, &["no schema of it is under control", "psql-cm setup"]);
+        // What the bases need and do not hold: an extension, a schema outside.
+        database
+            .psql(
+                "CREATE EXTENSION citext; CREATE SCHEMA outside; CREATE TYPE outside.kind AS (a int);
+                 CREATE SCHEMA app; CREATE SCHEMA log;
+                 CREATE TABLE app.t (a citext, k outside.kind); CREATE TABLE log.l (a int);
+                 CREATE VIEW app.v AS SELECT l.a FROM log.l",
+            )
+            .unwrap();
+        tool.ok(&["-d", name, "setup", "--schemas", "app,log"]);
+        equal(&tool, &ledger, &live);
+        let submit = |schema: &str, sql: &str| {
+            tool.ok(&["-d", name, "-s", schema, "submit", "--change", sql]);
+        };
+        submit(
+            "app",
+            "CREATE TABLE own (a int); INSERT INTO own VALUES (1); ALTER TABLE own ALTER a SET NOT NULL",
+        );
+        submit("log", "CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2'");
+        submit("app", "CREATE SCHEMA made CREATE TABLE made.m (a int)");
+        submit("made", "ALTER TABLE m ADD b int");
+        submit("app", "CREATE INDEX CONCURRENTLY own_a ON own (a)");
+        submit("app", "CREATE EXTENSION hstore SCHEMA public; ALTER TABLE own ADD h public.hstore");
+        equal(&tool, &ledger, &live);
+        // A schema that comes under control later, one that is renamed, one that is dropped.
+        database.psql("CREATE SCHEMA late; CREATE VIEW late.v AS SELECT a FROM app.own").unwrap();
+        tool.ok(&["-d", name, "setup", "--schemas", "late"]);
+        submit("made", "ALTER SCHEMA made RENAME TO renamed");
+        submit("renamed", "ALTER TABLE m ADD c int");
+        submit("app", "DROP VIEW app.v; DROP SCHEMA log CASCADE");
+        equal(&tool, &ledger, &live);
+        // Past the ledgers.
+        database
+            .psql("ALTER TABLE app.own ADD past int; DROP VIEW late.v; CREATE TABLE outside.t ()")
+            .unwrap();
+        let drift = facts(&json(&tool, &[&ledger, &live], 3));
+        assert_eq!(drift, ["+ column app.own.past", "- view late.v"]);
+        // A change that needs what was done past the ledgers cannot be done again.
+        submit("app", "ALTER TABLE own DROP COLUMN past");
+        let said = tool
+            .fails(&["diff", &ledger, &live], 1, &["cannot be done again: entry", "of schema app"])
+            .stderr;
+        assert!(said.contains("column \"past\" of relation \"own\" does not exist"), "{said}");
+        assert!(said.contains("| ALTER TABLE own DROP COLUMN past"), "{said}");
+    }
+}
+
+#[test]
+fn a_tree_edited_by_hand_loads_in_any_order_and_its_errors_have_a_place() {
+    for server in servers() {
+        let database = shop(&server, "diff_hand");
+        let name = database.name();
+        let tool = Tool::new(&server);
+        tool.ok(&["-d", name, "dump", "--no-commit"]);
+        let live = format!("db:{name}");
+        // All statements of all files, shuffled into a few files of other names.
+        let mut statements = Vec::new();
+        for file in sql_files(&tool.tree(name)) {
+            let text = fs::read_to_string(&file).unwrap();
+            statements.extend(text.split_inclusive(";\n").map(str::to_owned));
+            fs::remove_file(file).unwrap();
+        }
+        fs::remove_dir_all(tool.tree(".facts")).unwrap();
+        statements.reverse();
+        let half = statements.len() / 2;
+        tool.write(&format!("{name}/app/mixed.sql"), &statements[..half].concat());
+        tool.write(&format!("{name}/zz/rest.sql"), &statements[half..].concat());
+        equal(&tool, &live, "tree:sql");
+        // A mistake is shown where it stands.
+        let mistake = "-- not yet\nCREATE TABLE app.wrong (\n    a int,\n    b nothing\n);\n";
+        tool.write(&format!("{name}/app/tables/wrong.sql"), mistake);
+        let said = tool.fails(
+            &["diff", &live, "tree:sql"],
+            1,
+            &["cannot read tree:sql", "type \"nothing\" does not exist"],
+        );
+        let place = format!("at sql/{name}/app/tables/wrong.sql:4:7\n  4 |     b nothing\n    |       ^");
+        assert!(said.stderr.contains(&place), "{}", said.stderr);
+        let report = json(&tool, &[&live, "tree:sql"], 1);
+        let error = &report["errors"][0];
+        assert_eq!(
+            (&error["line"], &error["column"], &error["sqlstate"]),
+            (&4.into(), &7.into(), &"42704".into())
+        );
+        // So is one in a script, and what is no SQL.
+        fs::write(tool.folder().join("bad.sql"), "CREATE TABLE a ();\n\\connect other\n").unwrap();
+        tool.fails(
+            &["diff", "bad.sql", &live],
+            1,
+            &["\\connect is a command of psql, not SQL", "at bad.sql:2:1"],
+        );
+        fs::write(tool.folder().join("bad.sql"), "CREATE TABLE a ();\n  CREATE TABEL b ();\n").unwrap();
+        tool.fails(&["diff", "bad.sql", &live], 1, &["syntax error at or near \"TABEL\"", "at bad.sql:2:10"]);
+    }
+}
+
+fn sql_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(sql_files(&path)),
+            false if path.extension().is_some_and(|end| end == "sql") => files.push(path),
+            false => {}
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn what_may_be_two_things_is_refused() {
+    let server = &servers()[0];
+    let tool = Tool::new(server);
+    fs::create_dir(tool.folder().join("shop")).unwrap();
+    fs::write(tool.folder().join("notes"), "").unwrap();
+    let check = |words: &[&str], says: &[&str]| {
+        tool.fails(&[&["diff"], words].concat(), 2, says);
+    };
+    check(
+        &["shop", "empty:"],
+        &["\"shop\" is a path here", "write tree:shop for the path, or db:shop for the database"],
+    );
+    check(&["empty:", "notes"], &["write file:notes for the path, or db:notes for the database"]);
+    check(&["gone.sql", "empty:"], &["there is neither a file nor a folder \"gone.sql\""]);
+    check(&["gti:HEAD", "empty:"], &["begins with gti:, which is no kind of source", "git:REV"]);
+    check(&["tree:shop", "empty:"], &["tree:shop has no database to compare"]);
+    check(&["tree:nowhere", "empty:"], &["there is no folder \"nowhere\""]);
+    check(&["db:a"], &["<TO>"]);
+}
+
+/// All that databases of a cluster share, by name.
+fn shared(server: &TestServer) -> String {
+    let sql = "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles
+        UNION ALL SELECT string_agg(spcname, ',' ORDER BY spcname) FROM pg_tablespace
+        UNION ALL SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database WHERE datname ~ ' scratch '";
+    server.psql("postgres", sql).unwrap()
+}
+
+#[test]
+fn a_server_that_is_given_is_left_as_it_was() {
+    for server in servers() {
+        // Other tests make roles on the servers of the run.
+        let scratch = OwnServer::start(server.major());
+        let database = shop(&server, "diff_given");
+        let role = psqlcm_testkit::unique("diff_owner");
+        database
+            .psql(&format!("CREATE ROLE {role}; ALTER TABLE app.orders OWNER TO {role}; GRANT SELECT ON app.busy TO {role}"))
+            .unwrap();
+        let (name, tool) = (database.name(), Tool::new(&server));
+        tool.ok(&["-d", name, "dump", "--no-commit"]);
+        let (live, uri) = (format!("db:{name}"), scratch.0.uri("postgres"));
+        let before = shared(&scratch.server());
+        let given = |words: &[&str]| {
+            let ran = tool.run(&[&["diff"], words, &["--scratch-uri", &uri]].concat());
+            assert_eq!(shared(&scratch.server()), before, "{words:?}");
+            ran
+        };
+        // Missing roles are never made there.
+        let ran = given(&[&live, "tree:sql"]);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("the scratch server lacks the roles {role}")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("--role-map {role}=ROLE")), "{}", ran.stderr);
+        let map = format!("{role}=postgres");
+        let ran = given(&[&live, "tree:sql", "--role-map", &map]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        // On a cluster of our own they are.
+        equal(&tool, &live, "tree:sql");
+        // Neither does an error leave anything, nor a statement that is about the cluster.
+        tool.write(&format!("{name}/app/tables/wrong.sql"), "CREATE TABLE app.wrong (a nothing);\n");
+        let ran = given(&[&live, "tree:sql", "--role-map", &map]);
+        assert!(ran.code == 1 && ran.stderr.contains("wrong.sql:1:"), "{}", ran.stderr);
+        fs::write(tool.folder().join("cluster.sql"), "SELECT 1;\nCREATE ROLE nobody_wants;\n").unwrap();
+        let ran = given(&["cluster.sql", "empty:"]);
+        assert!(ran.code == 1 && ran.stderr.contains("is about the whole cluster"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("at cluster.sql:2:1"), "{}", ran.stderr);
+        // What a killed run left is dropped, and nothing else.
+        let scratch_server = scratch.server();
+        for left in ["psql-cm 1 scratch 0123456789abcdef", "mine scratch"] {
+            scratch_server.psql("postgres", &format!("CREATE DATABASE \"{left}\"")).unwrap();
+        }
+        fs::remove_file(tool.tree(&format!("{name}/app/tables/wrong.sql"))).unwrap();
+        let ran = tool.run(&["diff", &live, "tree:sql", "--role-map", &map, "--scratch-uri", &uri]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("which a killed run had left"), "{}", ran.stderr);
+        assert_eq!(shared(&scratch_server), before);
+        let kept = scratch_server
+            .psql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'mine scratch'");
+        assert_eq!(kept.unwrap().trim(), "1");
+    }
+}
+
+/// A server that no other test touches.
+struct OwnServer(psqlcm_engine::server::ScratchCluster, u32);
+
+impl OwnServer {
+    fn start(major: u32) -> Self {
+        use psqlcm_engine::server::{Installation, ScratchCluster, ScratchOptions};
+        let found = Installation::discover().into_iter().find(|found| found.version.major == major).unwrap();
+        Self(ScratchCluster::start(&found, &ScratchOptions::default()).unwrap(), major)
+    }
+
+    fn server(&self) -> TestServer {
+        TestServer::new(self.1, self.0.socket_dir(), self.0.port())
+    }
+}
+
+#[test]
+fn what_the_scratch_server_lacks_is_named() {
+    for server in servers() {
+        let database = shop(&server, "diff_lacks");
+        let name = database.name();
+        let tool = Tool::new(&server);
+        tool.ok(&["-d", name, "dump", "--no-commit"]);
+        let live = format!("db:{name}");
+        tool.write(&format!("{name}/extensions.sql"), "CREATE EXTENSION no_such_extension;\n");
+        let major = server.major();
+        let says = [
+            &format!("the scratch server, PostgreSQL {major}, lacks extension no_such_extension") as &str,
+            &format!("install its packages for PostgreSQL {major} on this machine"),
+        ];
+        tool.fails(&["diff", &live, "tree:sql"], 1, &says);
+        tool.write(
+            &format!("{name}/extensions.sql"),
+            "CREATE FUNCTION app.f() RETURNS int LANGUAGE c AS '$libdir/no_such_library', 'f';\n",
+        );
+        tool.fails(
+            &["diff", &live, "tree:sql"],
+            1,
+            &["the scratch server has no such library", "extensions.sql:1:1"],
+        );
+        // Without a server of that version.
+        let mut command = tool.psql_cm(&["diff", &live, "tree:sql"]);
+        let ran = Ran::of(&command.env("PSQL_CM_PG_BIN", tool.folder()).output().unwrap());
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        let says =
+            [&format!("no PostgreSQL {major} is installed") as &str, "--scratch-uri", "PSQL_CM_PG_BIN"];
+        assert!(says.iter().all(|words| ran.stderr.contains(words)), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn servers_of_different_versions_are_read_by_one() {
+    let servers = servers();
+    let (Some(old), Some(new)) = (servers.first(), servers.last()) else { return };
+    let (here, there) = (shop(old, "diff_versions"), shop(new, "diff_versions"));
+    let tool = Tool::new(old);
+    let to = new.uri(there.name());
+    // What the server prints of it differs between versions.
+    for database in [&here, &there] {
+        database
+            .psql("CREATE VIEW app.sums AS SELECT state, sum(id) FILTER (WHERE id > 0) AS s FROM app.orders GROUP BY 1")
+            .unwrap();
+    }
+    let from = format!("db:{}", here.name());
+    let ran = tool.run(&["diff", &from, &to, "--schemas", "app"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    if old.major() != new.major() {
+        assert!(ran.stderr.contains(&format!("{from} is of PostgreSQL {}", old.major())), "{}", ran.stderr);
+    }
+    there.psql(CHANGES).unwrap();
+    let report = json(&tool, &[&from, &to, "--schemas", "app"], 3);
+    assert_eq!(facts(&report).len(), 6, "{report}");
+    let version = report["targets"][0]["details"]["server_version"].as_str().unwrap().to_owned();
+    assert!(version.starts_with(&format!("{}.", new.major())), "{version}");
+}
+
+#[test]
+fn a_tree_against_a_cluster_compares_all_its_databases() {
+    for server in servers() {
+        let cluster = OwnServer::start(server.major());
+        let own = cluster.server();
+        for (name, table) in [("one", "a"), ("two", "b"), ("other", "c")] {
+            own.psql("postgres", &format!("CREATE DATABASE {name}")).unwrap();
+            own.psql(name, &format!("CREATE TABLE public.{table} (a int)")).unwrap();
+        }
+        let tool = Tool::new(&own);
+        tool.ok(&["-a", "one,two", "dump", "--no-commit"]);
+        let uri = format!("postgresql://postgres@/?host={}&port={}", own.socket_dir().display(), own.port());
+        let ran = tool.run(&["diff", &uri, "tree:sql"]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("one: equal\n") && ran.stdout.contains("two: equal\n"), "{}", ran.stdout);
+        assert!(ran.stderr.contains("not in the tree, and not compared: other, postgres"), "{}", ran.stderr);
+        own.psql("two", "ALTER TABLE b ADD c int").unwrap();
+        let ran = tool.run(&["diff", &uri, "tree:sql"]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        assert!(
+            ran.stdout.contains("two: different (~1)") && ran.stdout.contains("one: equal"),
+            "{}",
+            ran.stdout
+        );
+        assert_eq!(tool.run(&["diff", &uri, "tree:sql", "--databases", "one"]).code, 0);
+        // One of them is gone.
+        own.psql("postgres", "DROP DATABASE one").unwrap();
+        let ran = tool.run(&["diff", "tree:sql", &uri]);
+        assert!(
+            ran.stdout.contains("one: different (-2; the whole database is only in FROM)"),
+            "{}",
+            ran.stdout
+        );
+        tool.fails(&["diff", "schema.sql", "tree:sql"], 2, &["neither a file nor a folder"]);
+        fs::write(tool.folder().join("schema.sql"), "").unwrap();
+        tool.fails(
+            &["diff", "schema.sql", "tree:sql"],
+            2,
+            &["tree:sql has several databases: one, two", "say which"],
+        );
+    }
+}
+
+#[test]
+fn what_is_ignored_left_out_or_only_order_is_no_difference() {
+    for server in servers() {
+        let (old, new) = (shop(&server, "diff_order"), shop(&server, "diff_order"));
+        let tool = Tool::new(&server);
+        let (from, to) = (format!("db:{}", old.name()), format!("db:{}", new.name()));
+        old.psql("CREATE TABLE app.o (a int, b int); CREATE TABLE app.tmp_1 ()").unwrap();
+        new.psql("CREATE TABLE app.o (b int, a int)").unwrap();
+        fs::write(tool.folder().join("psql-cm.toml"), "[ignore]\nobjects = [\"app.tmp_*\"]\n").unwrap();
+        let ran = tool.run(&["diff", &from, &to]);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("= table app.o: only the stored order differs"), "{}", ran.stdout);
+        let report = json(&tool, &[&from, &to], 0);
+        assert_eq!(report["targets"][0]["details"]["order"].as_array().unwrap().len(), 2, "{report}");
+        let role = psqlcm_testkit::unique("diff_other");
+        new.psql(&format!(
+            "CREATE ROLE {role}; ALTER TABLE app.o OWNER TO {role}; GRANT SELECT ON app.orders TO {role}"
+        ))
+        .unwrap();
+        assert_eq!(tool.run(&["diff", &from, &to]).code, 3);
+        assert_eq!(tool.run(&["diff", &from, &to, "--no-owner", "--no-privileges"]).code, 0);
+    }
 }

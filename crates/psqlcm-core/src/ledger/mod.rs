@@ -12,6 +12,7 @@ mod evidence;
 mod hash;
 mod home;
 pub mod own;
+pub mod replay;
 pub mod sql;
 mod verify;
 

@@ -138,7 +138,7 @@ fn guarded(session: &mut Session, sql: &str) -> Result<Result<(), DbError>, Load
 
 /// Missing tables, columns, functions, types, schemas and keys follow from other errors more often than they are
 /// the cause.
-fn first_real(failed: Vec<(usize, DbError)>) -> LoadError {
+pub fn first_real(failed: Vec<(usize, DbError)>) -> LoadError {
     const FOLLOWING: [&str; 6] = ["42P01", "42703", "42883", "42704", "3F000", "42830"];
     let is_real = |error: &DbError| error.sqlstate().is_none_or(|state| !FOLLOWING.contains(&state));
     let others = failed.len() - 1;

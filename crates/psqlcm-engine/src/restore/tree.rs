@@ -182,7 +182,8 @@ impl Tree {
 
 /// One file of SQL that stands by itself.
 pub struct Single {
-    file: File,
+    /// Its path and text.
+    pub file: File,
     /// Its statements, as they stand.
     pub statements: Vec<Statement>,
 }

@@ -96,6 +96,16 @@ pub enum ScratchError {
     Interrupted(Interrupted),
 }
 
+impl ScratchError {
+    /// Where it stands, if it is about a statement.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Statement { place, .. } | Self::Refused { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+}
+
 /// For errors of single statements.
 pub(super) fn doing(doing: &'static str) -> impl Fn(DbError) -> ScratchError {
     move |error| ScratchError::Db { doing, error }

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use psqlcm_core::change;
 use psqlcm_core::name::quote_ident;
 use psqlcm_core::plan::{self, Step};
-use psqlcm_core::script::{is_shared, label};
+use psqlcm_core::script::{self, is_shared, label};
 use psqlcm_core::source::{Source, char_to_byte};
-use psqlcm_core::tree::{self, adapt, restore_script};
+use psqlcm_core::tree::adapt::{self, Concern};
+use psqlcm_core::tree::{self, restore_script};
 
 use super::error::doing;
 use super::{ScratchDatabase, ScratchError, has_role};
-use crate::restore::Place;
-use crate::restore::load::{Atomicity, LoadError, load};
+use crate::restore::load::{Atomicity, LoadError, attempt, first_real};
 use crate::restore::needs;
-use crate::restore::tree::{File, Statement, Tree};
+use crate::restore::tree::{File, Single, Statement, Tree};
+use crate::restore::{Place, RestoreError};
 use crate::session::DbError;
 
 /// Statements to be loaded in any order, and the texts they stand in.
@@ -43,6 +44,19 @@ impl Sql {
         }
         let files = vec![File { path: name.to_owned(), text }];
         Self { files, statements, database: database.to_owned() }
+    }
+
+    /// Texts as they were dumped or recorded, each with the name that errors call it by.
+    pub(crate) fn of_texts(texts: impl Iterator<Item = (String, String)>) -> Result<Self, RestoreError> {
+        let mut sql = Self { files: Vec::new(), statements: Vec::new(), database: String::new() };
+        for (name, text) in texts {
+            let single = Single::parse(&name, text)?;
+            let file = sql.files.len();
+            sql.statements
+                .extend(single.statements.into_iter().map(|statement| Statement { file, ..statement }));
+            sql.files.push(single.file);
+        }
+        Ok(sql)
     }
 
     /// What a tree says of a database. Its roles and ledgers are left out.
@@ -74,6 +88,16 @@ impl Sql {
         tree::renamed(sql, &self.database, &self.database).is_some()
     }
 
+    fn error(&self, statements: &[Statement], error: LoadError) -> ScratchError {
+        match error {
+            LoadError::Db(error) => ScratchError::Db { doing: "the connection was lost", error },
+            LoadError::Interrupted(interrupted) => ScratchError::Interrupted(interrupted),
+            LoadError::Statement { index, error, others } => {
+                ScratchError::Statement { place: self.place(&statements[index], &error), error, others }
+            }
+        }
+    }
+
     fn source(&self, statement: &Statement) -> Source<'_> {
         let file = &self.files[statement.file];
         Source { name: &file.path, text: &file.text }
@@ -97,20 +121,31 @@ impl ScratchDatabase {
     /// # Errors
     /// What is missing on the server, or the first real error.
     pub fn load(&mut self, sql: &Sql, progress: &dyn Fn(usize)) -> Result<(), ScratchError> {
-        let phases = self.phases(sql)?;
-        let needing: Vec<&Statement> = phases.iter().flatten().collect();
+        self.load_amid(sql, None, progress)
+    }
+
+    /// The same, with what may be needed, and may as well fail.
+    pub(crate) fn load_amid(
+        &mut self,
+        sql: &Sql,
+        around: Option<&Sql>,
+        progress: &dyn Fn(usize),
+    ) -> Result<(), ScratchError> {
+        let [inside, late, last] = self.phases(sql)?;
+        let [around, ..] = around.map(|around| self.phases(around)).transpose()?.unwrap_or_default();
+        let needing: Vec<&Statement> = around.iter().chain(&inside).chain(&late).chain(&last).collect();
         self.see_to_needs(&needing)?;
         self.session().run(restore_script::SETTINGS).map_err(doing("cannot set what loading needs"))?;
-        for statements in &phases {
+        let count = around.len();
+        let inside = [around, inside].concat();
+        for (statements, dispensable) in [(&inside, count), (&late, 0), (&last, 0)] {
             let interrupt = self.server.interrupt.clone();
-            let loaded = load(self.session(), statements, Atomicity::Parts, &interrupt, progress);
-            loaded.map_err(|error| match error {
-                LoadError::Db(error) => ScratchError::Db { doing: "the connection was lost", error },
-                LoadError::Interrupted(interrupted) => ScratchError::Interrupted(interrupted),
-                LoadError::Statement { index, error, others } => {
-                    ScratchError::Statement { place: sql.place(&statements[index], &error), error, others }
-                }
-            })?;
+            let failed = attempt(self.session(), statements, Atomicity::Parts, &interrupt, progress);
+            let mut failed = failed.map_err(|error| sql.error(statements, error))?;
+            failed.retain(|(index, _)| *index >= dispensable);
+            if !failed.is_empty() {
+                return Err(sql.error(statements, first_real(failed)));
+            }
         }
         Ok(())
     }
@@ -120,7 +155,9 @@ impl ScratchDatabase {
         let [mut inside, mut late, mut last] = [const { Vec::new() }; 3];
         for statement in &sql.statements {
             let text = statement.sql.as_str();
-            if adapt::brings_state(text) || sql.creates_database(text) {
+            // Roles are seen to by who names them.
+            let makes_role = adapt::concern(text) == Concern::Role;
+            if makes_role || adapt::brings_state(text) || sql.creates_database(text) {
                 continue;
             }
             let is_of_database = sql.is_of_database(text);
@@ -195,18 +232,23 @@ impl ScratchDatabase {
     /// # Errors
     /// What in it is refused, before anything is run; what the server says of a statement.
     pub fn run_script(&mut self, name: &str, text: &str) -> Result<(), ScratchError> {
+        self.run_some(name, text, |_| true)
+    }
+
+    /// The same, with some of its statements only.
+    pub(crate) fn run_some(
+        &mut self,
+        name: &str,
+        text: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), ScratchError> {
         let source = Source { name, text };
-        let statements = self.check_script(source)?;
-        let needing: Vec<Statement> = statements
-            .iter()
-            .map(|(offset, sql)| {
-                let sql = adapt::with_roles(sql, &self.server.role_map);
-                let place = plan::Place::from_number(0);
-                Statement { file: 0, offset: *offset, place, sql }
-            })
-            .collect();
-        self.see_to_needs(&needing.iter().collect::<Vec<_>>())?;
-        for statement in &needing {
+        let mut statements = self.check_script(source, &is_wanted)?;
+        for statement in &mut statements {
+            statement.sql = adapt::with_roles(&statement.sql, &self.server.role_map);
+        }
+        self.see_to_needs(&statements.iter().collect::<Vec<_>>())?;
+        for statement in &statements {
             self.server.interrupt.check().map_err(ScratchError::Interrupted)?;
             let Err(error) = self.session().run(&statement.sql) else { continue };
             // The other side may have made the role: there is one cluster for both.
@@ -216,16 +258,44 @@ impl ScratchDatabase {
             if error.is_connection_lost() {
                 return Err(ScratchError::Db { doing: "the connection was lost", error });
             }
-            let within = error.position().map_or(0, |at| char_to_byte(&statement.sql, at));
+            let is_as_written = text[statement.offset..].starts_with(&statement.sql);
+            let within = error.position().filter(|_| is_as_written);
+            let within = within.map_or(0, |at| char_to_byte(&statement.sql, at));
             let place = Box::new(Place::of(source, statement.offset + within));
             return Err(ScratchError::Statement { place, error, others: 0 });
         }
         Ok(())
     }
 
+    /// Goes on as another role. On our own cluster it may do all, as nobody knows what it might do elsewhere.
+    pub(crate) fn act_as(&mut self, role: &str) -> Result<(), ScratchError> {
+        let role = self.server.role_map.get(role).map_or(role, String::as_str).to_owned();
+        let failed = |error| ScratchError::Role { role: role.clone(), error };
+        if self.server.cluster.is_some() {
+            self.make_roles(&BTreeSet::from([role.clone()]))?;
+            let sql = format!("ALTER ROLE {} SUPERUSER", quote_ident(&role));
+            self.server.maintenance().run(&sql).map_err(failed)?;
+        } else if !has_role(self.session(), &role).map_err(failed)? {
+            return Err(ScratchError::LackingRoles(vec![role]));
+        }
+        self.session().run(&format!("SET ROLE {}", quote_ident(&role))).map_err(failed)
+    }
+
+    /// Gives the session back the settings and the role it began with.
+    pub(crate) fn clean(&mut self) -> Result<(), ScratchError> {
+        let access = self.server.access.clone();
+        let session = self.session();
+        let cleaned = session.run("DISCARD ALL").and_then(|()| access.prepare(session));
+        cleaned.map_err(doing("cannot reset the session"))
+    }
+
     /// The statements of a script, each with where it stands: nothing for psql, no rows, and nothing for a cluster that is
     /// not ours.
-    fn check_script<'a>(&self, source: Source<'a>) -> Result<Vec<(usize, &'a str)>, ScratchError> {
+    fn check_script(
+        &self,
+        source: Source<'_>,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Statement>, ScratchError> {
         // Said as submit says it.
         let statements = change::statements(source.text).map_err(|refusal| ScratchError::Refused {
             message: refusal.to_string(),
@@ -233,10 +303,18 @@ impl ScratchDatabase {
             hint: refusal.hint(),
         })?;
         let is_ours = self.server.cluster.is_some();
-        if let Some(shared) = statements.iter().find(|statement| !is_ours && is_shared(statement.text)) {
+        let wanted: Vec<_> = statements.iter().filter(|statement| is_wanted(statement.text)).collect();
+        if let Some(shared) = wanted.iter().find(|statement| !is_ours && is_shared(statement.text)) {
             return Err(refused_as_shared(source, shared.offset, shared.text));
         }
-        Ok(statements.into_iter().map(|statement| (statement.offset, statement.text)).collect())
+        let place = plan::Place::from_number(0);
+        let statement = |statement: &&script::Statement<'_>| Statement {
+            file: 0,
+            offset: statement.offset,
+            place,
+            sql: statement.text.to_owned(),
+        };
+        Ok(wanted.iter().map(statement).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why two sides cannot be compared.
 
+use psqlcm_core::ledger::replay::ReplayError;
 use psqlcm_core::plan::PlanError;
 
 use super::PairError;
@@ -58,12 +59,9 @@ pub enum SourceError {
         #[source]
         error: Box<ScratchError>,
     },
-    /// The ledgers of the original tool do not say enough.
-    #[error("the ledger of schema {schema} holds entries without a number, which nobody can put in order")]
-    NoNumber {
-        /// Whose.
-        schema: String,
-    },
+    /// Its entries cannot be understood.
+    #[error(transparent)]
+    Entries(#[from] ReplayError),
     /// Only a defect of ours can lead here.
     #[error("a defect of psql-cm: nothing was made ready to load a source in")]
     NoScratch,
@@ -84,17 +82,10 @@ impl SourceError {
     /// Where it stands.
     pub fn place(&self) -> Option<&Place> {
         match self.inner() {
-            Self::Scratch(error) => scratch_place(error),
-            Self::Replay { error, .. } => scratch_place(error),
+            Self::Scratch(error) => error.place(),
+            Self::Replay { error, .. } => error.place(),
             Self::Tree(RestoreError::Unreadable { place, .. }) => Some(place),
             _ => None,
         }
-    }
-}
-
-fn scratch_place(error: &ScratchError) -> Option<&Place> {
-    match error {
-        ScratchError::Statement { place, .. } | ScratchError::Refused { place, .. } => Some(place),
-        _ => None,
     }
 }

@@ -321,7 +321,9 @@ impl<'a> Sides<'a> {
         database: &str,
         tell: &Tell<'_>,
     ) -> Result<Read, SourceError> {
-        tell(Event::Relayed { source: name, from: live.server_version, to: self.version });
+        if live.server_version != self.version {
+            tell(Event::Relayed { source: name, from: live.server_version, to: self.version });
+        }
         let steps = plan::from_empty(live)?;
         let text = format!("{name} as SQL");
         let mut read = self.load(&Sql::of_steps(&text, database, &steps), name, database, tell)?;
