@@ -1,6 +1,6 @@
 //! How far the work is: a bar on a terminal, plain lines elsewhere.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -46,22 +46,34 @@ impl<'a> Progress<'a> {
 pub struct Meter<'a> {
     ui: &'a Ui,
     label: &'static str,
-    progress: OnceCell<Option<ProgressBar>>,
+    progress: OnceLock<Option<ProgressBar>>,
 }
 
 impl<'a> Meter<'a> {
     /// For steps of `label`.
     pub fn new(ui: &'a Ui, label: &'static str) -> Self {
-        Self { ui, label, progress: OnceCell::new() }
+        Self { ui, label, progress: OnceLock::new() }
+    }
+
+    /// So many more are to be done, besides those that are known of.
+    pub fn expect(&self, more: usize) {
+        if let Some(bar) = self.bar(0) {
+            bar.inc_length(more as u64);
+        }
     }
 
     /// So many more of `total` are done.
     pub fn advance(&self, done: usize, total: usize) {
-        let bar =
-            self.progress.get_or_init(|| self.ui.bar().inspect(|bar| prepare(bar, self.label, total as u64)));
-        if let Some(bar) = bar {
+        if let Some(bar) = self.bar(total) {
             bar.inc(done as u64);
         }
+    }
+
+    /// The bar, made by the first who has something to show.
+    fn bar(&self, total: usize) -> Option<&ProgressBar> {
+        let bar =
+            self.progress.get_or_init(|| self.ui.bar().inspect(|bar| prepare(bar, self.label, total as u64)));
+        bar.as_ref()
     }
 }
 

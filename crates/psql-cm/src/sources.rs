@@ -16,6 +16,7 @@ use psqlcm_engine::sources::{Event, PairError, Source, SourceError, TreeFiles, W
 use crate::cluster::{self, Cluster};
 use crate::context::Context;
 use crate::failure::{Failure, Place};
+use crate::progress::Meter;
 
 /// Reads what somebody wrote for a side; looks at files and at git, and connects nowhere.
 pub fn source(text: &str, context: &Context, cluster: &Cluster<'_>) -> Result<Source, Failure> {
@@ -80,17 +81,26 @@ fn script(name: &str, path: &str) -> Result<String, Failure> {
 }
 
 /// Tells what happens while sides are read.
-pub fn tell(context: &Context, event: &Event<'_>) {
+pub fn tell(context: &Context, meter: &Meter<'_>, event: &Event<'_>) {
     let ui = &context.ui;
     match event {
-        Event::Loading { source, version } => {
-            ui.verbose(&format!("{source}: loading it on a scratch server, PostgreSQL {}", shown_version(*version)));
+        Event::Loading { source, version, statements } => {
+            meter.expect(*statements);
+            ui.verbose(&format!(
+                "{source}: loading it on a scratch server, PostgreSQL {}",
+                shown_version(*version)
+            ));
         }
-        Event::Relayed { source, from, to } => ui.say(&format!(
-            "{source} is of PostgreSQL {}, and is read as PostgreSQL {} sees it: it is loaded on the scratch server",
-            shown_version(*from),
-            shown_version(*to)
-        )),
+        Event::Loaded(statements) => meter.advance(*statements, 0),
+        Event::Relayed { source, from, to } => {
+            let line = format!(
+                "{source} is of PostgreSQL {}, and is read as PostgreSQL {} sees it: it is loaded on the scratch server",
+                shown_version(*from),
+                shown_version(*to)
+            );
+            // Minor releases differ more often than not, and mean the same by the same words.
+            if from / 10_000 == to / 10_000 { ui.verbose(&line) } else { ui.say(&line) }
+        }
         Event::LeftOut { source, left_out } => ui.warn(&format!(
             "{source}: not compared: {} {} ({})",
             left_out.kind, left_out.identity, left_out.reason

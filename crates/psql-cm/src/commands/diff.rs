@@ -1,8 +1,7 @@
 //! `diff`: what differs between two states, wherever they come from.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use psqlcm_core::delta::{Delta, FactDelta, main_facts};
 use psqlcm_core::narrow::Scope;
@@ -10,7 +9,7 @@ use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::{Databases, Target};
 use psqlcm_engine::scratch::Scratch;
 use psqlcm_engine::session::shown_version;
-use psqlcm_engine::sources::{Event, Pairing, Request, Sides};
+use psqlcm_engine::sources::{Event, Pairing, Request, Sides, Tell};
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -18,6 +17,7 @@ use crate::commands::{Done, Text};
 use crate::context::Context;
 use crate::differences;
 use crate::failure::Failure;
+use crate::progress::Meter;
 use crate::sources;
 use crate::values::RoleMap;
 use crate::visible::visible;
@@ -110,14 +110,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         ledger: &ledger,
         environment: &context.settings.environment.value,
     };
-    let tell = |event: Event<'_>| sources::tell(context, &event);
+    let meter = Meter::new(&context.ui, "load");
+    let tell = |event: Event<'_>| sources::tell(context, &meter, &event);
     let sides = Sides::open(from, to, &request, &context.interrupt, &tell)
         .map_err(|error| sources::failure(&error))?;
     let scratch = sides.scratch().cloned();
     sources::tell_abandoned(context, scratch.as_ref().map_or(&[], Scratch::abandoned));
-    let compared = Comparison { context, sides: &sides, names: &names, unseen: Mutex::default() };
+    let compared =
+        Comparison { context, sides: &sides, names: &names, tell: &tell, unseen: Mutex::default() };
     let compared = compared.all(&cluster);
     drop(sides);
+    drop(meter);
     sources::tell_abandoned(context, &scratch.map(|scratch| scratch.left()).unwrap_or_default());
     compared
 }
@@ -127,6 +130,7 @@ struct Comparison<'a> {
     context: &'a Context,
     sides: &'a Sides<'a>,
     names: &'a (String, String),
+    tell: &'a Tell<'a>,
     /// Schemas that were named, and that neither side of a database has; with how many.
     unseen: Mutex<Vec<BTreeSet<String>>>,
 }
@@ -155,8 +159,8 @@ impl Comparison<'_> {
 
     fn one(&self, pairing: &Pairing) -> Result<(TargetReport, String), Failure> {
         let target = Target::database(&pairing.name);
-        let tell = |event: Event<'_>| sources::tell(self.context, &event);
-        let pair = self.sides.read(pairing, &tell).map_err(|error| sources::failure(&error).on(&target))?;
+        let pair =
+            self.sides.read(pairing, self.tell).map_err(|error| sources::failure(&error).on(&target))?;
         self.unseen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

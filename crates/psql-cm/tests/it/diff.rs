@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use psqlcm_testkit::{TestDatabase, TestServer, servers};
 use serde_json::Value;
@@ -546,4 +547,47 @@ fn what_is_ignored_left_out_or_only_order_is_no_difference() {
         assert_eq!(tool.run(&["diff", &from, &to]).code, 3);
         assert_eq!(tool.run(&["diff", &from, &to, "--no-owner", "--no-privileges"]).code, 0);
     }
+}
+
+#[test]
+fn a_signal_leaves_nothing_on_a_server_that_is_given() {
+    for server in servers() {
+        let scratch = OwnServer::start(server.major());
+        let uri = scratch.0.uri("postgres");
+        let tool = Tool::new(&server);
+        fs::write(tool.folder().join("slow.sql"), "CREATE TABLE a ();\nSELECT pg_sleep(600);\n").unwrap();
+        let before = shared(&scratch.server());
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let mut command = tool.psql_cm(&["diff", "slow.sql", "empty:", "--scratch-uri", &uri]);
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname ~ ' scratch ' AND query ~ '^SELECT pg_sleep'";
+            while scratch.server().psql("postgres", asleep).unwrap().trim() != "1" {}
+            let sent =
+                Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+            assert!(sent.success());
+            let ran = Ran::of(&child.wait_with_output().unwrap());
+            assert_eq!(ran.code, code, "{}", ran.stderr);
+            assert_eq!(shared(&scratch.server()), before, "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn services_are_found_and_secrets_are_not_shown() {
+    let server = &servers()[0];
+    let database = shop(server, "diff_service");
+    let tool = Tool::new(server);
+    let service = format!(
+        "[here]\nhost={}\nport={}\ndbname={}\n",
+        server.socket_dir().display(),
+        server.port(),
+        database.name()
+    );
+    fs::write(tool.folder().join("home/.pg_service.conf"), service).unwrap();
+    equal(&tool, "service:here", &format!("db:{}", database.name()));
+    tool.fails(&["diff", "service:nowhere", "empty:"], 2, &["definition of service \"nowhere\""]);
+    let uri = format!("{}&password=geheim", server.uri(database.name()));
+    let ran = tool.run(&["diff", &uri, "empty:", "--format", "json", "-v", "-D"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("geheim"), "{}{}", ran.stdout, ran.stderr);
 }

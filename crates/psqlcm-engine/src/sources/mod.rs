@@ -29,7 +29,7 @@ use crate::ledger::Ledger;
 use crate::observe::ObserveError;
 use crate::restore::cancel_on_interrupt;
 use crate::restore::tree::{Shelf, Tree};
-use crate::scratch::{Scratch, ScratchDatabase, Sql, Wanted};
+use crate::scratch::{Scratch, ScratchDatabase, ScratchError, Sql, Wanted};
 use crate::session::{DbError, Session};
 use pairing::{Names, pair};
 
@@ -105,7 +105,11 @@ pub enum Event<'a> {
         source: &'a str,
         /// The version of the scratch server.
         version: u32,
+        /// How many statements it has; 0 where that is not known.
+        statements: usize,
     },
+    /// So many more statements are loaded.
+    Loaded(usize),
     /// A live database is loaded on scratch, as the server there is of another version.
     Relayed {
         /// Which.
@@ -147,6 +151,8 @@ pub struct Sides<'a> {
     scratch: Option<Scratch>,
     /// The version by which all is read.
     version: u32,
+    /// The role that a live side is read as.
+    role: Option<String>,
 }
 
 /// A database as both sides have it.
@@ -181,22 +187,33 @@ impl<'a> Sides<'a> {
         let wanted = request.databases.or(of_tree.as_deref());
         let pairings = pair((&from.name, &from_names), (&to.name, &to_names), wanted)?;
         let (from_live, to_live) = (from.look()?, to.look()?);
-        let scratch = match needs_scratch(&[&from, &to], &from_live, &to_live, request) {
-            false => None,
-            true => {
-                let like = to_live.as_ref().or(from_live.as_ref());
-                let wanted = Wanted {
-                    given: request.scratch,
-                    major: like.map(|live| live.version / 10_000),
-                    role_map: Some(request.role_map),
-                    role: like.map(|live| live.role.as_str()),
-                };
-                Some(Scratch::open(&wanted, interrupt).map_err(SourceError::Scratch)?)
-            }
+        let needs_scratch = needs_scratch(&[&from, &to], &from_live, &to_live, request);
+        let (version, role) = to_live.or(from_live).map(|live| (live.version, live.role)).unzip();
+        let version = version.unwrap_or_default();
+        let mut sides = Self { from, to, request, interrupt, pairings, scratch: None, version, role };
+        if needs_scratch {
+            let scratch = sides.open_scratch()?;
+            sides.version = scratch.server_version();
+            sides.scratch = Some(scratch);
+        }
+        Ok(sides)
+    }
+
+    /// The scratch server; one that reading did not need is made now, of the version by which all is read.
+    ///
+    /// # Errors
+    /// As [`Scratch::open`].
+    pub fn open_scratch(&self) -> Result<Scratch, ScratchError> {
+        if let Some(scratch) = &self.scratch {
+            return Ok(scratch.clone());
+        }
+        let wanted = Wanted {
+            given: self.request.scratch,
+            major: Some(self.version / 10_000).filter(|major| *major > 0),
+            role_map: Some(self.request.role_map),
+            role: self.role.as_deref(),
         };
-        let live = to_live.or(from_live).map(|live| live.version);
-        let version = scratch.as_ref().map(Scratch::server_version).or(live).unwrap_or_default();
-        Ok(Self { from, to, request, interrupt, pairings, scratch, version })
+        Scratch::open(&wanted, self.interrupt)
     }
 
     /// The databases to compare.
@@ -287,18 +304,17 @@ impl<'a> Sides<'a> {
                     TreeFiles::Read(files) => Shelf::Read(&source.name, files),
                 };
                 let tree = Tree::read_from(shelf, self.request.environment, database)?;
-                tell(Event::Loading { source: name, version: self.version });
                 self.load(&Sql::of_tree(tree, database), name, database, tell)
             }
             What::Script { text } => {
-                tell(Event::Loading { source: name, version: self.version });
+                tell(Event::Loading { source: name, version: self.version, statements: 0 });
                 let mut scratch = self.scratch_database()?;
                 scratch.session().run(SEARCH_PATH)?;
                 scratch.run_script(name.strip_prefix("file:").unwrap_or(name), text)?;
                 Ok(Read { snapshot: self.capture(&mut scratch)?, covered: Covered::INSIDE })
             }
             What::Ledger { access, database } => {
-                tell(Event::Loading { source: name, version: self.version });
+                tell(Event::Loading { source: name, version: self.version, statements: 0 });
                 ledger::replay(self, access, database)
             }
         }
@@ -333,6 +349,7 @@ impl<'a> Sides<'a> {
 
     fn load(&self, sql: &Sql, name: &str, database: &str, tell: &Tell<'_>) -> Result<Read, SourceError> {
         let scratch = self.scratch.as_ref().ok_or(SourceError::NoScratch)?;
+        tell(Event::Loading { source: name, version: self.version, statements: sql.len() });
         let mut covered = Covered::INSIDE;
         let mut made = None;
         if let Some(create) = sql.create_database() {
@@ -343,7 +360,7 @@ impl<'a> Sides<'a> {
             }
         }
         let mut made = made.map_or_else(|| scratch.database(), Ok)?;
-        made.load(sql, &|_| {})?;
+        made.load(sql, &|done| tell(Event::Loaded(done)))?;
         Ok(Read { snapshot: self.capture(&mut made)?, covered })
     }
 
