@@ -7,7 +7,8 @@ use std::fmt::Write;
 
 use anstyle::Style;
 use psqlcm_core::delta::{AttributeChange, Delta, FactDelta, What, main_facts};
-use psqlcm_core::fact::{FactId, Value};
+use psqlcm_core::fact::{Fact, FactId, Value};
+use psqlcm_core::kinds::Nature;
 use psqlcm_core::report::Op;
 use similar::{ChangeTag, TextDiff};
 
@@ -16,6 +17,12 @@ use crate::visible::visible;
 
 /// How many lines of code are shown around what differs.
 const CONTEXT: usize = 3;
+
+/// Lists of so many are shown an item a line, and only around what differs.
+const LONG_LIST: usize = 5;
+
+/// What a part is that came or went is said if it is not longer than that.
+const LONGEST_LINE: usize = 160;
 
 /// All differences of a database.
 pub fn text(delta: &Delta, paint: Paint) -> String {
@@ -77,8 +84,9 @@ impl Object<'_> {
                     properties(changes, "          ", text, paint);
                 }
                 What::Added(_) | What::Removed(_) if is_self => {}
-                What::Added(_) | What::Removed(_) => {
-                    line(text, &format!("      {}", head(fact.op(), &fact.id, paint)));
+                What::Added(is) | What::Removed(is) => {
+                    let said = head(fact.op(), &fact.id, paint);
+                    line(text, &format!("      {said}{}", in_short(&fact.id, is)));
                 }
             }
         }
@@ -100,18 +108,40 @@ fn style(op: Op) -> Style {
 fn properties(changes: &[AttributeChange], indent: &str, text: &mut String, paint: Paint) {
     for AttributeChange { name, before, after } in changes {
         let name = name.replace('_', " ");
-        let code = |value: &Option<Value>| match value {
-            Some(Value::Text(code)) => code.to_string(),
-            Some(other) => other.to_string(),
-            None => String::new(),
-        };
-        let (old, new) = (code(before), code(after));
+        let is_long =
+            |value: &Option<Value>| matches!(value, Some(Value::List(items)) if items.len() >= LONG_LIST);
+        let as_lines = is_long(before) || is_long(after);
+        let (old, new) = (lines(before, as_lines), lines(after, as_lines));
         if old.contains('\n') || new.contains('\n') {
             line(text, &format!("{indent}{name}:"));
             unified(&old, &new, indent, text, paint);
         } else {
             line(text, &format!("{indent}{name}: {} -> {}", shown(before), shown(after)));
         }
+    }
+}
+
+/// A value as lines, of which the diff shows those that differ: code, and what is in long lists.
+fn lines(value: &Option<Value>, is_long: bool) -> String {
+    match value {
+        Some(Value::List(items)) if is_long => items.join("\n"),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    }
+}
+
+/// What a part is that came or went: its properties, where they fit into the line.
+fn in_short(id: &FactId, fact: &Fact) -> String {
+    let kind = id.kind().kind();
+    let is_worth_saying = |name: &str| !matches!(kind.nature(name), Nature::Order | Nature::Local);
+    let shown = fact.attributes().filter(|(name, _)| is_worth_saying(name)).map(|(name, value)| {
+        let (name, value) = (name.replace('_', " "), value.to_string());
+        if value == "yes" { name } else { format!("{name} {value}") }
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match shown.is_empty() || shown.contains('\n') || shown.len() > LONGEST_LINE {
+        true => String::new(),
+        false => format!(": {}", visible(&shown)),
     }
 }
 
@@ -145,7 +175,6 @@ fn line(text: &mut String, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use psqlcm_core::fact::Fact;
     use psqlcm_core::kinds::KindId;
     use psqlcm_core::snapshot::Snapshot;
 
@@ -171,24 +200,35 @@ mod tests {
         let gone = (app.child(KindId::Table, "gone"), Fact::new());
         let new = (app.child(KindId::Table, "new"), Fact::new());
         let same = [(app.clone(), Fact::new()), (table.clone(), Fact::new()), (view.clone(), Fact::new())];
+        let part = column("c", "integer", 3);
+        let kind = |labels: &[&str]| (app.child(KindId::Enum, "state"), Fact::new().list("labels", labels));
         let from = [
             &same[..],
             &[column("id", "integer", 1), column("b", "text", 2), gone],
-            &[definition("SELECT 1,\n\t2;")],
+            &[definition("SELECT 1,\n\t2;"), kind(&["a", "b", "c", "d"])],
         ]
         .concat();
         let to = [
             &same[..],
             &[column("id", "bigint", 1), column("b", "text", 3), new],
-            &[definition("SELECT 1,\n\t3;")],
+            &[definition("SELECT 1,\n\t3;"), part, kind(&["a", "b", "x", "c", "d"])],
         ]
         .concat();
         let delta = Delta::between(&snapshot(&from), &snapshot(&to));
         assert_eq!(
             text(&delta, Paint(false)),
-            "  - table app.gone\n\
+            "  ~ enum app.state\n\
+             \x20     labels:\n\
+             \x20       @@ -1,4 +1,5 @@\n\
+             \x20        a\n\
+             \x20        b\n\
+             \x20       +x\n\
+             \x20        c\n\
+             \x20        d\n\
+             \x20 - table app.gone\n\
              \x20 + table app.new\n\
              \x20 ~ table app.orders\n\
+             \x20     + column app.orders.c: type integer\n\
              \x20     ~ column app.orders.id\n\
              \x20         type: integer -> bigint\n\
              \x20 ~ view app.\"v\\u{1b}\"\n\
@@ -200,6 +240,6 @@ mod tests {
              \x20           +\t3;\n\
              \x20 = table app.orders: only the stored order differs, which is no difference\n"
         );
-        assert_eq!(counts(&delta), "+1 -1 ~2");
+        assert_eq!(counts(&delta), "+1 -1 ~3");
     }
 }

@@ -105,10 +105,10 @@ fn differences_are_told_object_by_object_and_both_ways() {
              \x20       -    WHERE customer = who $function$\n\
              \x20       +    WHERE customer = who AND state = 'paid' $function$\n\
              \x20 ~ table app.orders\n\
-             \x20     + column app.orders.note\n\
+             \x20     + column app.orders.note: type text\n\
              \x20     ~ column app.orders.total\n\
              \x20         type: numeric(10,2) -> numeric(12,2)\n\
-             \x20     - index app.orders.orders_by_state\n\
+             \x20     - index app.orders.orders_by_state: definition CREATE INDEX orders_by_state ON app.orders USING btree (state)\n\
              \x20     ~ comment on table app.orders\n\
              \x20         text: What was ordered -> Orders\n\
              \x20 + table app.returns\n",
@@ -590,4 +590,32 @@ fn services_are_found_and_secrets_are_not_shown() {
     let ran = tool.run(&["diff", &uri, "empty:", "--format", "json", "-v", "-D"]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("geheim"), "{}{}", ran.stdout, ran.stderr);
+}
+
+/// Real schemas that load on all servers, from beside the checkout.
+const REAL: [&str; 5] = ["pagila", "procrastinate", "adventureworks", "farmbot", "supabase_auth_final"];
+
+/// What a live database is, its files and its ledgers say, and so does a newer server.
+#[test]
+fn real_schemas_are_the_same_in_every_form() {
+    let servers = servers();
+    let newest = servers.last().unwrap();
+    for server in &servers {
+        for schema in REAL {
+            let Some(Ok(database)) = psqlcm_testkit::try_load_corpus(server, schema) else {
+                continue;
+            };
+            let name = database.name();
+            let tool = Tool::new(server);
+            tool.ok(&["-d", name, "setup"]);
+            tool.ok(&["-d", name, "dump", "--no-commit"]);
+            let live = format!("db:{name}");
+            equal(&tool, &live, "tree:sql");
+            equal(&tool, &format!("ledger:{name}"), &live);
+            // Read on another version.
+            let uri = newest.uri("postgres");
+            let ran = tool.run(&["diff", "tree:sql", &live, "--scratch-uri", &uri]);
+            assert_eq!(ran.code, 0, "{schema} on {}\n{}{}", server.major(), ran.stdout, ran.stderr);
+        }
+    }
 }
