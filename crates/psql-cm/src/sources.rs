@@ -6,7 +6,7 @@ use std::path::Path;
 use psqlcm_core::spec::{Found, Spec, SpecError};
 use psqlcm_engine::access::Access;
 use psqlcm_engine::conninfo::{Given, Origin};
-use psqlcm_engine::git;
+use psqlcm_engine::git::{self, GitError};
 use psqlcm_engine::restore::Place as TreePlace;
 use psqlcm_engine::run::database::Abandoned;
 use psqlcm_engine::scratch::ScratchError;
@@ -38,9 +38,7 @@ pub fn source(text: &str, context: &Context, cluster: &Cluster<'_>) -> Result<So
         Spec::File(path) => What::Script { text: script(&name, &path)? },
         Spec::Git { revision, path, database } => {
             let root = path.map_or_else(|| cluster.sql_path().to_path_buf(), Into::into);
-            let files = git::files(&root, &revision).map_err(|error| {
-                Failure::because(format!("cannot read {name}"), &error).hint_if(error.hint())
-            })?;
+            let files = git::files(&root, &revision).map_err(|error| no_revision(&name, &error))?;
             What::Tree { files: TreeFiles::Read(files), database }
         }
         Spec::Empty => What::Empty,
@@ -128,6 +126,19 @@ pub fn tell_abandoned(context: &Context, abandoned: &[Abandoned]) {
                     .warn(&format!("the scratch database {name:?} is left, and could not be dropped: {why}"));
             }
         }
+    }
+}
+
+/// What it says that git does not give a tree.
+fn no_revision(name: &str, error: &GitError) -> Failure {
+    let failure = Failure::because(format!("cannot read {name}"), error);
+    match error {
+        GitError::NoGit => failure.hint("install git: revisions are read with it"),
+        GitError::NoSuchRevision { .. } | GitError::DubiousOwnership { .. } => failure.hint_if(error.hint()),
+        GitError::NoSuchFile { .. } => failure.hint(
+            "after the revision stands the folder of the tree, seen from here; without one it is --sql-path",
+        ),
+        _ => failure,
     }
 }
 

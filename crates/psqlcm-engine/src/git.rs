@@ -161,7 +161,8 @@ pub fn files(root: &Path, revision: &str) -> Result<BTreeMap<String, Vec<u8>>, G
         return Err(no_folder());
     }
     let id = String::from_utf8_lossy(&without_newline(found.stdout)).into_owned();
-    let listed = match git.list(&["ls-tree", "-r", "-z", &id]) {
+    // In a subfolder of the work tree it would list what of the tree is below a folder of that name.
+    let listed = match git.list(&["ls-tree", "-r", "-z", "--full-tree", &id]) {
         Err(GitError::Failed { .. }) => return Err(no_folder()),
         listed => listed?,
     };

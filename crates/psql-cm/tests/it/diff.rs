@@ -190,6 +190,8 @@ fn revisions_of_a_tree_are_compared() {
         let database = shop(&server, "diff_git");
         let name = database.name();
         let tool = Tool::new(&server);
+        // The repository holds more than the tree.
+        assert!(tool.command("git").args(["init", "-q"]).status().unwrap().success());
         tool.ok(&["-d", name, "dump"]);
         database.psql(CHANGES).unwrap();
         tool.ok(&["-d", name, "dump"]);

@@ -274,15 +274,18 @@ fn several_databases_share_what_is_the_same() {
 }
 
 #[test]
-fn a_database_that_a_killed_restore_left() {
+fn databases_that_killed_runs_left() {
     let scene = Scene::on(&servers()[0], OWNER);
-    let left = format!("{} restore 0123456789abcdef", scene.name);
-    scene.tool.psql("postgres", &format!("CREATE DATABASE \"{left}\" TEMPLATE template0"));
-    let ran = scene.doctor(&[]);
-    scene.tool.server.drop_database(&left);
-    let is_told =
-        ran.stdout.contains("good to know: killed restores left databases: ") && ran.stdout.contains(&left);
-    assert!(ran.code == 0 && is_told, "{}{}", ran.stdout, ran.stderr);
+    for (what, told) in
+        [("restore", "killed restores left databases"), ("scratch", "killed runs left scratch databases")]
+    {
+        let left = format!("{} {what} 0123456789abcdef", scene.name);
+        scene.tool.psql("postgres", &format!("CREATE DATABASE \"{left}\" TEMPLATE template0"));
+        let ran = scene.doctor(&[]);
+        scene.tool.server.drop_database(&left);
+        let is_told = ran.stdout.contains(&format!("good to know: {told}: ")) && ran.stdout.contains(&left);
+        assert!(ran.code == 0 && is_told, "{}{}", ran.stdout, ran.stderr);
+    }
 }
 
 #[test]

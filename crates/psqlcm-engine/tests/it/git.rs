@@ -454,6 +454,35 @@ fn the_person_and_files_of_a_revision_can_be_asked_for() {
 }
 
 #[test]
+fn the_files_of_a_revision_are_read_as_they_were_committed() {
+    let repository = Repository::new();
+    let files = [("a/b c.sql", "1;\n"), ("a/\u{fc}\t.sql", "no end"), ("empty.sql", ""), ("z.sql", "\0\n\n")];
+    for (path, text) in files {
+        repository.write(&format!("sql/{path}"), text);
+    }
+    let paths: Vec<PathBuf> = files.iter().map(|(path, _)| path.into()).collect();
+    git::commit(&repository.sql(), &paths, "dump").unwrap();
+    let read = |revision: &str, folder: &str| git::files(&repository.sql().join(folder), revision);
+    let while_there = read("HEAD", "").unwrap();
+    fs::remove_dir_all(repository.sql()).unwrap();
+    assert_eq!(read("HEAD", "").unwrap(), while_there);
+    let found = read("HEAD", "").unwrap();
+    for (path, text) in files {
+        assert_eq!(found.get(path).map(Vec::as_slice), Some(text.as_bytes()), "{path}");
+    }
+    assert_eq!(read("HEAD", "a").unwrap().keys().collect::<Vec<_>>(), ["b c.sql", "\u{fc}\t.sql"]);
+    assert!(matches!(read("HEAD", "z.sql"), Err(GitError::NoSuchFile { .. })));
+    assert!(matches!(read("HEAD", "nowhere"), Err(GitError::NoSuchFile { .. })));
+    assert!(matches!(read("nowhere", ""), Err(GitError::NoSuchRevision { .. })));
+    assert!(matches!(read("--all", ""), Err(GitError::NoSuchRevision { .. })));
+    fs::create_dir(repository.sql()).unwrap();
+    std::os::unix::fs::symlink("elsewhere.sql", repository.sql().join("link.sql")).unwrap();
+    repository.git(&["add", "--all"]);
+    repository.git(&["commit", "-qm", "link"]);
+    assert!(matches!(read("HEAD", ""), Err(GitError::Link { .. })));
+}
+
+#[test]
 fn twenty_thousand_files_are_one_commit() {
     let repository = Repository::new();
     let mut files = Vec::new();
