@@ -165,9 +165,8 @@ pub struct Kind {
     pub made_with_parent: fn(&FactId) -> bool,
     /// What had better been made, or dropped, before it besides what it needs, where that closes no cycle.
     pub also: fn(&Difference<'_>, Doing) -> Vec<FactId>,
-    /// The facts of other objects whose change brings this one about, such as the column of a parent table; it is told
-    /// which facts are dropped.
-    pub comes_with: ComesWith,
+    /// The facts of other objects whose change brings this one about, such as the column of a parent table.
+    pub comes_with: fn(&Difference<'_>, Doing) -> Vec<FactId>,
     /// The names it takes, which nothing else can have.
     pub spaces: for<'a> fn(&'a FactId, &'a Fact) -> Vec<Space<'a>>,
     /// Adds the edges between facts of this kind and others that PostgreSQL does not record.
@@ -212,9 +211,6 @@ pub enum Fold {
     /// It cannot be made otherwise.
     Always,
 }
-
-/// See [`Kind::comes_with`].
-pub type ComesWith = fn(&Difference<'_>, Doing, &dyn Fn(&FactId) -> bool) -> Vec<FactId>;
 
 /// What a difference in a fact asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,7 +38,7 @@ pub(super) const PART: Kind = Kind {
     disturbs: |_, _| false,
     also: |_, _| Vec::new(),
     made_with_parent: |_| false,
-    comes_with: |_, _, _| Vec::new(),
+    comes_with: |_, _| Vec::new(),
     spaces: |_, _| Vec::new(),
     edges: |_| {},
     home: |id, _| id.clone(),

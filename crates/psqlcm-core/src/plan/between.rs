@@ -29,6 +29,8 @@ pub struct Difference<'a> {
     pub to: &'a Snapshot,
     /// Whether the fact stays while something it is made of is made anew under the same name, as the type of a column.
     pub is_remade: bool,
+    /// What becomes of each fact, once that is settled.
+    fates: Option<&'a BTreeMap<&'a FactId, Fate>>,
 }
 
 impl<'a> Difference<'a> {
@@ -42,6 +44,11 @@ impl<'a> Difference<'a> {
         let sides = [self.before, self.after];
         let names = sides.into_iter().flatten().flat_map(Fact::attributes).map(|(name, _)| name);
         names.into_iter().all(|name| attributes.contains(&name) || !self.differs(name))
+    }
+
+    /// Whether another fact is dropped, be it to be made again; not known while that is being settled.
+    pub fn drops(&self, other: &FactId) -> bool {
+        self.fates.and_then(|fates| fates.get(other)).is_some_and(|fate| fate.drops())
     }
 
     /// What it is to be, for facts that stay.
@@ -190,6 +197,7 @@ impl<'a> Fates<'a> {
             from: self.from,
             to: self.to,
             is_remade,
+            fates: None,
         }
     }
 
@@ -306,6 +314,10 @@ impl<'a> Steps<'a> {
         self.at.get(&(doing, id)).copied()
     }
 
+    fn difference(&self, id: &'a FactId) -> Difference<'a> {
+        Difference { fates: Some(&self.fates.of), ..self.fates.difference(id) }
+    }
+
     /// Whether it is a part without which what it belongs to cannot be thought, such as a column.
     fn is_part(&self, at: usize) -> bool {
         let id = self.nodes[at].1;
@@ -391,7 +403,7 @@ impl<'a> Steps<'a> {
     /// Before anything goes or changes, what needs it is gone.
     fn connect_drop(&mut self, at: usize, id: &'a FactId) {
         let react = id.kind().kind().react;
-        let difference = self.fates.difference(id);
+        let difference = self.difference(id);
         let holds_back = |needed: &&FactId| react(&difference, needed) != Reaction::Stays;
         for needed in self.fates.from.needs(id).iter().filter(holds_back) {
             for doing in [Doing::Drop, Doing::Alter] {
@@ -420,9 +432,9 @@ impl<'a> Steps<'a> {
                 _ => {}
             }
         }
-        for other in (id.kind().kind().also)(&self.fates.difference(id), doing) {
+        for other in (id.kind().kind().also)(&self.difference(id), doing) {
             let before = match doing {
-                Doing::Drop => self.node(Doing::Drop, &other),
+                Doing::Drop => self.node(Doing::Drop, &other).or_else(|| self.node(Doing::Alter, &other)),
                 _ => self.made(&other),
             };
             self.wishes[at].extend(before.filter(|&before| before != at));
@@ -454,12 +466,12 @@ impl<'a> Steps<'a> {
         };
         let statements = match doing {
             Doing::Create => (kind.create)(&group()),
-            Doing::Alter => (kind.alter)(&self.fates.difference(id)),
+            Doing::Alter => (kind.alter)(&self.difference(id)),
             Doing::SetAside => (kind.set_aside)(id),
             Doing::Drop if self.fates.aside.contains(id) => (kind.drop_aside)(id),
             Doing::Drop => {
                 let cascade = if self.cascades.contains(&at) { " CASCADE" } else { "" };
-                (kind.drop)(&self.fates.difference(id)).into_iter().map(|drop| drop + cascade).collect()
+                (kind.drop)(&self.difference(id)).into_iter().map(|drop| drop + cascade).collect()
             }
         };
         Action {
@@ -559,9 +571,7 @@ impl<'a> Steps<'a> {
     /// The node of another table's fact that brings this one about, such as the parent's column.
     fn comes_with(&self, at: usize) -> Option<usize> {
         let (doing, id) = self.nodes[at];
-        let with = (id.kind().kind().comes_with)(&self.fates.difference(id), doing, &|id| {
-            self.node(Doing::Drop, id).is_some()
-        });
+        let with = (id.kind().kind().comes_with)(&self.difference(id), doing);
         with.iter().find_map(|other| self.node(doing, other)).filter(|&other| other != at)
     }
 

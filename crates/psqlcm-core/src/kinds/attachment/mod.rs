@@ -2,6 +2,7 @@
 
 use super::{Alone, Attribute, Kind, KindId, plain, shared};
 use crate::fact::FactId;
+use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
 use crate::snapshot::Snapshot;
 
@@ -57,9 +58,24 @@ fn edges(snapshot: &mut Snapshot) {
     }
 }
 
+/// PostgreSQL leaves the table the foreign keys that it had from its parent, as its own.
 fn drop(difference: &Difference<'_>) -> Vec<String> {
-    let parent = difference.was().get_text("parent").unwrap_or_default();
-    vec![format!("ALTER TABLE {parent} DETACH PARTITION {}", shared::parent_path(difference.id))]
+    let Some(table) = difference.id.parent() else { return Vec::new() };
+    let (path, parent) = (shared::path(table), difference.was().get_text("parent").unwrap_or_default());
+    let mut parents: Vec<&FactId> = Vec::new();
+    let mut at = Some(difference.id.clone());
+    while let Some(attachment) = at.take() {
+        let above = difference.from.needs(&attachment).iter().find(|id| id.kind() == KindId::Table);
+        parents.extend(above);
+        at = above.map(|table| table.child(KindId::Attachment, ""));
+    }
+    let keys = parents.iter().flat_map(|table| difference.from.below(table).map(move |(id, _)| (id, *table)));
+    let keys = keys.filter(|(id, table)| id.kind() == KindId::ForeignKey && id.parent() == Some(*table));
+    let stays = difference.to.get(table).is_some();
+    let left = keys.filter(|_| stays).map(|(id, _)| {
+        format!("ALTER TABLE {path} DROP CONSTRAINT IF EXISTS {}", quote_ident(id.name()))
+    });
+    std::iter::once(format!("ALTER TABLE {parent} DETACH PARTITION {path}")).chain(left).collect()
 }
 
 /// Indexes of a table that is there already are taken for those that the parent wants.

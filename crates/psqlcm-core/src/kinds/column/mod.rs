@@ -363,7 +363,7 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
 /// A view's column comes with its definition; a parent's column before those of its children.
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     match difference.id.parent() {
-        _ if doing == Doing::Drop => Vec::new(),
+        _ if doing == Doing::Drop => table::parting(difference),
         Some(view) if view.kind() == KindId::View => vec![view.child(KindId::ViewDefinition, "")],
         Some(table) if table::is_table(table.kind()) => table::same_in_parents(difference),
         _ => Vec::new(),
@@ -371,7 +371,7 @@ fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
 }
 
 /// With the column that it is inherited from.
-fn comes_with(difference: &Difference<'_>, doing: Doing, _: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     match difference.becomes().is("inherited") && doing != Doing::Alter {
         true => table::same_in_parents(difference),
         false => Vec::new(),
@@ -411,7 +411,10 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
     if difference.differs("not_null") && says_not_null {
         statements.push(format!("{alter} {} NOT NULL", if new.is("not_null") { "SET" } else { "DROP" }));
     }
-    if let (Some(_), Some(how), true) = (difference.was().get("identity"), new.get_text("identity"), difference.differs("identity")) {
+    // Where it has another sequence it gets its identity with it.
+    let keeps = |id: &FactId| id.kind() == KindId::Sequence && difference.to.get(id).is_some();
+    let keeps_sequence = difference.from.below(id).any(|(below, _)| keeps(below));
+    if let Some(how) = new.get_text("identity").filter(|_| keeps_sequence && difference.differs("identity")) {
         statements.push(format!("{alter} SET GENERATED {how}"));
     }
     // Another type brings its own.

@@ -244,13 +244,13 @@ fn alter_word(id: &FactId) -> &'static str {
 }
 
 /// With the one that the table inherits it from, or whose index its own belongs to.
-fn comes_with(difference: &Difference<'_>, doing: Doing, drops: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let inherits = matches!(difference.becomes().get_text("type"), Some("check" | "not null"));
-    let mut with = if doing == Doing::Drop { with_columns(difference, drops) } else { Vec::new() };
+    let mut with = if doing == Doing::Drop { with_column(difference) } else { Vec::new() };
     with.extend(match inherits {
         true if difference.becomes().is("inherited") => inherited_from(difference, doing),
         true => Vec::new(),
-        false => index::comes_with(difference, doing, drops),
+        false => index::comes_with(difference, doing),
     });
     with
 }
@@ -267,10 +267,10 @@ fn inherited_from(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
 }
 
 /// The column that takes along what is said of it alone.
-fn with_columns(difference: &Difference<'_>, drops: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+fn with_column(difference: &Difference<'_>) -> Vec<FactId> {
     let name = difference.was().get_text("column");
     let column = difference.id.parent().zip(name).map(|(table, name)| table.child(KindId::Column, name));
-    column.filter(|id| drops(id)).into_iter().collect()
+    column.filter(|id| difference.drops(id)).into_iter().collect()
 }
 
 fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
@@ -288,11 +288,14 @@ fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
 /// not null, which it would say itself.
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let fact = if doing == Doing::Drop { difference.was() } else { difference.becomes() };
-    let of_index = if has_index(fact) { index::also(difference, doing) } else { Vec::new() };
+    let mut others = if has_index(fact) { index::also(difference, doing) } else { Vec::new() };
+    if doing == Doing::Drop {
+        others.extend(table::parting(difference));
+    }
     let wanted: fn(&Fact) -> bool = match doing {
         Doing::Create if is_primary_key(fact) => is_not_null,
         Doing::Drop if is_not_null(fact) => is_primary_key,
-        _ => return of_index,
+        _ => return others,
     };
     let side = if doing == Doing::Drop { difference.from } else { difference.to };
     let siblings = difference.id.parent().into_iter().flat_map(|table| side.below(table));
@@ -303,7 +306,7 @@ fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
         _ => false,
     };
     let found = siblings.filter(|(id, fact)| is_wanted(id, fact)).map(|(id, _)| id.clone());
-    found.chain(of_index).collect()
+    found.chain(others).collect()
 }
 
 fn is_primary_key(fact: &Fact) -> bool {

@@ -130,8 +130,8 @@ pub(super) fn changed_settings(difference: &Difference<'_>) -> Vec<String> {
 }
 
 /// The index of a partition goes with the one of the partitioned table that it belongs to, while it is a partition.
-pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing, drops: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
-    let is_detached = difference.id.parent().is_some_and(|table| drops(&table.child(KindId::Attachment, "")));
+pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let is_detached = difference.id.parent().is_some_and(|table| difference.drops(&table.child(KindId::Attachment, "")));
     match doing {
         Doing::Drop if !is_detached => of_parent(difference).cloned().collect(),
         _ => Vec::new(),

@@ -25,6 +25,7 @@ pub(super) static KIND: Kind = Kind {
     spaces: shared::relation_space,
     drops_alone: Alone::AtLast,
     rename: shared::rename,
+    also,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -204,8 +205,16 @@ fn identity_column(id: &FactId) -> Option<&FactId> {
     id.parent().filter(|parent| parent.kind() == KindId::Column)
 }
 
+/// A column must be known not to be null before it has an identity.
+fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let Some(column) = identity_column(difference.id).filter(|_| doing == Doing::Create) else { return Vec::new() };
+    let constraints = column.parent().into_iter().flat_map(|table| difference.to.below(table));
+    let of_column = |fact: &Fact| fact.get_text("column") == Some(column.name());
+    constraints.filter(|(id, fact)| id.kind() == KindId::Constraint && of_column(fact)).map(|(id, _)| id.clone()).collect()
+}
+
 /// With the column that owns it.
-fn comes_with(difference: &Difference<'_>, doing: Doing, _: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let owning = difference.from.needs(&difference.id.child(KindId::OwnedBy, "")).iter();
     owning.filter(|id| doing == Doing::Drop && id.kind() == KindId::Column).cloned().collect()
 }

@@ -51,7 +51,7 @@ pub(super) fn drop_type(difference: &Difference<'_>) -> Vec<String> {
 }
 
 /// The type whose drop takes a function along.
-pub(super) fn type_of(difference: &Difference<'_>, doing: Doing, _: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+pub(super) fn type_of(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let shells = difference.from.needs(difference.id).iter().filter(|id| id.kind() == KindId::ShellType);
     let types = shells.filter(|_| doing == Doing::Drop).map(|shell| home(shell, difference.from));
     types.filter(|id| id.kind() != KindId::ShellType).collect()

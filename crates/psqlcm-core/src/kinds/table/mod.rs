@@ -351,7 +351,13 @@ pub(super) fn also(difference: &Difference<'_>, _: Doing) -> Vec<FactId> {
     parts.filter(|id| matches!(id.kind(), KindId::Column | KindId::Constraint)).cloned().collect()
 }
 
-/// The columns or constraints of that name in the tables that this one inherits from before and after.
+/// What is inherited can be dropped once the table is no partition of its parent, or no child.
+pub(super) fn parting(difference: &Difference<'_>) -> Vec<FactId> {
+    let table = difference.id.parent().filter(|_| difference.was().is("inherited"));
+    table.map(|table| vec![table.child(KindId::Attachment, ""), table.clone()]).unwrap_or_default()
+}
+
+/// The columns or constraints of that name in the tables that this one inherits from before and after, and all the time.
 pub(super) fn same_in_parents(difference: &Difference<'_>) -> Vec<FactId> {
     let Some(table) = difference.id.parent() else { return Vec::new() };
     let parents = |snapshot: &Snapshot| -> BTreeSet<FactId> {
@@ -359,6 +365,9 @@ pub(super) fn same_in_parents(difference: &Difference<'_>) -> Vec<FactId> {
         let needed = snapshot.needs(table).iter().chain(snapshot.needs(&attachment));
         needed.filter(|id| is_table(id.kind())).cloned().collect()
     };
+    if difference.drops(&table.child(KindId::Attachment, "")) {
+        return Vec::new();
+    }
     let kept = parents(difference.from).intersection(&parents(difference.to)).cloned().collect::<Vec<_>>();
     kept.iter().map(|parent| parent.child(difference.id.kind(), difference.id.name())).collect()
 }

@@ -106,7 +106,7 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
 }
 
 /// A copy with the one that it is a copy of.
-fn comes_with(difference: &Difference<'_>, doing: Doing, _: &dyn Fn(&FactId) -> bool) -> Vec<FactId> {
+fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let needed = difference.from.needs(difference.id).iter().filter(|id| doing == Doing::Drop && id.kind() == KindId::Trigger);
     needed.cloned().collect()
 }
