@@ -3,6 +3,9 @@
 //! The targets are a package of their own, `fuzz/`, built with the instrumentation that the stable compiler has and
 //! without a sanitizer: it is safe Rust that is tried, and what is looked for is a panic. Inputs that were found to
 //! reach further are kept in cargo's target folder and begin the next run; what broke something is kept there too.
+//!
+//! One more target is no package: `changes` runs the engine's test that makes of one schema another, with many schemas that
+//! were changed at random.
 
 use std::env;
 use std::fs;
@@ -13,13 +16,14 @@ use clap::Args;
 
 use crate::servers::obtain_client;
 use crate::shell::{Error, cargo, io, openly, say, workspace};
+use crate::test;
 
 /// What `cargo xtask fuzz` may be told.
 #[derive(Args)]
 pub struct Options {
-    /// The targets to run, one after the other: splitter, tree, conninfo, pgpass, service, config [default: all]
+    /// The targets to run, one after the other: splitter, tree, conninfo, pgpass, service, config, changes [default: all]
     targets: Vec<String>,
-    /// How long each is run
+    /// How long each is run; changes makes 2,000 rounds, or --runs
     #[arg(long, default_value_t = 10)]
     minutes: u64,
     /// Stop each after so many inputs, whatever the time
@@ -51,7 +55,16 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer
 
 /// Builds the targets and runs them.
 pub fn run(options: &Options) -> Result<ExitCode, Error> {
-    let targets = chosen(&options.targets)?;
+    let is_changes = |name: &String| name == CHANGES;
+    let made_up = match options.targets.is_empty() || options.targets.iter().any(is_changes) {
+        true => change_at_random(options.runs.unwrap_or(2000))?,
+        false => ExitCode::SUCCESS,
+    };
+    let others: Vec<String> = options.targets.iter().filter(|name| !is_changes(name)).cloned().collect();
+    if made_up != ExitCode::SUCCESS || (others.is_empty() && !options.targets.is_empty()) {
+        return Ok(made_up);
+    }
+    let targets = chosen(&others)?;
     let built = build()?;
     let client = obtain_client()?;
     let folder = target_folder().join("fuzz");
@@ -90,6 +103,16 @@ pub fn run(options: &Options) -> Result<ExitCode, Error> {
     Ok(code)
 }
 
+/// The target that needs servers instead of a fuzzer.
+const CHANGES: &str = "changes";
+
+fn change_at_random(rounds: u64) -> Result<ExitCode, Error> {
+    say(&format!("{CHANGES}: {rounds} rounds"));
+    let arguments =
+        ["-p", "psqlcm-engine", "--test", "it", "--", "made_up", "--nocapture"].map(str::to_owned);
+    test::run(&crate::ALL, &arguments, &[("PSQL_CM_CHANGES", &rounds.to_string())])
+}
+
 fn chosen(names: &[String]) -> Result<Vec<&'static Target>, Error> {
     if names.is_empty() {
         return Ok(TARGETS.iter().collect());
@@ -97,7 +120,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>, Error> {
     let find = |name: &String| {
         TARGETS.iter().find(|target| target.name == name).ok_or_else(|| Error::NotToBeHad {
             what: format!("the fuzz target {name}"),
-            reason: format!("there are {}", TARGETS.map(|target| target.name).join(", ")),
+            reason: format!("there are {}, {CHANGES}", TARGETS.map(|target| target.name).join(", ")),
         })
     };
     names.iter().map(find).collect()

@@ -19,9 +19,14 @@ const USUAL: [u32; 3] = [13, 15, 18];
 /// The versions that are supported.
 const ALL: [u32; 6] = [13, 14, 15, 16, 17, 18];
 
-/// Tells the tests to try all there is: every point of every run that can come to harm, many hostile names, a long storm.
-const THOROUGH: [(&str, &str); 3] =
-    [("PSQL_CM_FAULTS", "all"), ("PSQL_CM_NAMES", "10000"), ("PSQL_CM_STORM", "200")];
+/// Tells the tests to try all there is: every point of every run that can come to harm, many hostile names, a long storm, plans
+/// between all pairs of real schemas.
+const THOROUGH: [(&str, &str); 4] = [
+    ("PSQL_CM_FAULTS", "all"),
+    ("PSQL_CM_NAMES", "10000"),
+    ("PSQL_CM_STORM", "200"),
+    ("PSQL_CM_PAIRS", "all"),
+];
 
 /// The chores of psql-cm. Each gets what it needs by itself, and says first what it gets and with which program.
 #[derive(Parser)]
@@ -43,7 +48,7 @@ enum Chore {
         arguments: Vec<String>,
     },
     /// The same as test, on every supported version of PostgreSQL and with all that takes long: harm at every point of a run,
-    /// 10,000 hostile names, 200 captures in a storm
+    /// 10,000 hostile names, 200 captures in a storm, plans between all pairs of real schemas
     #[command(after_help = servers::HELP)]
     Matrix {
         /// What goes to `cargo test --workspace`: after a second `--`, what goes to the tests
@@ -66,7 +71,8 @@ enum Chore {
     /// Measure dump, restore and status beside pg_dump and psql, and print a table
     #[command(after_help = servers::HELP)]
     Bench(bench::Options),
-    /// Feed what psql-cm reads with inputs that libFuzzer makes up: scripts, trees, connections, configuration
+    /// Feed what psql-cm reads with inputs that libFuzzer makes up: scripts, trees, connections, configuration; and plan
+    /// between schemas that were changed at random
     Fuzz(fuzz::Options),
 }
 
