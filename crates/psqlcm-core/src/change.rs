@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use crate::plan::header::{Header, HeaderError};
 use crate::script::{
     Class, CopyDirection, NonTransactional, SplitError, SplitErrorKind, Statement, StatementKind, classify,
     split,
@@ -20,6 +21,8 @@ pub struct Script<'a> {
     pub statements: Vec<Statement<'a>>,
     /// Its parts, in order.
     pub parts: Vec<Part>,
+    /// What it says of itself, if `plan` wrote it.
+    pub plan: Option<Header>,
 }
 
 /// What of a change runs in one transaction, or outside of any.
@@ -48,6 +51,12 @@ pub enum Refusal {
         /// The command.
         command: &'static str,
     },
+    /// It says that it is a plan, and cannot be read as one.
+    #[error(transparent)]
+    Plan(HeaderError),
+    /// A plan's transactions do not follow one another.
+    #[error("{0}: the transactions of the plan do not follow one another: it was edited")]
+    Transactions(&'static str, usize),
     /// It has a command of psql.
     #[error("{command} is a command of psql, not SQL")]
     MetaCommand {
@@ -70,8 +79,9 @@ impl Refusal {
     /// Where in the script, in bytes.
     pub fn offset(&self) -> Option<usize> {
         match self {
-            Self::Empty => None,
+            Self::Empty | Self::Plan(_) => None,
             Self::Split(error) => Some(error.offset),
+            Self::Transactions(_, offset) => Some(*offset),
             Self::TransactionControl { offset, .. }
             | Self::MetaCommand { offset, .. }
             | Self::Copy { offset, .. } => Some(*offset),
@@ -90,6 +100,7 @@ impl Refusal {
                 SplitErrorKind::Nul => "save the file as text in UTF-8; nothing was run",
                 _ => "close it; nothing was run",
             },
+            Self::Plan(_) | Self::Transactions(..) => "make the plan again: psql-cm plan FROM TO",
             Self::TransactionControl { .. } => {
                 "take it out: each change is one transaction; give several changes by repeating --change"
             }
@@ -119,21 +130,23 @@ impl<'a> Script<'a> {
         if statements.is_empty() {
             return Err(Refusal::Empty);
         }
-        let mut parts = Vec::new();
-        for (index, statement) in statements.iter().enumerate() {
-            let alone = examine(statement)?;
-            match (alone, parts.last_mut()) {
-                (Some(command), _) => parts.push(Part::Alone(index, command)),
-                (None, Some(Part::Together(range))) => range.end = index + 1,
-                (None, _) => parts.push(Part::Together(index..index + 1)),
-            }
-        }
-        Ok(Self { text, statements, parts })
+        let plan = Header::read(text).map_err(Refusal::Plan)?;
+        let parts = match &plan {
+            Some(_) => parts_of_plan(&statements)?,
+            None => parts_of(&statements)?,
+        };
+        Ok(Self { text, statements, parts, plan })
     }
 
     /// Whether all of it runs in one transaction.
     pub fn is_transactional(&self) -> bool {
         matches!(self.parts.as_slice(), [Part::Together(_)])
+    }
+
+    /// Whether a statement is run as it stands. Of a plan, those that begin and end its transactions are not: whoever runs
+    /// it does that.
+    pub fn is_run(&self, statement: &Statement<'_>) -> bool {
+        self.plan.is_none() || boundary(statement).is_none()
     }
 
     /// The statements of a part.
@@ -156,6 +169,62 @@ impl<'a> Script<'a> {
             None => self.text.len(),
         };
         &self.text[start..end]
+    }
+}
+
+fn parts_of(statements: &[Statement<'_>]) -> Result<Vec<Part>, Refusal> {
+    let mut parts = Vec::new();
+    for (index, statement) in statements.iter().enumerate() {
+        let alone = examine(statement)?;
+        match (alone, parts.last_mut()) {
+            (Some(command), _) => parts.push(Part::Alone(index, command)),
+            (None, Some(Part::Together(range))) => range.end = index + 1,
+            (None, _) => parts.push(Part::Together(index..index + 1)),
+        }
+    }
+    Ok(parts)
+}
+
+/// A plan says itself where its transactions begin and end.
+fn parts_of_plan(statements: &[Statement<'_>]) -> Result<Vec<Part>, Refusal> {
+    let mut parts = Vec::new();
+    let mut begun = None;
+    for (index, statement) in statements.iter().enumerate() {
+        let edited = |what| Err(Refusal::Transactions(what, statement.offset));
+        match (boundary(statement), begun) {
+            (Some(Boundary::Begin), None) => begun = Some(index),
+            (Some(Boundary::Begin), Some(_)) => return edited("BEGIN within a transaction"),
+            (Some(Boundary::Commit), Some(start)) => {
+                parts.push(Part::Together(start..index + 1));
+                begun = None;
+            }
+            (Some(Boundary::Commit), None) => return edited("COMMIT of no transaction"),
+            (None, begun) => match (examine(statement)?, begun) {
+                (Some(command), None) => parts.push(Part::Alone(index, command)),
+                (Some(command), Some(_)) => return edited(command.command()),
+                (None, Some(_)) => {}
+                (None, None) => return edited("a statement outside of the transactions"),
+            },
+        }
+    }
+    match begun {
+        Some(start) => Err(Refusal::Transactions("BEGIN without COMMIT", statements[start].offset)),
+        None => Ok(parts),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Boundary {
+    Begin,
+    Commit,
+}
+
+/// The two forms that a plan is written in.
+fn boundary(statement: &Statement<'_>) -> Option<Boundary> {
+    match statement.text {
+        "BEGIN" => Some(Boundary::Begin),
+        "COMMIT" => Some(Boundary::Commit),
+        _ => None,
     }
 }
 
@@ -271,6 +340,36 @@ mod tests {
         check("SELECT 1; COPY t FROM stdin", "COPY FROM stdin is refused: psql-cm carries no rows", Some(10));
         check("COPY t TO STDOUT;", "COPY TO stdout is refused: psql-cm carries no rows", Some(0));
         check("SELECT 'a", "the string opened here is not closed", Some(7));
+    }
+
+    #[test]
+    fn only_plans_have_transactions_and_each_ends() {
+        let head = "-- psql-cm: plan 1\n-- psql-cm: from \"a\"\n-- psql-cm: to \"b\"\n-- psql-cm: server 150000\n\
+                    -- psql-cm: from-fingerprint {\"whole\":\"w\",\"structure\":\"s\"}\n\
+                    -- psql-cm: to-fingerprint {\"whole\":\"w\",\"structure\":\"s\"}\n\
+                    -- psql-cm: compares {\"schemas\":[],\"excluded\":[],\"ignored\":[],\"owners\":true,\"privileges\":true,\
+                    \"properties\":true,\"database\":true,\"only_schemas\":null}\n\
+                    -- psql-cm: allowed []\n-- psql-cm: verified null\n";
+        let read = |body: &str| Script::read(&format!("{head}{body}")).map(|script| script.parts.len());
+        assert_eq!(read("BEGIN; SELECT 1; COMMIT; DROP SUBSCRIPTION s; BEGIN; SELECT 2; COMMIT;"), Ok(3));
+        for (body, what) in [
+            ("BEGIN; SELECT 1;", "BEGIN without COMMIT"),
+            ("BEGIN; BEGIN; COMMIT;", "BEGIN within a transaction"),
+            ("SELECT 1; BEGIN; COMMIT;", "a statement outside of the transactions"),
+            ("BEGIN; COMMIT; COMMIT;", "COMMIT of no transaction"),
+            ("BEGIN; VACUUM; COMMIT;", "VACUUM"),
+        ] {
+            let said = read(body).expect_err(body).to_string();
+            assert_eq!(
+                said,
+                format!("{what}: the transactions of the plan do not follow one another: it was edited")
+            );
+        }
+        assert_eq!(
+            read("BEGIN; SAVEPOINT a; COMMIT;").expect_err("a savepoint").to_string(),
+            "SAVEPOINT is refused: psql-cm begins and ends the transaction"
+        );
+        assert!(Script::read("-- psql-cm: plan 1\nSELECT 1").is_err());
     }
 
     #[test]

@@ -40,6 +40,22 @@ impl Covered {
     /// What is in the database, and nothing of the database itself.
     pub const INSIDE: Self = Self { properties: false, database: false, schemas: None };
 
+    /// What both speak of.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let schemas = match (&self.schemas, &other.schemas) {
+            (Some(own), Some(others)) => {
+                Some(own.iter().filter(|name| others.contains(name)).cloned().collect())
+            }
+            (own, others) => own.clone().or_else(|| others.clone()),
+        };
+        Self {
+            properties: self.properties && other.properties,
+            database: self.database && other.database,
+            schemas,
+        }
+    }
+
     fn covers(&self, id: &FactId) -> bool {
         let covers_schema = match &self.schemas {
             Some(schemas) => id.schema().is_some_and(|schema| schemas.iter().any(|name| name == schema)),

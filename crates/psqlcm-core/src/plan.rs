@@ -5,11 +5,15 @@
 //! function it calls). What cannot be taken apart is an error that names the cycle.
 
 mod between;
+mod effect;
+pub mod header;
 mod renames;
+pub mod script;
 
 use std::collections::BTreeSet;
 
 pub use between::{Action, Difference, Doing, between};
+pub use effect::{Blocks, Effect, Lock, Touch, WaysBack, Work};
 pub use renames::{Rename, RenameError, candidates, statements as rename_statements};
 
 use crate::fact::{Fact, FactId};

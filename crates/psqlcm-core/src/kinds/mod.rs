@@ -6,11 +6,12 @@
 //! place in the natural order.
 
 use crate::fact::{Fact, FactId};
-use crate::plan::{Difference, Doing, Group};
+use crate::plan::{Difference, Doing, Effect, Group};
 use crate::read::{Cells, ReadError, Reader};
 use crate::snapshot::Snapshot;
 
 pub mod cases;
+mod effect;
 mod shared;
 
 macro_rules! kinds {
@@ -167,6 +168,8 @@ pub struct Kind {
     pub also: fn(&Difference<'_>, Doing) -> Vec<FactId>,
     /// The facts of other objects whose change brings this one about, such as the column of a parent table.
     pub comes_with: fn(&Difference<'_>, Doing) -> Vec<FactId>,
+    /// What that means for those who use the relations that are there already, and for what is in them.
+    pub effect: fn(&Difference<'_>, Doing) -> Effect,
     /// The names it takes, which nothing else can have.
     pub spaces: for<'a> fn(&'a FactId, &'a Fact) -> Vec<Space<'a>>,
     /// Adds the edges between facts of this kind and others that PostgreSQL does not record.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::fact::{Fact, FactId};
-use crate::kinds::{Alone, Catalog, Fold, Kind, KindId, Reaction, Response, Space, never};
+use crate::kinds::{Alone, Catalog, Fold, Kind, KindId, Reaction, Response, Space, effect, never};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Group};
 use crate::read::{ReadError, Reader, oid, text};
@@ -39,6 +39,7 @@ pub(super) const PART: Kind = Kind {
     also: |_, _| Vec::new(),
     made_with_parent: |_| false,
     comes_with: |_, _| Vec::new(),
+    effect: effect::usual,
     spaces: |_, _| Vec::new(),
     edges: |_| {},
     home: |id, _| id.clone(),

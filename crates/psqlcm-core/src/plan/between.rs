@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
-use super::{Group, Place, PlanError, position};
+use super::{Effect, Group, Place, PlanError, position};
 use crate::delta::{Delta, What};
 use crate::fact::{Fact, FactId, NO_FACT};
 use crate::graph::{self, Graph};
@@ -86,6 +86,8 @@ pub struct Action {
     pub members: Vec<FactId>,
     /// Without semicolons; none where PostgreSQL does it along with another.
     pub statements: Vec<String>,
+    /// What that means for what was there before.
+    pub effect: Effect,
 }
 
 /// What turns one snapshot into the other, in order; what needs nothing done has no action.
@@ -479,7 +481,22 @@ impl<'a> Steps<'a> {
             id: id.clone(),
             members: members.iter().map(|&at| self.nodes[at].1.clone()).collect(),
             statements,
+            effect: self.effect(at, members),
         }
+    }
+
+    /// What it means for relations that were there before, with those of other objects that it reaches.
+    fn effect(&self, at: usize, members: &[usize]) -> Effect {
+        let (doing, id) = self.nodes[at];
+        let of = |id: &'a FactId| (id.kind().kind().effect)(&self.fates.difference(id), doing);
+        let mut effect = of(id);
+        for &member in members {
+            if self.nodes[member].1.object() != id.object() {
+                effect.join(of(self.nodes[member].1));
+            }
+        }
+        let is_new = |relation: &FactId| doing != Doing::Drop && self.node(Doing::Create, relation).is_some();
+        effect.only(|relation| self.fates.from.get(relation).is_some() && !is_new(relation))
     }
 
     /// Folds what comes or goes with its parent: for each node the head of its group, and the graph of the groups.

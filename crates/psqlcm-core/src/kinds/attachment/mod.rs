@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     drop,
     also,
     drops_alone: Alone::Always,
+    effect: super::effect::of_attachment,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -7,6 +7,8 @@ use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
 use crate::read::{self, Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
 
+mod effect;
+
 pub(super) static KIND: Kind = Kind {
     name: "column",
     attributes: ATTRIBUTES,
@@ -30,6 +32,7 @@ pub(super) static KIND: Kind = Kind {
     made_with_parent,
     drops_alone: Alone::AtLast,
     rename,
+    effect: effect::effect,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

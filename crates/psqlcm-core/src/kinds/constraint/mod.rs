@@ -33,6 +33,7 @@ pub(super) static KIND: Kind = Kind {
     spaces,
     drops_alone: Alone::AtLast,
     rename,
+    effect: super::effect::of_constraint,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

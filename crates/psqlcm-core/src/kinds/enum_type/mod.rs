@@ -19,6 +19,7 @@ pub(super) static KIND: Kind = Kind {
     drop_aside: shared::drop_aside,
     spaces: shared::type_space,
     rename: shared::rename,
+    effect: super::effect::of_enum,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

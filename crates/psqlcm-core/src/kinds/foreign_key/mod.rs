@@ -22,6 +22,7 @@ pub(super) static KIND: Kind = Kind {
     spaces: |id, _| vec![Space::Constraint(id.parent(), id.name())],
     drops_alone: Alone::AtOnce,
     rename: constraint::rename,
+    effect: super::effect::of_foreign_key,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

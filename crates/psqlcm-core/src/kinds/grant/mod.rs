@@ -20,6 +20,7 @@ pub(super) static KIND: Kind = Kind {
     alter,
     drop,
     also,
+    effect: super::effect::none,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

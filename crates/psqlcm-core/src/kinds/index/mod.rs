@@ -26,6 +26,7 @@ pub(super) static KIND: Kind = Kind {
     spaces: shared::relation_space,
     drops_alone: Alone::AtLast,
     rename: shared::rename,
+    effect: super::effect::of_index,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

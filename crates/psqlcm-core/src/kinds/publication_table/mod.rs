@@ -17,6 +17,7 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("table {} of publication {}", table(id), shared::parent_path(id)),
     create,
     drop,
+    effect: super::effect::light,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -24,6 +24,7 @@ pub(super) static KIND: Kind = Kind {
     respond: shared::alters,
     alter: shared::alter_by_create,
     drop,
+    effect: super::effect::light,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

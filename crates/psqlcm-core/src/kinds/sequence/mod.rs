@@ -26,6 +26,7 @@ pub(super) static KIND: Kind = Kind {
     drops_alone: Alone::AtLast,
     rename: shared::rename,
     also,
+    effect: super::effect::of_sequence,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

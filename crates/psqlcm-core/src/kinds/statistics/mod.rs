@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
     respond: |difference| shared::alters_only(difference, &["target"]),
     alter,
     rename: shared::rename,
+    effect: super::effect::of_statistics,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -33,6 +33,7 @@ pub(super) static KIND: Kind = Kind {
     also,
     spaces: shared::relation_and_type_space,
     rename: shared::rename,
+    effect: super::effect::of_table,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

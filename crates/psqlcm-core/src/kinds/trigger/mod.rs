@@ -18,6 +18,7 @@ pub(super) static KIND: Kind = Kind {
     comes_with,
     drops_alone: Alone::AtOnce,
     rename: shared::rename,
+    effect: super::effect::of_trigger,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
