@@ -38,7 +38,9 @@ pub(super) fn run(
     let mut parts_done = standing.done.len();
     for (index, part) in change.script.parts.iter().enumerate() {
         if standing.done.contains(&index) {
-            let (line, text) = in_one_line(&change.script.statements_of(part)[0]);
+            let statements = change.script.statements_of(part);
+            let first = statements.iter().find(|statement| change.script.is_run(statement));
+            let (line, text) = in_one_line(first.unwrap_or(&statements[0]));
             let text = format!("part {} of {of} was done by an earlier run: line {line}: {text}", index + 1);
             tell(Event::Note { database: work.database(), text });
             continue;
@@ -74,17 +76,17 @@ pub(super) fn run(
     Ok(())
 }
 
-/// What comes before the first statement that runs in no transaction can be rehearsed; the rest builds on it.
+/// What comes before the first statement that runs in no transaction, or of a plan its first transaction, can be rehearsed;
+/// the rest builds on it.
 fn rehearse(
     work: &mut Work<'_>,
     change: &PreparedChange<'_>,
     tell: &Tell<'_>,
 ) -> Result<Applied, SubmitError> {
-    let first_alone = change.script.parts.iter().find_map(|part| match part {
-        Part::Alone(statement, _) => Some(*statement),
-        Part::Together(_) => None,
-    });
-    let first_alone = first_alone.unwrap_or(change.script.statements.len());
+    let rehearsed = match change.script.parts.first() {
+        Some(Part::Together(range)) => range.end,
+        _ => 0,
+    };
     let mut applied = match change.script.parts.first() {
         Some(part @ Part::Together(_)) => {
             let writing = writing(change, 0, part, EntryKind::Change);
@@ -94,7 +96,9 @@ fn rehearse(
         }
         _ => applied(work, change, Vec::new()),
     };
-    applied.not_rehearsed = change.script.statements[first_alone..].iter().map(in_one_line).collect();
+    let rest = change.script.statements[rehearsed..].iter();
+    applied.not_rehearsed =
+        rest.filter(|statement| change.script.is_run(statement)).map(in_one_line).collect();
     Ok(applied)
 }
 
@@ -233,6 +237,8 @@ impl Alone<'_, '_> {
     fn announce(&self, work: &mut Work<'_>) -> Result<(Before, Start), SubmitError> {
         let start = work.begin()?;
         let mut before = work.look()?;
+        let is_fitting = work.check_plan(self.change, Some(self.statement), &before);
+        is_fitting.inspect_err(|_| work.roll_back())?;
         let writing = writing(self.change, self.index, self.part, EntryKind::Before);
         let entry = effects::announcement(work, &writing);
         let schema = work.schemas()[0].clone();

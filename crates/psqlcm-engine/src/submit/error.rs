@@ -77,6 +77,30 @@ pub enum SubmitError {
         /// The command.
         command: &'static str,
     },
+    /// A plan of several transactions cannot be undone in one target when it fails in another.
+    #[error("the plan has several transactions, and so runs in one target only")]
+    PlanOfSeveral {
+        /// Which change.
+        change: usize,
+    },
+    /// A plan is for a database, not for its schemas one by one.
+    #[error("a plan is run once in a database, and {} schemas of {database} are named", schemas.len())]
+    PlanInSchemas {
+        /// The database.
+        database: String,
+        /// The schemas.
+        schemas: Vec<String>,
+    },
+    /// The database is not what the plan leaves.
+    #[error("the database is not what the plan was made for")]
+    NotFrom {
+        /// Which change.
+        change: usize,
+        /// The database.
+        database: String,
+        /// What differs; none where it is what the plan leads to.
+        differing: Option<Vec<String>>,
+    },
     /// Targets that cannot take a change.
     #[error("{} cannot take a change", missing.iter().map(|missing| missing.target.to_string()).collect::<Vec<_>>().join(", "))]
     NotUnderControl {

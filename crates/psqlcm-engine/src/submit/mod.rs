@@ -323,10 +323,25 @@ fn read_scripts<'a>(request: &'a Request<'_>) -> Result<Vec<Script<'a>>, SubmitE
             let offset = script.statements[*statement].offset;
             return Err(SubmitError::SeveralTargets { change: index, offset, command: command.command() });
         }
+        check_plan(request, index, &script)?;
         scripts.push(script);
     }
     check_twice(request)?;
     Ok(scripts)
+}
+
+/// A plan is about a whole database, and says where its transactions end.
+fn check_plan(request: &Request<'_>, change: usize, script: &Script<'_>) -> Result<(), SubmitError> {
+    if script.plan.is_none() {
+        return Ok(());
+    }
+    if let Some((database, schemas)) = request.targets.iter().find(|(_, schemas)| schemas.len() > 1) {
+        return Err(SubmitError::PlanInSchemas { database: database.clone(), schemas: schemas.clone() });
+    }
+    match script.parts.len() > 1 && request.targets.len() > 1 && !request.options.is_sequential {
+        true => Err(SubmitError::PlanOfSeveral { change }),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a run that has the same change twice, unless `--again`.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use psqlcm_core::ledger::{EntryKind, Origin, own};
 use psqlcm_core::name::{quote_ident, quote_literal};
+use psqlcm_core::plan::header::Standing;
 use psqlcm_core::script::{Statement, is_shared, label};
 use psqlcm_core::snapshot::Snapshot;
 use psqlcm_core::targets::Target;
@@ -226,6 +227,7 @@ impl<'a> Work<'a> {
         let started = Instant::now();
         let start = self.begin()?;
         let before = self.look()?;
+        self.check_plan(change, statements.first(), &before)?;
         let copies = effects::copies(self, copied)?;
         self.run_bodies(change, statements, tell)?;
         let shared = statements.iter().filter(|statement| is_shared(statement.text));
@@ -240,6 +242,24 @@ impl<'a> Work<'a> {
             locks: Vec::new(),
             not_rehearsed: Vec::new(),
         })
+    }
+
+    /// A plan begins on what it was made for, or not at all.
+    pub fn check_plan(
+        &self,
+        change: &PreparedChange<'_>,
+        first: Option<&Statement<'_>>,
+        before: &Before,
+    ) -> Result<(), SubmitError> {
+        let is_begin =
+            first.map(|first| first.offset) == change.script.statements.first().map(|first| first.offset);
+        let Some(plan) = change.script.plan.as_ref().filter(|_| is_begin) else { return Ok(()) };
+        let differing = match plan.standing(&before.facts) {
+            Standing::From => return Ok(()),
+            Standing::To => None,
+            Standing::Other(differing) => Some(differing),
+        };
+        Err(SubmitError::NotFrom { change: change.index, database: self.database.to_owned(), differing })
     }
 
     /// The statements in all schemas; of a batch in those before the first that fails, to which it then turns.
@@ -289,7 +309,7 @@ impl<'a> Work<'a> {
         tell: &Tell<'_>,
     ) -> Result<(), SubmitError> {
         self.run("prepare the session", &self.settings_of_body(schema, "LOCAL", true))?;
-        for statement in statements {
+        for statement in statements.iter().filter(|statement| change.script.is_run(statement)) {
             self.request.check_interrupt()?;
             if let Some(place) = shared_ran_in.filter(|_| is_shared(statement.text)) {
                 self.tell_shared(statement, place, tell);

@@ -78,6 +78,14 @@ impl Told<'_> {
             SubmitError::SeveralTargets { change, offset, .. } => Failure::new(Exit::Refused, message)
                 .at(place(&self.request.changes[*change], *offset))
                 .hint("name one database and one schema, or say --sequential: one target after the other"),
+            SubmitError::PlanOfSeveral { .. } => Failure::new(Exit::Refused, message)
+                .hint("name one database, or say --sequential: one target after the other"),
+            SubmitError::PlanInSchemas { database, .. } => Failure::new(Exit::Refused, message)
+                .on(&Target::database(database))
+                .hint("name one: its ledger gets the entry, and those of others that the plan alters get theirs"),
+            SubmitError::NotFrom { change, database, differing } => {
+                self.not_from(&self.request.changes[*change], database, differing.as_deref())
+            }
             SubmitError::NotUnderControl { missing } => not_under_control(missing),
             SubmitError::AlreadyRecorded { found } => self.recorded(found),
             SubmitError::Twice { change, first } => {
@@ -160,6 +168,32 @@ impl Told<'_> {
         }
     }
 
+    /// A plan for another state than the one that is there.
+    fn not_from(&self, change: &Change, database: &str, differing: Option<&[String]>) -> Failure {
+        let plan = Script::read(&change.text).ok().and_then(|script| script.plan);
+        let (from, to) = plan.map(|plan| (plan.from, plan.to)).unwrap_or_default();
+        let message = match differing {
+            None => format!("{}: the database is already what the plan leads to: {to}", change.name),
+            Some(differing) => {
+                let more = differing.len().saturating_sub(MOST_FACTS);
+                let mut named: Vec<String> = differing.iter().take(MOST_FACTS).cloned().collect();
+                if more > 0 {
+                    named.push(format!("and {more} more"));
+                }
+                let named = named.join(", ");
+                format!(
+                    "{}: the database is not what the plan was made for, {from}; it differs in {named}",
+                    change.name
+                )
+            }
+        };
+        let failure = Failure::new(Exit::Refused, message).on(&Target::database(database));
+        match differing {
+            None => failure.hint("nothing was changed, and nothing is to be done"),
+            Some(_) => failure.hint("nothing was changed; plan again from what is there now: psql-cm plan"),
+        }
+    }
+
     /// A role that the change makes is made once, and other databases see it only when that is committed.
     fn role_of_elsewhere(&self, change: &Change, target: &Target, source: &DbError) -> Option<&'static str> {
         let is_first = self.request.all_targets().first() == Some(target);
@@ -178,6 +212,7 @@ impl Told<'_> {
     fn refused(&self, change: &Change, refusal: &Refusal) -> Failure {
         let exit = match refusal {
             Refusal::Empty => Exit::Usage,
+            Refusal::Plan(_) => Exit::Refused,
             Refusal::Split(error) => match error.kind {
                 SplitErrorKind::MetaCommandInStatement { .. } => Exit::Refused,
                 _ => Exit::Failed,
