@@ -173,7 +173,7 @@ pub struct Common {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// The form of what goes to standard output: text, or one JSON object [default: text]
+    /// The form of what goes to standard output: text, one JSON object, or (diff, plan) SQL [default: text; of plan sql]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
 
@@ -242,11 +242,16 @@ fn once<T: Clone>(name: &str, before: Option<T>, after: &Option<T>) -> Result<Op
 /// The form of the data on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// What the command gives unless told otherwise.
     #[default]
+    #[value(skip)]
+    Usual,
+    /// For people.
     Text,
     /// One object, see docs/report.schema.json.
     Json,
+    /// The SQL that leads from one side to the other (diff, plan).
+    Sql,
 }
 
 /// When to use colour.

@@ -30,7 +30,7 @@ use psqlcm_core::report::Exit;
 use psqlcm_engine::config::Config;
 use psqlcm_engine::interrupt::Interrupt;
 
-use crate::args::{Cli, Common};
+use crate::args::{Cli, Common, Format};
 use crate::commands::{Command, Done};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -80,6 +80,9 @@ fn prepare(common: &Common, variables: &Variables) -> Result<Context, Failure> {
 }
 
 fn perform(command: &Command, context: &Context) -> Result<Done, Failure> {
+    if context.ui.format() == Format::Sql && !command.gives_sql() {
+        return Err(Failure::usage(format!("{} gives no SQL", command.name())).hint("--format text or json"));
+    }
     let outcome = command.run(context).map_err(|failure| explain::explain(failure, context));
     // A statement that was cancelled fails like any other; that a signal was the cause is known here.
     match (outcome, context.interrupt.check()) {

@@ -1,22 +1,177 @@
 //! The sources of a comparison, as people write them, made ready for the engine.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use psqlcm_core::narrow::Scope;
+use psqlcm_core::report::Exit;
 use psqlcm_core::spec::{Found, Spec, SpecError};
+use psqlcm_core::targets::Databases;
 use psqlcm_engine::access::Access;
 use psqlcm_engine::conninfo::{Given, Origin};
 use psqlcm_engine::git::{self, GitError};
 use psqlcm_engine::restore::Place as TreePlace;
 use psqlcm_engine::run::database::Abandoned;
-use psqlcm_engine::scratch::ScratchError;
+use psqlcm_engine::scratch::{Scratch, ScratchError};
 use psqlcm_engine::session::shown_version;
-use psqlcm_engine::sources::{Event, PairError, Source, SourceError, TreeFiles, What};
+use psqlcm_engine::sources::{
+    Event, Pair, PairError, Pairing, Request, Sides, Source, SourceError, Tell, TreeFiles, What,
+};
 
 use crate::cluster::{self, Cluster};
 use crate::context::Context;
 use crate::failure::{Failure, Place};
 use crate::progress::Meter;
+use crate::values::RoleMap;
+
+/// What `diff` and `plan` take: two sides, and what of them counts.
+#[derive(Debug, clap::Args)]
+pub struct SideArgs {
+    /// The side to begin with: a source, as listed below
+    #[arg(value_name = "FROM")]
+    pub from: String,
+
+    /// The side to get to: another source
+    #[arg(value_name = "TO")]
+    pub to: String,
+
+    /// A server on which scratch databases can be made [default: a throw-away cluster of local programs]
+    #[arg(long, value_name = "URI")]
+    pub scratch_uri: Option<String>,
+
+    /// Put one role in the place of another on both sides, old=new; repeatable
+    #[arg(long, value_name = "OLD=NEW")]
+    pub role_map: Vec<RoleMap>,
+
+    /// Do not compare owners
+    #[arg(long)]
+    pub no_owner: bool,
+
+    /// Do not compare privileges
+    #[arg(long)]
+    pub no_privileges: bool,
+}
+
+/// What can be a side, for the help.
+macro_rules! sources_help {
+    () => {
+        r#"Sources:
+  db:NAME                      a database of the cluster that --uri names
+  postgres://..., key=value    a database elsewhere; without one in it, all of that cluster
+  service:NAME                 the same by libpq's service file
+  tree:DIR[#DATABASE]          a tree as psql-cm dump writes it, edited or not
+  file:PATH                    an SQL script, run as it stands
+  git:REV[:DIR][#DATABASE]     a tree (--sql-path, or DIR) as a revision has it
+  ledger:NAME                  a database of --uri as its ledgers recorded it last
+  empty:                       nothing
+  Without a prefix, what holds :// or = is a connection, what holds a slash or ends in .sql
+  a path, and all else a database on --uri. Of a side with several databases that of the same
+  name is compared, or the only one; a tree against a cluster compares all that the tree has.
+"#
+    };
+}
+pub(crate) use sources_help;
+
+/// Two sides that are open, and how they are told.
+pub struct Opened<'a> {
+    /// The sides.
+    pub sides: &'a Sides<'a>,
+    /// What of them counts.
+    pub scope: &'a Scope,
+    /// Their names, without secrets.
+    pub names: &'a (String, String),
+    /// Takes what there is to tell while they are read.
+    pub tell: &'a Tell<'a>,
+    unseen: &'a Mutex<Vec<BTreeSet<String>>>,
+}
+
+impl Opened<'_> {
+    /// The pair of that name.
+    pub fn pairing(&self, name: &str) -> Option<&Pairing> {
+        self.sides.pairings().iter().find(|pairing| pairing.name == name)
+    }
+
+    /// The names of all pairs.
+    pub fn databases(&self) -> Vec<String> {
+        self.sides.pairings().iter().map(|pairing| pairing.name.clone()).collect()
+    }
+
+    /// Remembers the schemas that were named and that a database has on neither side.
+    pub fn saw(&self, pair: &Pair) {
+        let mut unseen = self.unseen.lock().unwrap_or_else(PoisonError::into_inner);
+        unseen.push(pair.missing_schemas.iter().cloned().collect());
+    }
+
+    /// A name that no database of either side has is a mistake.
+    pub fn check_schemas(&self, context: &Context) -> Result<(), Failure> {
+        let unseen = self.unseen.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_all = unseen.iter().cloned().reduce(|all, next| &all & &next).unwrap_or_default();
+        match in_all.first() {
+            None => Ok(()),
+            Some(_) => {
+                let names: Vec<String> = in_all.into_iter().collect();
+                let source = &context.settings.schemas.source;
+                Err(Failure::new(Exit::Failed, format!("neither side has the schema {}", names.join(", ")))
+                    .hint(format!("is the name right? it is from {source}")))
+            }
+        }
+    }
+}
+
+/// Opens both sides, works on them, and lets go of what was made on scratch.
+pub fn with_sides<T>(
+    args: &SideArgs,
+    context: &Context,
+    cluster: &Cluster<'_>,
+    work: impl FnOnce(&Opened<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let ledger = cluster.ledger()?;
+    let from = source(&args.from, context, cluster)?;
+    let to = source(&args.to, context, cluster)?;
+    let names = (from.name.clone(), to.name.clone());
+    let scratch = args.scratch_uri.as_ref().map(|uri| scratch(uri, context)).transpose()?;
+    let databases = match context.settings.databases_besides(None)? {
+        Some(Databases::Named(names)) => Some(names),
+        Some(Databases::All) | None => None,
+    };
+    let scope = Scope {
+        schemas: context.settings.schemas.value.clone(),
+        ignore: context.settings.ignore.clone(),
+        owners: !args.no_owner,
+        privileges: !args.no_privileges,
+    };
+    let request = Request {
+        scratch: scratch.as_ref(),
+        role_map: &args.role_map.iter().map(|map| (map.from.clone(), map.to.clone())).collect(),
+        databases: databases.as_deref(),
+        scope: &scope,
+        ledger: &ledger,
+        environment: &context.settings.environment.value,
+    };
+    let meter = Meter::new(&context.ui, "load");
+    let tell = |event: Event<'_>| tell(context, &meter, &event);
+    let sides =
+        Sides::open(from, to, &request, &context.interrupt, &tell).map_err(|error| failure(&error))?;
+    let scratch = sides.scratch().cloned();
+    tell_abandoned(context, scratch.as_ref().map_or(&[], Scratch::abandoned));
+    let unseen = Mutex::default();
+    let done = work(&Opened { sides: &sides, scope: &scope, names: &names, tell: &tell, unseen: &unseen });
+    drop(sides);
+    drop(meter);
+    tell_abandoned(context, &scratch.map(|scratch| scratch.left()).unwrap_or_default());
+    done
+}
+
+/// Which side alone has the database.
+pub fn only_in(pairing: &Pairing) -> Option<&'static str> {
+    match (pairing.is_in_from, pairing.is_in_to) {
+        (true, false) => Some("the whole database is only in FROM"),
+        (false, true) => Some("the whole database is only in TO"),
+        _ => None,
+    }
+}
 
 /// Reads what somebody wrote for a side; looks at files and at git, and connects nowhere.
 pub fn source(text: &str, context: &Context, cluster: &Cluster<'_>) -> Result<Source, Failure> {

@@ -151,6 +151,11 @@ impl Ui {
         self.appearance.format == Format::Json
     }
 
+    /// The form of the data, as somebody asked for it.
+    pub fn format(&self) -> Format {
+        self.appearance.format
+    }
+
     /// Whether data may be painted.
     pub fn paint(&self) -> Paint {
         self.out.paint

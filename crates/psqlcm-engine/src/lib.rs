@@ -35,6 +35,7 @@ pub mod ledger;
 pub mod log;
 pub mod manifests;
 pub mod observe;
+pub mod rehearsal;
 pub mod restore;
 pub mod run;
 pub mod scratch;

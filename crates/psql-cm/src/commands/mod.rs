@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod dump;
 pub mod log;
 pub mod man;
+pub mod plan;
 pub mod restore;
 pub mod setup;
 pub mod status;
@@ -30,6 +31,7 @@ pub enum Command {
     Restore(WithCommon<restore::Args>),
     Submit(WithCommon<submit::Args>),
     Diff(WithCommon<diff::Args>),
+    Plan(WithCommon<plan::Args>),
     Status(WithCommon<status::Args>),
     Verify(WithCommon<verify::Args>),
     Log(WithCommon<log::Args>),
@@ -48,6 +50,7 @@ impl Command {
             Self::Restore(_) => "restore",
             Self::Submit(_) => "submit",
             Self::Diff(_) => "diff",
+            Self::Plan(_) => "plan",
             Self::Status(_) => "status",
             Self::Verify(_) => "verify",
             Self::Log(_) => "log",
@@ -66,6 +69,7 @@ impl Command {
             Self::Restore(args) => Some(&args.common),
             Self::Submit(args) => Some(&args.common),
             Self::Diff(args) => Some(&args.common),
+            Self::Plan(args) => Some(&args.common),
             Self::Status(args) => Some(&args.common),
             Self::Verify(args) => Some(&args.common),
             Self::Log(args) => Some(&args.common),
@@ -90,6 +94,11 @@ impl Command {
         }
     }
 
+    /// Whether it takes `--format sql`.
+    pub fn gives_sql(&self) -> bool {
+        matches!(self, Self::Diff(_) | Self::Plan(_))
+    }
+
     /// Does what speaks of the tool itself: a broken `psql-cm.toml` must not keep anybody from it.
     pub fn run_alone(&self, ui: &Ui) -> Option<Result<Done, Failure>> {
         match self {
@@ -107,6 +116,7 @@ impl Command {
             Self::Restore(args) => restore::run(&args.own, context),
             Self::Submit(args) => submit::run(&args.own, context),
             Self::Diff(args) => diff::run(&args.own, context),
+            Self::Plan(args) => plan::run(&args.own, context),
             Self::Status(args) => status::run(&args.own, context),
             Self::Verify(args) => verify::run(&args.own, context),
             Self::Log(args) => log::run(&args.own, context),

@@ -20,6 +20,7 @@ mod ignore;
 mod log;
 mod lost;
 mod names;
+mod plan;
 mod poolers;
 mod published;
 mod restore;

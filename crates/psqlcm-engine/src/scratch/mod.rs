@@ -137,6 +137,18 @@ impl Scratch {
         })
     }
 
+    /// A new database for what is to be loaded: like the one that it makes, if it makes one, and then whether it could be.
+    ///
+    /// # Errors
+    /// The server's; nothing is left.
+    pub fn database_for(&self, sql: &Sql, of: &str) -> Result<(ScratchDatabase, Option<bool>), ScratchError> {
+        let Some(create) = sql.create_database() else { return Ok((self.database()?, None)) };
+        Ok(match self.database_like(create, of)? {
+            Some(made) => (made, Some(true)),
+            None => (self.database()?, Some(false)),
+        })
+    }
+
     /// A new database with the properties that a statement gives the database of that name. `None` where the server
     /// cannot give them, for want of a locale.
     ///

@@ -163,6 +163,8 @@ pub struct Pair {
     pub from: Snapshot,
     /// What it is to be.
     pub to: Snapshot,
+    /// What both sides speak of.
+    pub covered: Covered,
     /// Schemas that were named, and that neither side has.
     pub missing_schemas: Vec<String>,
 }
@@ -236,6 +238,21 @@ impl<'a> Sides<'a> {
     /// # Errors
     /// When a side cannot be read; [`SourceError::Side`] says which.
     pub fn read(&self, pairing: &Pairing, tell: &Tell<'_>) -> Result<Pair, SourceError> {
+        let (from, to) = self.both(pairing, tell)?;
+        Ok(self.pair(pairing, from, to))
+    }
+
+    /// The same, and all of the one side besides.
+    ///
+    /// # Errors
+    /// As [`Sides::read`].
+    pub fn read_whole(&self, pairing: &Pairing, tell: &Tell<'_>) -> Result<(Pair, Snapshot), SourceError> {
+        let (from, to) = self.both(pairing, tell)?;
+        let whole = from.snapshot.clone();
+        Ok((self.pair(pairing, from, to), whole))
+    }
+
+    fn both(&self, pairing: &Pairing, tell: &Tell<'_>) -> Result<(Read, Read), SourceError> {
         let (from, to) = std::thread::scope(|scope| {
             let from =
                 scope.spawn(|| self.side(&self.from, pairing.from.as_deref(), pairing.is_in_from, tell));
@@ -243,18 +260,22 @@ impl<'a> Sides<'a> {
             let from = from.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (from, to)
         });
-        let (from, to) = (from?, to?);
-        let covered = [&from.covered, &to.covered];
+        Ok((from?, to?))
+    }
+
+    fn pair(&self, pairing: &Pairing, from: Read, to: Read) -> Pair {
+        let covered = from.covered.and(&to.covered);
         let scope = self.request.scope;
         let there = scope.missing(&to.snapshot);
         let missing_schemas =
             scope.missing(&from.snapshot).into_iter().filter(|name| there.contains(name)).collect();
-        Ok(Pair {
+        Pair {
             name: pairing.name.clone(),
             missing_schemas,
-            from: scope.narrow(from.snapshot, &covered),
-            to: scope.narrow(to.snapshot, &covered),
-        })
+            from: scope.narrow(from.snapshot, &[&covered]),
+            to: scope.narrow(to.snapshot, &[&covered]),
+            covered,
+        }
     }
 
     fn side(
@@ -350,16 +371,14 @@ impl<'a> Sides<'a> {
     fn load(&self, sql: &Sql, name: &str, database: &str, tell: &Tell<'_>) -> Result<Read, SourceError> {
         let scratch = self.scratch.as_ref().ok_or(SourceError::NoScratch)?;
         tell(Event::Loading { source: name, version: self.version, statements: sql.len() });
-        let mut covered = Covered::INSIDE;
-        let mut made = None;
-        if let Some(create) = sql.create_database() {
-            made = scratch.database_like(create, database)?;
-            covered = Covered { properties: made.is_some(), ..Covered::ALL };
-            if made.is_none() {
-                tell(Event::NoProperties { source: name });
-            }
+        let (mut made, has_properties) = scratch.database_for(sql, database)?;
+        let covered = match has_properties {
+            None => Covered::INSIDE,
+            Some(properties) => Covered { properties, ..Covered::ALL },
+        };
+        if has_properties == Some(false) {
+            tell(Event::NoProperties { source: name });
         }
-        let mut made = made.map_or_else(|| scratch.database(), Ok)?;
         made.load(sql, &|done| tell(Event::Loaded(done)))?;
         Ok(Read { snapshot: self.capture(&mut made)?, covered })
     }

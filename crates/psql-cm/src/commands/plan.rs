@@ -1,0 +1,378 @@
+//! `plan`: the SQL that turns one state into another, with what each step means, tried out before it is handed out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use psqlcm_core::delta::Delta;
+use psqlcm_core::file_name;
+use psqlcm_core::plan::header::{Hazard, Header, LooksAt, State, objects_of};
+use psqlcm_core::plan::script::{self, Transaction, transactions};
+use psqlcm_core::plan::{Action, PlanError, WaysBack, between};
+use psqlcm_core::report::{Exit, Outcome, Report};
+use psqlcm_core::snapshot::Snapshot;
+use psqlcm_core::targets::Target;
+use psqlcm_engine::rehearsal::{Rehearsal, RehearsalError, Verified};
+use psqlcm_engine::scratch::Scratch;
+use psqlcm_engine::session::shown_version;
+use psqlcm_engine::sources::{Pair, Pairing, SourceError};
+
+use crate::args::Format;
+use crate::cluster::Cluster;
+use crate::commands::{Done, Text};
+use crate::context::Context;
+use crate::differences;
+use crate::failure::{Failure, Place};
+use crate::render::Paint;
+use crate::sources::{self, Opened, SideArgs, sources_help};
+
+mod tell;
+
+/// Write the SQL that turns one state into another: in the right order, reviewed, and tried out
+///
+/// FROM is what is there, TO what is to be; both are sources, as listed below. What PostgreSQL can change in place is
+/// changed in place, all else is dropped and made again with what depends on it. Above each step stands what it does,
+/// which lock it takes and whether that blocks reads or writes, whether it reads or writes all rows, what is lost, what
+/// can fail on rows, and the way back. Exit code 0 when there is nothing to do, 3 when a plan was made. Nothing is
+/// changed anywhere.
+///
+/// The script is for psql-cm submit --change FILE, or for psql: it is one transaction, unless PostgreSQL refuses that.
+/// Lines -- psql-cm: at its head carry fingerprints of both sides; submit refuses it (exit code 4) on a database that is
+/// not what FROM was. Renames are not guessed: a table with another name is dropped and created.
+///
+/// A plan that loses data (drops a table, a column, a sequence, a value of an enum; makes a type narrower) is shown and
+/// not written, with exit code 4, unless --allow data-loss says so.
+///
+/// Before it is written the plan is tried out: FROM is built in a scratch database, with rows that are made up, the script
+/// is run there, and what comes of it must be TO, with all rows that are to stay. If not, that is a defect of psql-cm:
+/// exit code 1, with what is left. --no-verify leaves that out, and the script says so.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = MORE)]
+pub struct Args {
+    #[command(flatten)]
+    pub sides: SideArgs,
+
+    /// Write the script into this file; of several databases into this folder, a file each
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Hand out the plan although it does that; repeatable
+    #[arg(long, value_name = "HAZARD", value_enum)]
+    pub allow: Vec<HazardArg>,
+
+    /// Do not try the plan out
+    #[arg(long)]
+    pub no_verify: bool,
+
+    /// Take the plain form of each step, for a database that nobody uses meanwhile; so it is for now in any case
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// The values of `--allow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum HazardArg {
+    /// Steps lose data
+    DataLoss,
+}
+
+const MORE: &str = concat!(
+    sources_help!(),
+    r#"
+Examples:
+  psql-cm plan db:shop tree:sql                      the script, on standard output
+  psql-cm plan db:shop tree:sql -o change.sql        into a file; then
+  psql-cm -d shop submit --change change.sql           run and record it, or
+  psql -X -v ON_ERROR_STOP=1 -d shop -f change.sql     run it without a record
+  psql-cm plan db:shop tree:sql --format text        to read it
+  psql-cm plan db:shop tree:sql --allow data-loss    with what it drops
+  psql-cm plan tree:sql db:shop                      the way back
+  psql-cm plan postgres://dev/shop postgres://prod/shop --schemas app --format json
+  psql-cm plan db:shop tree:sql --scratch-uri postgres://build/postgres"#
+);
+
+/// Plans each database that both sides are about.
+pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
+    let cluster = Cluster::of(context)?;
+    let scratch = Mutex::default();
+    let done = sources::with_sides(&args.sides, context, &cluster, |opened| {
+        Planning { args, context, opened, scratch: &scratch }.all(&cluster)
+    });
+    let scratch = scratch.into_inner().unwrap_or_else(PoisonError::into_inner);
+    sources::tell_abandoned(context, &scratch.map(|scratch| scratch.left()).unwrap_or_default());
+    done
+}
+
+/// Plans under way.
+struct Planning<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    opened: &'a Opened<'a>,
+    /// Where plans are tried out, once one is.
+    scratch: &'a Mutex<Option<Scratch>>,
+}
+
+/// The plan for one database.
+struct Planned {
+    /// The database's name, for people.
+    name: String,
+    /// Its name where the script runs.
+    database: String,
+    /// Which side alone has it.
+    only_in: Option<&'static str>,
+    header: Header,
+    actions: Vec<Action>,
+    back: Vec<Action>,
+    transactions: Vec<Transaction>,
+    verified: Option<Verified>,
+}
+
+impl Planned {
+    fn is_empty(&self) -> bool {
+        self.actions.iter().all(|action| action.statements.is_empty())
+    }
+
+    fn loses(&self) -> bool {
+        self.actions.iter().any(|action| action.effect.loses.is_some())
+    }
+
+    fn back(&self) -> WaysBack<'_> {
+        WaysBack::new(&self.back)
+    }
+
+    fn script(&self) -> String {
+        self.script_for(&self.database)
+    }
+
+    fn script_for(&self, database: &str) -> String {
+        script::text(&self.header, &self.actions, &self.transactions, &self.back(), database)
+    }
+}
+
+impl Planning<'_> {
+    fn all(&self, cluster: &Cluster<'_>) -> Result<Done, Failure> {
+        let plans = Mutex::new(Vec::new());
+        let mut report = cluster.each_database("plan", &self.opened.databases(), |name| {
+            let Some(pairing) = self.opened.pairing(name) else { return Ok(Vec::new()) };
+            let planned = self.one(pairing).map_err(|failure| failure.on(&Target::database(name)))?;
+            let target = tell::report(&planned, self.is_refused(&planned));
+            plans.lock().unwrap_or_else(PoisonError::into_inner).push(planned);
+            Ok(vec![target])
+        })?;
+        self.opened.check_schemas(self.context)?;
+        let mut plans = plans.into_inner().unwrap_or_else(PoisonError::into_inner);
+        plans.sort_by(|one, other| one.name.cmp(&other.name));
+        if plans.iter().any(|planned| self.is_refused(planned)) {
+            return Err(self.refused(&plans, report));
+        }
+        if report.targets.iter().any(|target| target.outcome == Outcome::Planned) {
+            report.exit_code = Exit::Different;
+        }
+        self.hand_out(&plans, report)
+    }
+
+    fn is_refused(&self, planned: &Planned) -> bool {
+        planned.loses() && !self.args.allow.contains(&HazardArg::DataLoss)
+    }
+
+    fn one(&self, pairing: &Pairing) -> Result<Planned, Failure> {
+        let Opened { sides, scope, names, tell, .. } = self.opened;
+        let read = sides.read_whole(pairing, *tell).map_err(|error| sources::failure(&error));
+        let (pair, whole) = read?;
+        self.opened.saw(&pair);
+        let actions = between(&pair.from, &pair.to).map_err(|error| no_plan(&error))?;
+        let delta = Delta::between(&pair.from, &pair.to);
+        for id in &delta.not_compared {
+            self.context.ui.warn(&format!("not compared, as two server versions printed it: {id}"));
+        }
+        let loses = actions.iter().any(|action| action.effect.loses.is_some());
+        let header = Header {
+            from: names.0.clone(),
+            to: names.1.clone(),
+            server_version: sides.server_version(),
+            before: State::of(&pair.from),
+            after: State { schemas: BTreeMap::new(), ..State::of(&pair.to) },
+            looks_at: LooksAt::new(scope, &pair.covered),
+            allowed: if loses { vec![Hazard::DataLoss] } else { Vec::new() },
+            verified: None,
+            objects: objects_of(&actions, &pair.from),
+        };
+        let mut planned = Planned {
+            name: pairing.name.clone(),
+            database: pairing.from.clone().unwrap_or_else(|| pairing.name.clone()),
+            only_in: sources::only_in(pairing),
+            header,
+            // Without a way back a plan still is one.
+            back: between(&pair.to, &pair.from).unwrap_or_default(),
+            transactions: transactions(&actions, &pair.to),
+            actions,
+            verified: None,
+        };
+        if !delta.is_empty() && !self.args.no_verify && !self.is_refused(&planned) {
+            let verified = self.verify(&planned, &pair, &whole)?;
+            planned.header.verified = Some(format!("PostgreSQL {}", shown_version(verified.server_version)));
+            self.tell_verified(&planned.name, &verified);
+            planned.verified = Some(verified);
+        }
+        Ok(planned)
+    }
+
+    fn verify(&self, planned: &Planned, pair: &Pair, whole: &Snapshot) -> Result<Verified, Failure> {
+        let scratch = self.scratch().map_err(|error| sources::failure(&error).hint(NO_VERIFY))?;
+        let rehearsal = Rehearsal {
+            scratch: &scratch,
+            whole,
+            scope: self.opened.scope,
+            covered: &pair.covered,
+            to: &pair.to,
+            actions: &planned.actions,
+            script: &|database| planned.script_for(database),
+            database: &planned.database,
+            interrupt: &self.context.interrupt,
+        };
+        rehearsal.run().map_err(|error| not_verified(error, self.context.ui.paint()))
+    }
+
+    /// One place for all databases.
+    fn scratch(&self) -> Result<Scratch, SourceError> {
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scratch) = &*scratch {
+            return Ok(scratch.clone());
+        }
+        let opened = self.opened.sides.open_scratch().map_err(SourceError::Scratch)?;
+        Ok(scratch.insert(opened).clone())
+    }
+
+    fn tell_verified(&self, name: &str, verified: &Verified) {
+        let Verified { server_version, tables, without_rows, failing_rows } = verified;
+        let ui = &self.context.ui;
+        let with_rows = tables - without_rows.len() - failing_rows.len();
+        ui.say(&format!(
+            "{name}: verified on PostgreSQL {}, with rows in {with_rows} of {tables} tables",
+            shown_version(*server_version)
+        ));
+        if !without_rows.is_empty() {
+            ui.say(&format!("{name}: no row could be made up for {}", without_rows.join(", ")));
+        }
+        if !failing_rows.is_empty() {
+            let tables = failing_rows.join(", ");
+            ui.say(&format!("{name}: without rows in {tables}: a step failed on those that were made up"));
+        }
+    }
+
+    /// The steps that lose something, and no script.
+    fn refused(&self, plans: &[Planned], report: Report) -> Failure {
+        let refused = plans.iter().filter(|planned| self.is_refused(planned));
+        let failures = refused.map(|planned| {
+            let losing = planned.actions.iter().filter_map(|action| {
+                let what = action.effect.loses.as_ref()?;
+                Some(format!("{}: {what}", script::title(action)))
+            });
+            let failure = Failure::new(Exit::Refused, "the plan loses data, and no script is written");
+            losing
+                .fold(failure, |failure, step| failure.detail("loses", step))
+                .on(&Target::database(&planned.name))
+        });
+        let failure = failures.reduce(Failure::and);
+        let failure = failure.unwrap_or_else(|| Failure::new(Exit::Refused, "the plan loses data"));
+        if self.context.ui.format() == Format::Text {
+            self.context.ui.data(&self.texts(plans));
+        }
+        failure
+            .hint("if that is what you want: --allow data-loss")
+            .hint("to see the whole plan: --format text")
+            .with_targets(report.targets)
+    }
+
+    fn texts(&self, plans: &[Planned]) -> String {
+        plans.iter().map(|planned| tell::text(planned, self.context.ui.paint())).collect()
+    }
+
+    fn hand_out(&self, plans: &[Planned], report: Report) -> Result<Done, Failure> {
+        let scripts: Vec<&Planned> = plans.iter().filter(|planned| !planned.is_empty()).collect();
+        if let Some(output) = &self.args.output {
+            self.write(output, &scripts)?;
+        }
+        let is_script =
+            matches!(self.context.ui.format(), Format::Usual | Format::Sql) && self.args.output.is_none();
+        let text = match (self.context.ui.format(), scripts.as_slice()) {
+            (Format::Text, _) => self.texts(plans),
+            _ if !is_script => String::new(),
+            (_, []) => String::new(),
+            (_, [planned]) => planned.script(),
+            (_, several) => {
+                let names: Vec<_> = several.iter().map(|planned| planned.name.as_str()).collect();
+                let message = format!("several databases have a plan: {}", names.join(", "));
+                return Err(Failure::usage(message)
+                    .hint("name one with --database, or a folder for a script each with --output"));
+            }
+        };
+        if scripts.is_empty() && !self.context.ui.is_json() && self.context.ui.format() != Format::Text {
+            self.context.ui.say("nothing to do: both sides are equal");
+        }
+        Ok(Done { report, text: Text::Own(text) })
+    }
+
+    fn write(&self, output: &Path, scripts: &[&Planned]) -> Result<(), Failure> {
+        if let [_, _, ..] = scripts
+            && !output.is_dir()
+        {
+            let message = format!("{} is no folder, and several databases have a plan", output.display());
+            return Err(Failure::usage(message).hint("make a folder and name it: each gets a file there"));
+        }
+        for planned in scripts {
+            let path = match output.is_dir() {
+                true => output.join(format!("{}.sql", file_name::encode(&planned.name))),
+                false => output.to_path_buf(),
+            };
+            fs::write(&path, planned.script())
+                .map_err(|error| Failure::because(format!("cannot write {}", path.display()), &error))?;
+            self.context.ui.say(&format!("{}: the script is in {}", planned.name, path.display()));
+        }
+        Ok(())
+    }
+}
+
+const NO_VERIFY: &str = "--no-verify writes the plan without trying it out";
+
+fn no_plan(error: &PlanError) -> Failure {
+    Failure::because("there is no order of steps that leads there", error)
+        .hint("this is a defect of psql-cm: please report it with both sides")
+}
+
+/// A plan that does not hold what it promises is a defect, and is not handed out.
+fn not_verified(error: RehearsalError, paint: Paint) -> Failure {
+    if let RehearsalError::Build(error) | RehearsalError::Scratch(error) = error {
+        return sources::failure(&SourceError::Scratch(error))
+            .instead("the plan cannot be tried out")
+            .hint(NO_VERIFY);
+    }
+    if let RehearsalError::Interrupted(interrupted) = error {
+        return Failure::from(interrupted);
+    }
+    let is_defect = error.is_defect();
+    let message = match is_defect {
+        true => "the plan was tried out, and does not do what it is to do",
+        false => "the plan cannot be tried out",
+    };
+    let mut failure = Failure::because(message, &error);
+    if let RehearsalError::Step(error) = &error
+        && let Some(place) = error.place()
+    {
+        failure = failure.at(Place {
+            file: place.path.clone(),
+            line: place.line,
+            column: Some(place.column),
+            text: Some(place.text.clone()),
+        });
+    }
+    if let RehearsalError::Left(left) = &error {
+        let delta = Delta { facts: left.clone(), ..Delta::default() };
+        failure = failure.detail("left", differences::text(&delta, paint));
+    }
+    match is_defect {
+        true => failure.hint("this is a defect of psql-cm: please report it with both sides").hint(NO_VERIFY),
+        false => failure.hint(NO_VERIFY),
+    }
+}

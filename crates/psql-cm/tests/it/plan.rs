@@ -1,0 +1,345 @@
+//! `plan`: its script leads from one state to the other, by psql and by submit, and to no other; it says what it means,
+//! and loses nothing that nobody allowed.
+
+use std::fs;
+
+use psqlcm_testkit::{TestDatabase, TestServer, assert_same_text, servers};
+use serde_json::Value;
+
+use crate::tool::{Ran, Tool};
+
+/// Objects that need each other.
+const SHOP: &str = r#"
+    CREATE SCHEMA app;
+    CREATE TYPE app.state AS ENUM ('new', 'paid');
+    CREATE TABLE app.customers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE app.orders (
+        id bigint PRIMARY KEY,
+        customer int REFERENCES app.customers,
+        state app.state DEFAULT 'new',
+        code varchar(10),
+        total numeric(10,2) CHECK (total >= 0)
+    );
+    CREATE VIEW app.busy AS SELECT customer, count(*) AS orders FROM app.orders WHERE state = 'new' GROUP BY 1;
+    CREATE FUNCTION app.total(who int) RETURNS numeric LANGUAGE sql STABLE
+        AS $$ SELECT sum(total) FROM app.orders WHERE customer = who $$;
+    COMMENT ON TABLE app.orders IS 'What was ordered';"#;
+
+/// What somebody does to it; nothing is lost.
+const CHANGES: &str = r#"
+    ALTER TABLE app.orders ALTER code TYPE varchar(20);
+    ALTER TABLE app.orders ALTER id TYPE numeric;
+    ALTER TABLE app.orders ADD note text;
+    CREATE INDEX by_customer ON app.orders (customer);
+    ALTER TABLE app.customers ADD CONSTRAINT named CHECK (name <> '');
+    CREATE TABLE app.returns (id int PRIMARY KEY, customer int NOT NULL REFERENCES app.customers);
+    CREATE OR REPLACE FUNCTION app.total(who int) RETURNS numeric LANGUAGE sql STABLE
+        AS $$ SELECT sum(total) FROM app.orders WHERE customer = who AND state = 'paid' $$;
+    COMMENT ON TABLE app.orders IS 'Orders';"#;
+
+/// Values of an enum that the same plan uses.
+const NEW_VALUE: &str = r#"
+    ALTER TYPE app.state ADD VALUE 'sent' BEFORE 'paid';
+    ALTER TABLE app.orders ALTER state SET DEFAULT 'sent';
+    CREATE VIEW app.sent AS SELECT id FROM app.orders WHERE state = 'sent';"#;
+
+const ROWS: &str = "
+    INSERT INTO app.customers (name) VALUES ('Ann'), ('Bo');
+    INSERT INTO app.orders (id, customer, code, total) VALUES (1, 1, 'x', 10), (2, 2, 'y', 20.5);";
+
+struct Two {
+    tool: Tool,
+    from: TestDatabase,
+    to: TestDatabase,
+}
+
+impl Two {
+    fn new(server: &TestServer, old: &str, changes: &str) -> Self {
+        let (from, to) = (server.database("plan_from"), server.database("plan_to"));
+        from.psql(old).unwrap();
+        to.psql(old).unwrap();
+        // Values of an enum are used once they are committed, which psql does after each statement.
+        to.psql(changes).unwrap();
+        Self { tool: Tool::new(server), from, to }
+    }
+
+    fn sources(&self) -> [String; 2] {
+        [&self.from, &self.to].map(|database| format!("db:{}", database.name()))
+    }
+
+    fn plan(&self, more: &[&str]) -> Ran {
+        let [from, to] = self.sources();
+        self.tool.run(&[&["plan", &from, &to], more].concat())
+    }
+
+    /// The script, in a file.
+    #[track_caller]
+    fn script(&self, more: &[&str]) -> String {
+        let ran = self.plan(&[&["--output", "change.sql"], more].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{}", ran.stderr);
+        fs::read_to_string(self.tool.folder().join("change.sql")).unwrap()
+    }
+
+    fn run_by_psql(&self) -> Result<String, String> {
+        self.tool.server.psql_file(self.from.name(), &self.tool.folder().join("change.sql"))
+    }
+
+    #[track_caller]
+    fn check_same(&self) {
+        let ran = self.plan(&[]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains("nothing to do"), "{}", ran.stderr);
+    }
+
+    fn json(&self, more: &[&str], code: i32) -> Value {
+        let ran = self.plan(&[&["--format", "json"], more].concat());
+        assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+        let report: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout));
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../../docs/report.schema.json")).unwrap();
+        let faults = psqlcm_testkit::faults(&schema, &report);
+        assert!(faults.is_empty(), "{faults:?}");
+        report
+    }
+}
+
+#[test]
+fn the_script_leads_there_by_psql_and_keeps_rows() {
+    for server in servers() {
+        let two = Two::new(&server, SHOP, CHANGES);
+        two.from.psql(ROWS).unwrap();
+        let script = two.script(&[]);
+        assert!(script.contains("-- psql-cm: verified \"PostgreSQL "), "{script}");
+        assert_eq!(script.matches("\nBEGIN;").count(), 1, "{script}");
+        two.run_by_psql().unwrap_or_else(|error| panic!("{error}\n{script}"));
+        two.check_same();
+        let schema = |database: &TestDatabase| server.pg_dump_schema(database.name());
+        assert_same_text(&schema(&two.to), &schema(&two.from));
+        let rows = two
+            .from
+            .psql("SELECT id, customer, code, total, note IS NULL FROM app.orders ORDER BY id")
+            .unwrap();
+        assert_eq!(rows.trim().replace('|', " "), "1 1 x 10.00 t\n2 2 y 20.50 t");
+    }
+}
+
+#[test]
+fn each_step_says_what_it_means() {
+    let server = &servers()[0];
+    let two = Two::new(server, SHOP, CHANGES);
+    let script = two.script(&[]);
+    for part in [
+        "change column app.orders.id\n-- lock: ACCESS EXCLUSIVE on table app.orders: blocks reads and writes\n\
+         -- rows: writes all rows and indexes anew of table app.orders under that lock\n-- way back:\n\
+         --     ALTER TABLE app.orders ALTER COLUMN id TYPE bigint;\n",
+        "create index app.orders.by_customer\n-- lock: SHARE on table app.orders: blocks writes\n\
+         -- rows: builds an index over all rows of table app.orders under that lock\n-- way back:\n\
+         --     DROP INDEX app.by_customer;\n",
+        "create constraint app.customers.named\n-- lock: ACCESS EXCLUSIVE on table app.customers: blocks reads and writes\n\
+         -- rows: reads all rows of table app.customers under that lock\n\
+         -- can fail on rows of table app.customers: one of them breaks it\n",
+        "create table app.returns\n-- way back:\n--     DROP TABLE app.returns;\n",
+        "change column app.orders.code\n-- lock: ACCESS EXCLUSIVE on table app.orders: blocks reads and writes\n-- way back:",
+    ] {
+        assert!(script.contains(part), "{part}\nis not in\n{script}");
+    }
+    let text = two.plan(&["--format", "text", "--no-verify"]);
+    assert_eq!(text.code, 3, "{}", text.stderr);
+    assert!(text.stdout.contains("steps in one transaction, not verified\n"), "{}", text.stdout);
+    let report = two.json(&[], 3);
+    let details = &report["targets"][0]["details"];
+    let steps = details["steps"].as_array().unwrap();
+    let index = steps.iter().find(|step| step["id"] == "index app.orders.by_customer").unwrap();
+    assert_eq!((&index["do"], &index["transaction"]), (&"create".into(), &1.into()));
+    assert_eq!(
+        (&index["locks"][0]["lock"], &index["locks"][0]["work"]),
+        (&"SHARE".into(), &"index build".into())
+    );
+    assert_eq!(index["way_back"], serde_json::json!(["DROP INDEX app.by_customer"]));
+    assert!(details["script"].as_str().unwrap().contains("COMMIT;"), "{details}");
+    assert_eq!(details["verified"]["without_rows"], serde_json::json!([]));
+    let bare = two.tool.run(&["diff", &two.sources()[0], &two.sources()[1], "--format", "sql"]);
+    assert_eq!(bare.code, 3, "{}", bare.stderr);
+    assert!(
+        bare.stdout.contains("CREATE INDEX by_customer ON app.orders") && !bare.stdout.contains("lock"),
+        "{}",
+        bare.stdout
+    );
+    two.tool.fails(&["status", "-d", two.from.name(), "--format", "sql"], 2, &["status gives no SQL"]);
+}
+
+#[test]
+fn submit_takes_it_and_refuses_it_elsewhere() {
+    for server in servers() {
+        let two = Two::new(&server, SHOP, CHANGES);
+        let name = two.from.name();
+        let [from, _] = two.sources();
+        two.tool.ok(&["-d", name, "-s", "app", "setup"]);
+        let script = two.script(&[]);
+        two.from.psql("CREATE TABLE app.meanwhile (); COMMENT ON TABLE app.orders IS 'changed'").unwrap();
+        let submit = ["-d", name, "-s", "app", "submit", "-c", "change.sql"];
+        let before = server.pg_dump_schema(name);
+        let words =
+            ["is not what the plan was made for", &from, "schema app", "table app.orders", "psql-cm plan"];
+        two.tool.fails(&submit, 4, &words);
+        two.tool.fails(&[&submit[..], &["--dry-run"]].concat(), 4, &words[..1]);
+        assert_same_text(&before, &server.pg_dump_schema(name));
+        two.from.psql("DROP TABLE app.meanwhile; COMMENT ON TABLE app.orders IS 'What was ordered'").unwrap();
+        two.tool.ok(&[&submit[..], &["--dry-run"]].concat());
+        two.tool.ok(&submit);
+        two.check_same();
+        let content = two.from.psql("SELECT content FROM app.pg_psql_cm ORDER BY id DESC LIMIT 1").unwrap();
+        assert_same_text(script.trim_end(), content.trim_end());
+        two.tool.ok(&["-d", name, "verify"]);
+        two.tool.ok(&["-d", name, "-s", "app", "status"]);
+        two.tool.fails(&submit, 4, &["recorded already"]);
+        two.tool.fails(&[&submit[..], &["--again"]].concat(), 4, &["already what the plan leads to"]);
+        // What the ledgers recorded can be done again.
+        let ledger = format!("ledger:{name}");
+        assert_eq!(two.tool.run(&["diff", &ledger, &from]).code, 0);
+        fs::write(two.tool.folder().join("edited.sql"), script.replace("COMMIT;", "")).unwrap();
+        two.tool.fails(
+            &["-d", name, "-s", "app", "submit", "-c", "edited.sql"],
+            4,
+            &["BEGIN without COMMIT", "it was edited"],
+        );
+        let older = script.replace("-- psql-cm: plan 1\n", "-- psql-cm: plan 99\n");
+        fs::write(two.tool.folder().join("other.sql"), older).unwrap();
+        two.tool.fails(
+            &["-d", name, "-s", "app", "submit", "-c", "other.sql"],
+            4,
+            &["the plan is of format 99"],
+        );
+        two.tool.fails(
+            &["-d", name, "-m", "app,public", "submit", "-c", "change.sql"],
+            4,
+            &["2 schemas", "are named"],
+        );
+    }
+}
+
+#[test]
+fn a_new_value_is_committed_before_it_is_used() {
+    for server in servers() {
+        let two = Two::new(&server, SHOP, NEW_VALUE);
+        let name = two.from.name();
+        let script = two.script(&[]);
+        assert_eq!(script.matches("\nBEGIN;").count(), 2, "{script}");
+        assert!(
+            script
+                .contains("-- psql-cm: commit because the next step uses the value sent of enum app.state\n"),
+            "{script}"
+        );
+        two.run_by_psql().unwrap_or_else(|error| panic!("{error}\n{script}"));
+        two.check_same();
+        // By submit, with an entry for each transaction.
+        let again = Two::new(&server, SHOP, NEW_VALUE);
+        let name_again = again.from.name();
+        again.tool.ok(&["-d", name_again, "-s", "app", "setup"]);
+        again.script(&[]);
+        again.tool.ok(&["-d", name_again, "-s", "app", "submit", "-c", "change.sql"]);
+        again.check_same();
+        let entries =
+            again.from.psql("SELECT count(*) FROM app.pg_psql_cm WHERE evidence->>'parts' = '2'").unwrap();
+        assert_eq!(entries.trim(), "2");
+        let ledger = format!("ledger:{name_again}");
+        let ran = again.tool.run(&["diff", &ledger, &format!("db:{name_again}")]);
+        assert_eq!(ran.code, 0, "{name} {}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn nothing_is_lost_that_nobody_allowed() {
+    let server = &servers()[0];
+    let losses = "DROP VIEW app.busy; ALTER TABLE app.orders DROP code, ALTER total TYPE numeric(8,1);
+        CREATE TABLE app.gone (id int); CREATE SEQUENCE app.s;";
+    let two = Two::new(server, SHOP, losses);
+    two.from.psql("CREATE TABLE app.old (id int); CREATE SEQUENCE app.numbers").unwrap();
+    let lost = [
+        "drop table app.old: all rows of table app.old",
+        "drop column app.orders.code: all values of column app.orders.code",
+        "drop sequence app.numbers: the number at which sequence app.numbers stands",
+        "change column app.orders.total: what does not fit from numeric(10,2) into numeric(8,1)",
+    ];
+    let words: Vec<&str> =
+        lost.iter().copied().chain(["--allow data-loss", "no script is written"]).collect();
+    let [from, to] = two.sources();
+    for more in [&[][..], &["--output", "change.sql"], &["--no-verify"]] {
+        let ran = two.tool.fails(&[&["plan", &from, &to], more].concat(), 4, &words);
+        assert_eq!(ran.stdout, "");
+        assert!(!two.tool.folder().join("change.sql").exists());
+    }
+    let shown = two.plan(&["--format", "text"]);
+    assert_eq!(shown.code, 4, "{}", shown.stderr);
+    let (first, _) = shown.stdout.split_once("DATA LOSS").unwrap();
+    assert!(
+        first.contains("loses data:") && lost.iter().all(|loss| first.contains(loss)),
+        "{}",
+        shown.stdout
+    );
+    let report = two.json(&[], 4);
+    assert_eq!(report["targets"][0]["outcome"], "refused");
+    assert!(report["targets"][0]["details"]["script"].is_null(), "{report}");
+    let script = two.script(&["--allow", "data-loss"]);
+    assert!(script.contains("-- psql-cm: allowed [\"data-loss\"]\n"), "{script}");
+    assert!(script.contains("-- way back, without what was lost:\n--     CREATE TABLE app.old"), "{script}");
+    two.run_by_psql().unwrap_or_else(|error| panic!("{error}\n{script}"));
+    two.check_same();
+}
+
+#[test]
+fn no_name_gets_out_of_its_comment() {
+    for server in servers() {
+        let hostile = r#"
+            CREATE TABLE "a
+DROP TABLE important; --" (id int, "c
+\! true" int);
+            CREATE TABLE "; COMMIT; --" (id int);
+            COMMENT ON TABLE "; COMMIT; --" IS E'x\n\\q';"#;
+        let two = Two::new(&server, "CREATE TABLE important (id int)", hostile);
+        let script = two.script(&[]);
+        two.run_by_psql().unwrap_or_else(|error| panic!("{error}\n{script}"));
+        two.check_same();
+        // And the way back, in which they are dropped.
+        let [from, to] = two.sources();
+        two.from.psql("ALTER TABLE important ADD x int").unwrap();
+        let back = two.tool.run(&["plan", &from, "empty:", "--allow", "data-loss", "-o", "change.sql"]);
+        assert_eq!(back.code, 3, "{to} {}", back.stderr);
+        two.run_by_psql().unwrap();
+        assert_eq!(two.tool.run(&["plan", &from, "empty:"]).code, 0);
+    }
+}
+
+#[test]
+fn it_is_tried_out_unless_told_otherwise_and_nothing_stays() {
+    for server in servers() {
+        let two = Two::new(&server, SHOP, CHANGES);
+        // A row of this table cannot be made up.
+        two.from
+            .psql("CREATE TABLE app.odd (a text CHECK (a ~ '^never$' AND length(a) = 3) NOT NULL)")
+            .unwrap();
+        two.to
+            .psql("CREATE TABLE app.odd (a text CHECK (a ~ '^never$' AND length(a) = 3) NOT NULL)")
+            .unwrap();
+        let ran = two.plan(&[]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        let version = format!("verified on PostgreSQL {}", server.major());
+        assert!(
+            ran.stderr.contains(&version) && ran.stderr.contains("rows in 2 of 3 tables"),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains("no row could be made up for app.odd"), "{}", ran.stderr);
+        let ran = two.plan(&["--no-verify"]);
+        assert!(ran.stdout.contains("-- psql-cm: verified null\n"), "{}", ran.stdout);
+        assert!(!ran.stderr.contains("verified"), "{}", ran.stderr);
+        // On a server that was given.
+        let uri = server.uri("postgres");
+        let ran = two.plan(&["--scratch-uri", &uri]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        let left =
+            two.tool.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'psql-cm%'");
+        assert_eq!(left.trim(), "0");
+    }
+}

@@ -1,0 +1,230 @@
+//! A plan tried out on scratch before it is handed out: what it leaves is built there with rows that are made up, the
+//! script is run as psql would run it, and what comes of it must be what was to be reached, with the rows that are to stay.
+//!
+//! Rows can be such that a step which may fail on rows fails on them; then it is tried without rows there. It says
+//! nothing of how long a step takes.
+
+mod rows;
+
+use std::collections::BTreeSet;
+
+use psqlcm_core::delta::{Delta, FactDelta};
+use psqlcm_core::fact::FactId;
+use psqlcm_core::narrow::{Covered, Scope};
+use psqlcm_core::plan::{self, Action, PlanError};
+use psqlcm_core::snapshot::Snapshot;
+
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::scratch::{Scratch, ScratchDatabase, ScratchError, Sql};
+use crate::session::DbError;
+use rows::{Name, Table};
+
+/// A plan to be tried out.
+pub struct Rehearsal<'a> {
+    /// Where.
+    pub scratch: &'a Scratch,
+    /// All of what is left.
+    pub whole: &'a Snapshot,
+    /// What of it is compared.
+    pub scope: &'a Scope,
+    /// What both sides speak of.
+    pub covered: &'a Covered,
+    /// What is to be reached, of what is compared.
+    pub to: &'a Snapshot,
+    /// The steps.
+    pub actions: &'a [Action],
+    /// The script, for a database of that name.
+    pub script: &'a (dyn Fn(&str) -> String + Sync),
+    /// The name of the database that is left.
+    pub database: &'a str,
+    /// Whether to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What a plan that was tried out has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The server it was tried on.
+    pub server_version: u32,
+    /// How many tables there were.
+    pub tables: usize,
+    /// Those for which no row could be made up.
+    pub without_rows: Vec<String>,
+    /// Those whose rows a step could not take, as it may.
+    pub failing_rows: Vec<String>,
+}
+
+/// Why a plan is not verified.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    /// What it leaves could not be built.
+    #[error("what the plan leaves cannot be built on the scratch server")]
+    Build(#[source] ScratchError),
+    /// What it leaves cannot be written as SQL.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A step fails.
+    #[error("a step of the plan fails on the scratch server")]
+    Step(#[source] ScratchError),
+    /// It does not lead there.
+    #[error("the plan does not lead to what was to be reached: {} left", .0.len())]
+    Left(Vec<FactDelta>),
+    /// Rows are lost that were to stay.
+    #[error("the plan loses without saying so: {}", .0.join(", "))]
+    Lost(Vec<String>),
+    /// Scratch.
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+    /// The server refused, or was lost.
+    // Not transparent: whoever tells it looks for the answer among the sources.
+    #[error("{0}")]
+    Db(#[from] DbError),
+    /// A signal came.
+    #[error("interrupted")]
+    Interrupted(Interrupted),
+}
+
+impl RehearsalError {
+    /// Whether that can only be a defect of ours.
+    pub fn is_defect(&self) -> bool {
+        matches!(self, Self::Step(_) | Self::Left(_) | Self::Lost(_))
+    }
+}
+
+impl Rehearsal<'_> {
+    /// Tries it out.
+    ///
+    /// # Errors
+    /// What is wrong with the plan, or with the place. Nothing is left on the server.
+    pub fn run(&self) -> Result<Verified, RehearsalError> {
+        let mut except = Except::Nothing;
+        loop {
+            match self.try_out(&except) {
+                Err(RehearsalError::Step(error)) if is_about_rows(&error) && except != Except::All => {
+                    except = except.more(self.can_fail());
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn try_out(&self, except: &Except) -> Result<Verified, RehearsalError> {
+        let steps = plan::from_empty(self.whole)?;
+        let sql = Sql::of_steps("what the plan leaves, as SQL", self.database, &steps);
+        let (mut database, has_properties) =
+            self.scratch.database_for(&sql, self.database).map_err(RehearsalError::Build)?;
+        database.load(&sql, &|_| {}).map_err(RehearsalError::Build)?;
+        database.clean()?;
+        let tables = rows::tables(database.session())?;
+        let empty = self.fill(&mut database, &tables, except)?;
+        let before = rows::contents(database.session(), &tables)?;
+        database.clean()?;
+        let script = (self.script)(database.name());
+        database.run_script("the plan", &script).map_err(RehearsalError::Step)?;
+        database.clean()?;
+        self.check_facts(&mut database, has_properties)?;
+        let now = rows::tables(database.session())?;
+        let after = rows::contents(database.session(), &now)?;
+        let there: BTreeSet<Name> = now.iter().map(Table::key).collect();
+        let told = self.told();
+        let is_told =
+            |table: &Name, column: Option<&str>| told.contains(&(table.clone(), column.map(str::to_owned)));
+        let lost = rows::lost(&before, &after, |table| there.contains(table), is_told);
+        if !lost.is_empty() {
+            return Err(RehearsalError::Lost(lost));
+        }
+        let shown = |names: &[Name]| names.iter().map(|(schema, name)| format!("{schema}.{name}")).collect();
+        let (failing, without): (Vec<Name>, Vec<Name>) = empty.into_iter().partition(|name| except.has(name));
+        Ok(Verified {
+            server_version: self.scratch.server_version(),
+            tables: tables.len(),
+            without_rows: shown(&without),
+            failing_rows: shown(&failing),
+        })
+    }
+
+    fn fill(
+        &self,
+        database: &mut ScratchDatabase,
+        tables: &[Table],
+        except: &Except,
+    ) -> Result<Vec<Name>, RehearsalError> {
+        let excepted = tables.iter().map(Table::key).filter(|name| except.has(name)).collect();
+        let interrupt = self.interrupt;
+        let filled = rows::fill(database.session(), tables, &excepted, &mut || interrupt.check().is_ok());
+        self.interrupt.check().map_err(RehearsalError::Interrupted)?;
+        Ok(filled?)
+    }
+
+    /// What is there must be what was to be reached.
+    fn check_facts(
+        &self,
+        database: &mut ScratchDatabase,
+        has_properties: Option<bool>,
+    ) -> Result<(), RehearsalError> {
+        let mut after = database.capture()?;
+        // Minor releases print alike.
+        if after.server_version / 10_000 == self.to.server_version / 10_000 {
+            after.server_version = self.to.server_version;
+        }
+        let covered = match has_properties {
+            Some(true) => self.covered.clone(),
+            _ => Covered { properties: false, ..self.covered.clone() },
+        };
+        let narrow = |snapshot| self.scope.narrow(snapshot, &[&covered]);
+        let left = Delta::between(&narrow(after), &narrow(self.to.clone())).facts;
+        if left.is_empty() { Ok(()) } else { Err(RehearsalError::Left(left)) }
+    }
+
+    /// The tables whose rows may keep a step from working.
+    fn can_fail(&self) -> BTreeSet<Name> {
+        let touches = self.actions.iter().flat_map(|action| &action.effect.touches);
+        touches.filter(|touch| touch.fails.is_some()).filter_map(|touch| name(&touch.relation)).collect()
+    }
+
+    /// What the plan says that it loses: tables, and columns of tables.
+    fn told(&self) -> BTreeSet<(Name, Option<String>)> {
+        let losing = self.actions.iter().filter(|action| action.effect.loses.is_some());
+        let ids = losing.flat_map(|action| std::iter::once(&action.id).chain(&action.members));
+        ids.filter_map(|id| {
+            let table = name(id.object())?;
+            Some((table, (id != id.object()).then(|| id.name().to_owned())))
+        })
+        .collect()
+    }
+}
+
+fn name(id: &FactId) -> Option<Name> {
+    Some((id.schema()?.to_owned(), id.name().to_owned()))
+}
+
+/// The tables that get no rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Except {
+    Nothing,
+    These(BTreeSet<Name>),
+    All,
+}
+
+impl Except {
+    fn has(&self, name: &Name) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::These(names) => names.contains(name),
+            Self::All => true,
+        }
+    }
+
+    fn more(self, names: BTreeSet<Name>) -> Self {
+        if self == Self::Nothing && !names.is_empty() { Self::These(names) } else { Self::All }
+    }
+}
+
+/// Values that do not fit (class 22), and constraints (class 23).
+fn is_about_rows(error: &ScratchError) -> bool {
+    let state = match error {
+        ScratchError::Statement { error, .. } => error.sqlstate(),
+        _ => None,
+    };
+    state.is_some_and(|state| state.starts_with("22") || state.starts_with("23"))
+}
