@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use psqlcm_testkit::{TestDatabase, TestServer, assert_same_text, servers};
+use psqlcm_testkit::{TestDatabase, TestServer, assert_same_text, load_corpus, servers};
 use serde_json::Value;
 
 use crate::tool::{Ran, Tool};
@@ -341,5 +341,30 @@ fn it_is_tried_out_unless_told_otherwise_and_nothing_stays() {
         let left =
             two.tool.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'psql-cm%'");
         assert_eq!(left.trim(), "0");
+    }
+}
+
+/// Schemas of other projects, and what became of them in years.
+const PAIRS: [&str; 3] = ["danbooru_2022_2026", "farmbot_2020_2026", "procrastinate_2021_2026"];
+
+#[test]
+fn real_schemas_are_planned_tried_out_and_run() {
+    // For people at work on one of them: part of its name.
+    let only = std::env::var("PSQL_CM_TEST_PAIR").ok();
+    let servers = servers();
+    let server = servers.iter().find(|server| server.major() >= 15).unwrap_or(&servers[0]);
+    for pair in PAIRS.iter().filter(|pair| only.as_ref().is_none_or(|only| pair.contains(only))) {
+        for (from, to) in [("old", "new"), ("new", "old")] {
+            let side = |name| load_corpus(server, &format!("pairs/{pair}/{name}"));
+            let (Some(from), Some(to)) = (side(from), side(to)) else { return };
+            let two = Two { tool: Tool::new(server), from, to };
+            let [from, to] = two.sources();
+            let ran = two.tool.run(&["plan", &from, &to, "--allow", "data-loss", "-o", "change.sql"]);
+            assert_eq!(ran.code, 3, "{pair}: {}", ran.stderr);
+            assert!(ran.stderr.contains("verified on PostgreSQL"), "{pair}: {}", ran.stderr);
+            println!("{pair}: {}", ran.stderr);
+            two.run_by_psql().unwrap_or_else(|error| panic!("{pair}: {error}"));
+            two.check_same();
+        }
     }
 }
