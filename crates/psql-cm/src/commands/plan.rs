@@ -343,36 +343,30 @@ fn no_plan(error: &PlanError) -> Failure {
 
 /// A plan that does not hold what it promises is a defect, and is not handed out.
 fn not_verified(error: RehearsalError, paint: Paint) -> Failure {
-    if let RehearsalError::Build(error) | RehearsalError::Scratch(error) = error {
-        return sources::failure(&SourceError::Scratch(error))
-            .instead("the plan cannot be tried out")
-            .hint(NO_VERIFY);
-    }
-    if let RehearsalError::Interrupted(interrupted) = error {
-        return Failure::from(interrupted);
-    }
     let is_defect = error.is_defect();
-    let message = match is_defect {
-        true => "the plan was tried out, and does not do what it is to do",
-        false => "the plan cannot be tried out",
+    let failure = match error {
+        RehearsalError::Interrupted(interrupted) => return Failure::from(interrupted),
+        RehearsalError::Build(error) | RehearsalError::Scratch(error) => {
+            sources::failure(&SourceError::Scratch(error)).instead("the plan cannot be tried out")
+        }
+        RehearsalError::Step(error) => {
+            let place = error.place().map(|place| Place {
+                file: place.path.clone(),
+                line: place.line,
+                column: Some(place.column),
+                text: Some(place.text.clone()),
+            });
+            let failure = sources::failure(&SourceError::Scratch(error));
+            let failure = failure.instead("the plan was tried out, and a step of it fails");
+            place.into_iter().fold(failure, Failure::at)
+        }
+        RehearsalError::Left(left) => {
+            let delta = Delta { facts: left, ..Delta::default() };
+            Failure::new(Exit::Failed, "the plan was tried out, and does not lead to TO")
+                .detail("left", differences::text(&delta, paint))
+        }
+        error => Failure::because("the plan was tried out, and does not do what it is to do", &error),
     };
-    let mut failure = Failure::because(message, &error);
-    if let RehearsalError::Step(error) = &error
-        && let Some(place) = error.place()
-    {
-        failure = failure.at(Place {
-            file: place.path.clone(),
-            line: place.line,
-            column: Some(place.column),
-            text: Some(place.text.clone()),
-        });
-    }
-    if let RehearsalError::Left(left) = &error {
-        let delta = Delta { facts: left.clone(), ..Delta::default() };
-        failure = failure.detail("left", differences::text(&delta, paint));
-    }
-    match is_defect {
-        true => failure.hint("this is a defect of psql-cm: please report it with both sides").hint(NO_VERIFY),
-        false => failure.hint(NO_VERIFY),
-    }
+    let defect = "this is a defect of psql-cm: please report it with both sides";
+    failure.hint_if(is_defect.then_some(defect)).hint(NO_VERIFY)
 }

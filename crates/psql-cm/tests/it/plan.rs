@@ -2,6 +2,7 @@
 //! and loses nothing that nobody allowed.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use psqlcm_testkit::{TestDatabase, TestServer, assert_same_text, load_corpus, servers};
 use serde_json::Value;
@@ -341,6 +342,37 @@ fn it_is_tried_out_unless_told_otherwise_and_nothing_stays() {
         let left =
             two.tool.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'psql-cm%'");
         assert_eq!(left.trim(), "0");
+    }
+}
+
+#[test]
+fn a_signal_while_it_is_tried_out_leaves_nothing() {
+    let server = &servers()[0];
+    let slow = "CREATE FUNCTION slow(a int) RETURNS bool LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_catalog.pg_sleep(600); RETURN true; END $$;
+        CREATE TABLE slow_rows (a int CHECK (slow(a)))";
+    let two = Two::new(server, slow, "CREATE TABLE more (a int)");
+    let [from, to] = two.sources();
+    let mine = "FROM pg_stat_activity WHERE datname ~ ' scratch ' AND query ~ 'INSERT INTO public.slow_rows'";
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut command = two.tool.psql_cm(&["plan", &from, &to, "--scratch-uri", &server.uri("postgres")]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let place = loop {
+            let place = two.tool.psql("postgres", &format!("SELECT datname {mine}"));
+            if !place.trim().is_empty() {
+                break place.trim().to_owned();
+            }
+        };
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{signal}"), &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let ran = Ran::of(&child.wait_with_output().unwrap());
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{}", ran.stderr);
+        assert!(!two.tool.has_database(&place), "{place}");
     }
 }
 

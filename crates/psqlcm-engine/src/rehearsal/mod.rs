@@ -87,7 +87,13 @@ pub enum RehearsalError {
 impl RehearsalError {
     /// Whether that can only be a defect of ours.
     pub fn is_defect(&self) -> bool {
-        matches!(self, Self::Step(_) | Self::Left(_) | Self::Lost(_))
+        match self {
+            Self::Step(ScratchError::Statement { error, .. }) => {
+                error.sqlstate() != Some(INSUFFICIENT_PRIVILEGE)
+            }
+            Self::Left(_) | Self::Lost(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -151,7 +157,7 @@ impl Rehearsal<'_> {
     ) -> Result<Vec<Name>, RehearsalError> {
         let excepted = tables.iter().map(Table::key).filter(|name| except.has(name)).collect();
         let interrupt = self.interrupt;
-        let filled = rows::fill(database.session(), tables, &excepted, &mut || interrupt.check().is_ok());
+        let filled = rows::fill(database.session(), tables, &excepted, &|| interrupt.check().is_ok());
         self.interrupt.check().map_err(RehearsalError::Interrupted)?;
         Ok(filled?)
     }
@@ -219,6 +225,9 @@ impl Except {
         if self == Self::Nothing && !names.is_empty() { Self::These(names) } else { Self::All }
     }
 }
+
+/// The role of a server that was given may not do all that a plan does.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Values that do not fit (class 22), and constraints (class 23).
 fn is_about_rows(error: &ScratchError) -> bool {

@@ -66,20 +66,17 @@ pub(super) fn fill(
     session: &mut Session,
     tables: &[Table],
     except: &BTreeSet<Name>,
-    check: &mut dyn FnMut() -> bool,
+    goes_on: &dyn Fn() -> bool,
 ) -> Result<Vec<Name>, DbError> {
     // Not everybody may, and without it triggers fire.
     let _ = session.run("SET session_replication_role = replica");
     session.run("SET synchronous_commit = off")?;
     let mut empty = Vec::new();
     for table in in_order(tables) {
-        if !check() {
-            break;
-        }
         let is_wanted = !except.contains(&table.key());
         let mut has_row = false;
         for row in 1..=2 {
-            has_row |= is_wanted && fill_row(session, table, row)?;
+            has_row |= is_wanted && fill_row(session, table, row, goes_on)?;
         }
         if !has_row {
             empty.push(table.key());
@@ -89,8 +86,14 @@ pub(super) fn fill(
 }
 
 /// Whether a row was taken, in whatever form.
-fn fill_row(session: &mut Session, table: &Table, row: usize) -> Result<bool, DbError> {
-    for form in 0..FORMS {
+fn fill_row(
+    session: &mut Session,
+    table: &Table,
+    row: usize,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<bool, DbError> {
+    // A signal cancels one statement.
+    for form in (0..FORMS).take_while(|_| goes_on()) {
         session.run("BEGIN")?;
         let inserted = session.run(&table.insert(row, form));
         let fits = match inserted {

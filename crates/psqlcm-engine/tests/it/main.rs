@@ -15,6 +15,7 @@ mod git;
 mod ledger;
 mod made_up;
 mod newer;
+mod rehearsal;
 mod servers;
 mod session;
 mod storm;

@@ -8,6 +8,7 @@ mod changes;
 mod command_line;
 mod document;
 mod git;
+mod plans;
 mod servers;
 mod trees;
 
