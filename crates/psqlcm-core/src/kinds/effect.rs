@@ -100,6 +100,9 @@ pub(super) fn of_attachment(difference: &Difference<'_>, doing: Doing) -> Effect
     let side = if doing == Doing::Drop { difference.from } else { difference.to };
     let parents = needed_relations(side, difference.id);
     let (own, lock) = match doing {
+        Doing::Drop if difference.from.server_version < 140_000 => {
+            (Touch::new(partition, Lock::ShareUpdateExclusive), Lock::AccessExclusive)
+        }
         Doing::Drop => (Touch::new(partition, Lock::AccessExclusive), Lock::AccessExclusive),
         _ => {
             let touch = Touch::new(partition, Lock::AccessExclusive).working(Work::Scan);
@@ -144,7 +147,8 @@ pub(super) fn of_constraint(difference: &Difference<'_>, doing: Doing) -> Effect
     let fact = difference.becomes();
     let is_checked = !fact.is("not_valid");
     if let Some(domain) = difference.id.ancestor(KindId::Domain) {
-        let checks = is_checked && doing != Doing::Drop;
+        // That its values are not NULL the domain says itself.
+        let checks = is_checked && doing != Doing::Drop && !super::constraint::is_not_null(fact);
         return if checks {
             of_values(difference.from, domain, "a value breaks it")
         } else {
@@ -180,25 +184,28 @@ pub(super) fn of_constraint(difference: &Difference<'_>, doing: Doing) -> Effect
 
 /// Both tables are locked, and rows of the one are looked up in the other.
 pub(super) fn of_foreign_key(difference: &Difference<'_>, doing: Doing) -> Effect {
+    const FAILS: &str = "what one of them refers to is not there";
     let Some(table) = relation(difference.id) else { return Effect::default() };
     let side = if doing == Doing::Drop { difference.from } else { difference.to };
-    let checks = match doing {
-        Doing::Create => !difference.becomes().is("not_valid"),
-        Doing::Alter => difference.differs("not_valid"),
-        Doing::Drop | Doing::SetAside => false,
+    let both = |own: Touch| {
+        let lock = own.lock;
+        needed_relations(side, difference.id)
+            .fold(Effect::of(own), |effect, other| effect.and(Touch::new(other, lock)))
     };
-    let lock = match doing {
-        Doing::Create => Lock::ShareRowExclusive,
-        Doing::Alter if difference.differs_only_in(&["not_valid", "definition"]) && checks => {
-            Lock::ShareUpdateExclusive
+    match doing {
+        Doing::Create if difference.becomes().is("not_valid") => {
+            both(Touch::new(table, Lock::ShareRowExclusive))
         }
-        _ => Lock::AccessExclusive,
-    };
-    let own = Touch::new(table, lock);
-    let own =
-        if checks { own.working(Work::Scan).failing("what one of them refers to is not there") } else { own };
-    let others = needed_relations(side, difference.id);
-    others.fold(Effect::of(own), |effect, other| effect.and(Touch::new(other, lock)))
+        Doing::Create => both(Touch::new(table, Lock::ShareRowExclusive).working(Work::Scan).failing(FAILS)),
+        Doing::Alter => {
+            let is_said = super::foreign_key::is_checked_at_other_times(difference);
+            let lock = if is_said { Lock::AccessExclusive } else { Lock::ShareUpdateExclusive };
+            let touch = Touch::new(table, lock);
+            let validates = difference.differs("not_valid");
+            Effect::of(if validates { touch.working(Work::Scan).failing(FAILS) } else { touch })
+        }
+        Doing::Drop | Doing::SetAside => both(Touch::new(table, Lock::AccessExclusive)),
+    }
 }
 
 /// Rows go with their table.

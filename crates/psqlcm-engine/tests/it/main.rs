@@ -13,6 +13,7 @@ mod doctor;
 mod files;
 mod git;
 mod ledger;
+mod locks;
 mod made_up;
 mod newer;
 mod rehearsal;

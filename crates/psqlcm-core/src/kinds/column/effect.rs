@@ -58,12 +58,20 @@ fn added(difference: &Difference<'_>, relation: &FactId) -> Touch {
     }
 }
 
-/// Whether a default is computed once for all rows: a constant, or the time of the transaction.
+/// Whether a default is computed once for all rows: a constant, or the time of the transaction. Of other functions nobody
+/// knows here whether they are volatile.
 fn is_same_for_all(expression: &str) -> bool {
-    const ONCE: [&str; 4] = ["now()", "transaction_timestamp()", "statement_timestamp()", "('now'::text)"];
-    let rest = ONCE.iter().fold(expression.to_owned(), |text, call| text.replace(call, ""));
-    let is_literal = expression.starts_with('\'') || expression.starts_with(|c: char| c.is_ascii_digit());
-    !rest.contains('(') || is_literal && !rest.contains("nextval")
+    const ONCE: [&str; 3] = ["now()", "transaction_timestamp()", "statement_timestamp()"];
+    let without_strings: String = expression.split('\'').step_by(2).collect();
+    let rest = ONCE.iter().fold(without_strings, |text, call| text.replace(call, ""));
+    !rest.match_indices('(').any(|(at, _)| is_call(&rest[..at]))
+}
+
+/// Whether a parenthesis after that holds arguments, rather than the modifiers of a type.
+fn is_call(before: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '"');
+    let head = before.trim_end_matches(|c| is_name(c) || c == ' ');
+    before.ends_with(is_name) && !head.ends_with("::")
 }
 
 fn altered(difference: &Difference<'_>, relation: &FactId) -> Effect {
@@ -242,10 +250,10 @@ mod tests {
 
     #[test]
     fn defaults_are_computed_once_or_for_each_row() {
-        for once in ["0", "'new'::app.state", "now()", "CURRENT_TIMESTAMP", "'{}'::jsonb", "('now'::text)::date", "true"] {
+        for once in ["0", "'new'::app.state", "now()", "CURRENT_TIMESTAMP", "'{}'::jsonb", "('now'::text)::date", "(1 + 2)", "'x'::character varying(10)", "'a (b) c'::text", "true"] {
             assert!(is_same_for_all(once), "{once}");
         }
-        for each in ["gen_random_uuid()", "nextval('app.s'::regclass)", "clock_timestamp()", "app.f(1)"] {
+        for each in ["gen_random_uuid()", "nextval('app.s'::regclass)", "clock_timestamp()", "app.f(1)", "'a'::text || random()"] {
             assert!(!is_same_for_all(each), "{each}");
         }
     }

@@ -76,7 +76,7 @@ fn respond(difference: &Difference<'_>) -> Response {
 fn alter(difference: &Difference<'_>) -> Vec<String> {
     let (table, name) = (shared::parent_path(difference.id), quote_ident(difference.id.name()));
     let mut statements = Vec::new();
-    if difference.differs("definition") {
+    if is_checked_at_other_times(difference) {
         let (_, when) = deferrable(difference.becomes().get_text("definition").unwrap_or_default());
         let when = if when.is_empty() { " NOT DEFERRABLE" } else { when };
         statements.push(format!("ALTER TABLE {table} ALTER CONSTRAINT {name}{when}"));
@@ -94,6 +94,12 @@ fn react(_: &Difference<'_>, needed: &FactId) -> Reaction {
         KindId::Attachment | KindId::IndexAttachment => Reaction::GoesFirst,
         _ => Reaction::Again,
     }
+}
+
+/// Whether when it is checked is another time than before. That it is valid stands in its definition too.
+pub(super) fn is_checked_at_other_times(difference: &Difference<'_>) -> bool {
+    let when = |fact: &'_ Fact| deferrable(fact.get_text("definition").unwrap_or_default()).1.to_owned();
+    when(difference.was()) != when(difference.becomes())
 }
 
 /// What PostgreSQL prints last of a constraint: when it is checked, and before it that it is not valid.
