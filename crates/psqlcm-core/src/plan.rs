@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 pub use between::{Action, Difference, Doing, between};
 pub use effect::{Blocks, Effect, Lock, Touch, WaysBack, Work};
-pub use renames::{Rename, RenameError, candidates, statements as rename_statements};
+pub use renames::{Rename, RenameError, candidates, statements as rename_statements, steps as rename_steps};
 
 use crate::fact::{Fact, FactId};
 use crate::graph::{self, Graph};

@@ -9,11 +9,13 @@ use psqlcm_core::delta::Delta;
 use psqlcm_core::file_name;
 use psqlcm_core::plan::header::{Hazard, Header, LooksAt, State, objects_of};
 use psqlcm_core::plan::script::{self, Transaction, transactions};
-use psqlcm_core::plan::{Action, PlanError, WaysBack, between};
+use psqlcm_core::plan::{
+    Action, PlanError, Rename, RenameError, WaysBack, between, candidates, rename_statements, rename_steps,
+};
 use psqlcm_core::report::{Exit, Outcome, Report};
 use psqlcm_core::snapshot::Snapshot;
 use psqlcm_core::targets::Target;
-use psqlcm_engine::rehearsal::{Rehearsal, RehearsalError, Verified};
+use psqlcm_engine::rehearsal::{self, Rehearsal, RehearsalError, Verified};
 use psqlcm_engine::scratch::Scratch;
 use psqlcm_engine::session::shown_version;
 use psqlcm_engine::sources::{Pair, Pairing, SourceError};
@@ -39,7 +41,7 @@ mod tell;
 ///
 /// The script is for psql-cm submit --change FILE, or for psql: it is one transaction, unless PostgreSQL refuses that.
 /// Lines -- psql-cm: at its head carry fingerprints of both sides; submit refuses it (exit code 4) on a database that is
-/// not what FROM was. Renames are not guessed: a table with another name is dropped and created.
+/// not what FROM was. Renames are not guessed: what looks like one is offered, and --rename says that it is.
 ///
 /// A plan that loses data (drops a table, a column, a sequence, a value of an enum; makes a type narrower) is shown and
 /// not written, with exit code 4, unless --allow data-loss says so.
@@ -56,6 +58,10 @@ pub struct Args {
     /// Write the script into this file; of several databases into this folder, a file each
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+
+    /// Say that two names are one thing, as in table:app.orders=app.sales or column:app.t.a=app.t.b; repeatable
+    #[arg(long, value_name = "KIND:OLD=NEW")]
+    pub rename: Vec<String>,
 
     /// Hand out the plan although it does that; repeatable
     #[arg(long, value_name = "HAZARD", value_enum)]
@@ -124,6 +130,9 @@ struct Planned {
     header: Header,
     actions: Vec<Action>,
     back: Vec<Action>,
+    renames: Vec<Rename>,
+    /// What looks like more of them.
+    like_renames: Vec<String>,
     transactions: Vec<Transaction>,
     verified: Option<Verified>,
 }
@@ -181,7 +190,18 @@ impl Planning<'_> {
         let read = sides.read_whole(pairing, *tell).map_err(|error| sources::failure(&error));
         let (pair, whole) = read?;
         self.opened.saw(&pair);
-        let actions = between(&pair.from, &pair.to).map_err(|error| no_plan(&error))?;
+        let renames = self.renames(&pair)?;
+        let left = self.renamed(pairing, &pair, &whole, &renames)?;
+        let left = left.as_ref().unwrap_or(&pair.from);
+        let mut actions = between(left, &pair.to).map_err(|error| no_plan(&error))?;
+        // Without a way back a plan still is one.
+        let mut back = between(&pair.to, left).unwrap_or_default();
+        let steps = rename_steps(&renames, &pair.from).map_err(|error| not_renamed(&error))?;
+        if let Some((there, and_back)) = steps {
+            actions.insert(0, there);
+            back.push(and_back);
+        }
+        let like_renames = candidates(left, &pair.to).iter().map(Rename::spec).collect();
         let delta = Delta::between(&pair.from, &pair.to);
         for id in &delta.not_compared {
             self.context.ui.warn(&format!("not compared, as two server versions printed it: {id}"));
@@ -203,8 +223,9 @@ impl Planning<'_> {
             database: pairing.from.clone().unwrap_or_else(|| pairing.name.clone()),
             only_in: sources::only_in(pairing),
             header,
-            // Without a way back a plan still is one.
-            back: between(&pair.to, &pair.from).unwrap_or_default(),
+            back,
+            renames,
+            like_renames,
             transactions: transactions(&actions, &pair.to),
             actions,
             verified: None,
@@ -218,6 +239,31 @@ impl Planning<'_> {
         Ok(planned)
     }
 
+    /// What somebody said to be one thing.
+    fn renames(&self, pair: &Pair) -> Result<Vec<Rename>, Failure> {
+        let read = |text: &String| Rename::parse(text, &pair.from, &pair.to);
+        self.args.rename.iter().map(read).collect::<Result<_, _>>().map_err(|error| not_renamed(&error))
+    }
+
+    /// What is left once it has its new names, as the server tells it: definitions name things too.
+    fn renamed(
+        &self,
+        pairing: &Pairing,
+        pair: &Pair,
+        whole: &Snapshot,
+        renames: &[Rename],
+    ) -> Result<Option<Snapshot>, Failure> {
+        if renames.is_empty() {
+            return Ok(None);
+        }
+        let statements = rename_statements(renames).map_err(|error| not_renamed(&error))?;
+        let scratch = self.scratch().map_err(|error| sources::failure(&error))?;
+        let database = pairing.from.as_deref().unwrap_or(&pairing.name);
+        let (after, _) = rehearsal::after(&scratch, whole, database, &statements)
+            .map_err(|error| not_verified(error, self.context.ui.paint()))?;
+        Ok(Some(self.opened.scope.narrow(after, &[&pair.covered])))
+    }
+
     fn verify(&self, planned: &Planned, pair: &Pair, whole: &Snapshot) -> Result<Verified, Failure> {
         let scratch = self.scratch().map_err(|error| sources::failure(&error).hint(NO_VERIFY))?;
         let rehearsal = Rehearsal {
@@ -227,6 +273,7 @@ impl Planning<'_> {
             covered: &pair.covered,
             to: &pair.to,
             actions: &planned.actions,
+            renames: &planned.renames,
             script: &|database| planned.script_for(database),
             database: &planned.database,
             interrupt: &self.context.interrupt,
@@ -270,9 +317,12 @@ impl Planning<'_> {
                 Some(format!("{}: {what}", script::title(action)))
             });
             let failure = Failure::new(Exit::Refused, "the plan loses data, and no script is written");
-            losing
-                .fold(failure, |failure, step| failure.detail("loses", step))
-                .on(&Target::database(&planned.name))
+            let failure = losing.fold(failure, |failure, step| failure.detail("loses", step));
+            let renames = planned.like_renames.iter();
+            let failure = renames.fold(failure, |failure, rename| {
+                failure.hint(format!("if it is only called something else: --rename '{rename}'"))
+            });
+            failure.on(&Target::database(&planned.name))
         });
         let failure = failures.reduce(Failure::and);
         let failure = failure.unwrap_or_else(|| Failure::new(Exit::Refused, "the plan loses data"));
@@ -335,6 +385,10 @@ impl Planning<'_> {
 }
 
 const NO_VERIFY: &str = "--no-verify writes the plan without trying it out";
+
+fn not_renamed(error: &RenameError) -> Failure {
+    Failure::usage(error.to_string()).hint("names are written as psql-cm diff shows them")
+}
 
 fn no_plan(error: &PlanError) -> Failure {
     Failure::because("there is no order of steps that leads there", error)

@@ -290,6 +290,37 @@ fn nothing_is_lost_that_nobody_allowed() {
 }
 
 #[test]
+fn renames_are_offered_and_done_when_somebody_says_so() {
+    for server in servers() {
+        let changes = r#"ALTER TABLE app.orders RENAME TO "Sales"; ALTER TABLE app.customers RENAME name TO title;
+            CREATE INDEX by_title ON app.customers (title);"#;
+        let two = Two::new(&server, SHOP, changes);
+        two.from.psql(ROWS).unwrap();
+        let [from, to] = two.sources();
+        let offered = "if it is only called something else: --rename 'table:app.orders=app.\"Sales\"'";
+        two.tool.fails(&["plan", &from, &to], 4, &["drop table app.orders", offered]);
+        let renames = [
+            "--rename",
+            r#"table:app.orders=app."Sales""#,
+            "--rename",
+            "column:app.customers.name=app.customers.title",
+        ];
+        let script = two.script(&renames);
+        assert!(
+            script.contains("Step 1 of 2: rename table app.orders, column app.customers.name\n"),
+            "{script}"
+        );
+        assert!(script.contains("--     ALTER TABLE app.\"Sales\" RENAME TO orders;\n"), "{script}");
+        assert!(script.contains("-- psql-cm: allowed []\n"), "{script}");
+        two.run_by_psql().unwrap_or_else(|error| panic!("{error}\n{script}"));
+        two.check_same();
+        assert_eq!(two.from.psql(r#"SELECT count(*) FROM app."Sales""#).unwrap().trim(), "2");
+        let none = ["plan", &from, &to, "--rename", "table:app.a=app.b"];
+        two.tool.fails(&none, 2, &["there is no table app.a on the side that is left"]);
+    }
+}
+
+#[test]
 fn no_name_gets_out_of_its_comment() {
     for server in servers() {
         let hostile = r#"

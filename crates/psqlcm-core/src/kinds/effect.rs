@@ -68,7 +68,7 @@ pub(super) fn of_sequence(difference: &Difference<'_>, doing: Doing) -> Effect {
             usual(difference, doing).losing(format!("the number at which {} stands", difference.id))
         }
         Doing::Alter => locking(difference, Lock::ShareRowExclusive),
-        Doing::Create | Doing::SetAside => usual(difference, doing),
+        Doing::Create | Doing::SetAside | Doing::Rename => usual(difference, doing),
     }
 }
 
@@ -204,7 +204,7 @@ pub(super) fn of_foreign_key(difference: &Difference<'_>, doing: Doing) -> Effec
             let validates = difference.differs("not_valid");
             Effect::of(if validates { touch.working(Work::Scan).failing(FAILS) } else { touch })
         }
-        Doing::Drop | Doing::SetAside => both(Touch::new(table, Lock::AccessExclusive)),
+        Doing::Drop | Doing::SetAside | Doing::Rename => both(Touch::new(table, Lock::AccessExclusive)),
     }
 }
 
@@ -213,7 +213,7 @@ pub(super) fn of_table(difference: &Difference<'_>, doing: Doing) -> Effect {
     let touch = Touch::new(difference.id, Lock::AccessExclusive);
     let moves = ["unlogged", "tablespace", "access_method"];
     match doing {
-        Doing::Create | Doing::SetAside => Effect::of(touch),
+        Doing::Create | Doing::SetAside | Doing::Rename => Effect::of(touch),
         Doing::Drop if super::table::is_partitioned(difference.was()) => Effect::of(touch),
         Doing::Drop => {
             let again = if difference.after.is_some() { ", which is made again" } else { "" };

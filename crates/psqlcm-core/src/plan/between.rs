@@ -34,6 +34,12 @@ pub struct Difference<'a> {
 }
 
 impl<'a> Difference<'a> {
+    /// A fact that stays as it is.
+    pub(super) fn none(id: &'a FactId, side: &'a Snapshot) -> Self {
+        let fact = side.get(id);
+        Self { id, before: fact, after: fact, from: side, to: side, is_remade: false, fates: None }
+    }
+
     /// Whether an attribute of both sides differs.
     pub fn differs(&self, attribute: &str) -> bool {
         self.before.and_then(|fact| fact.get(attribute)) != self.after.and_then(|fact| fact.get(attribute))
@@ -69,6 +75,8 @@ pub enum Doing {
     Drop,
     /// It makes room for its successor under another name, until nothing uses it any more.
     SetAside,
+    /// It gets another name, because somebody said that it is the same thing.
+    Rename,
     /// It is changed in place.
     Alter,
     /// It is made.
@@ -357,7 +365,7 @@ impl<'a> Steps<'a> {
                 Doing::Create => self.connect_create(at, id, &freed),
                 Doing::Alter => self.connect_alter(at, id),
                 Doing::Drop => self.connect_drop(at, id),
-                Doing::SetAside => {}
+                Doing::SetAside | Doing::Rename => {}
             }
             self.wish(at, doing, id, &parts);
         }
@@ -469,6 +477,7 @@ impl<'a> Steps<'a> {
         let statements = match doing {
             Doing::Create => (kind.create)(&group()),
             Doing::Alter => (kind.alter)(&self.difference(id)),
+            Doing::Rename => Vec::new(),
             Doing::SetAside => (kind.set_aside)(id),
             Doing::Drop if self.fates.aside.contains(id) => (kind.drop_aside)(id),
             Doing::Drop => {
@@ -488,7 +497,7 @@ impl<'a> Steps<'a> {
     /// What it means for relations that were there before, with those of other objects that it reaches.
     fn effect(&self, at: usize, members: &[usize]) -> Effect {
         let (doing, id) = self.nodes[at];
-        let of = |id: &'a FactId| (id.kind().kind().effect)(&self.fates.difference(id), doing);
+        let of = |id: &'a FactId| (id.kind().kind().effect)(&self.difference(id), doing);
         let mut effect = of(id);
         for &member in members {
             if self.nodes[member].1.object() != id.object() {
@@ -567,7 +576,7 @@ impl<'a> Steps<'a> {
         let folds = match doing {
             Doing::Create => self.fold_of(at) != Fold::Never,
             Doing::Drop => id.object() != id && self.alone(at) != Alone::Always && !self.stays(parent),
-            Doing::Alter | Doing::SetAside => false,
+            Doing::Alter | Doing::SetAside | Doing::Rename => false,
         };
         folds.then_some(parent)
     }
@@ -711,7 +720,7 @@ impl<'a> Steps<'a> {
                 Doing::Drop => {
                     (0, Place::from_number(u32::MAX - place.number()), id.parent(), position(fact), at)
                 }
-                Doing::SetAside => (1, place, id.parent(), 0, at),
+                Doing::SetAside | Doing::Rename => (1, place, id.parent(), 0, at),
                 Doing::Alter | Doing::Create => (2, place, id.parent(), position(fact), at),
             }
         };

@@ -256,6 +256,7 @@ impl<'a> WaysBack<'a> {
         let inverse = match action.doing {
             Doing::Create => Doing::Drop,
             Doing::Drop => Doing::Create,
+            Doing::Rename => Doing::Rename,
             Doing::Alter => Doing::Alter,
             Doing::SetAside => return &[],
         };

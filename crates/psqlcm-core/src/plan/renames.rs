@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{Action, Difference, Doing, Effect};
 use crate::delta::{Delta, What};
 use crate::fact::{Fact, FactId};
 use crate::kinds::{Fold, Nature};
@@ -229,6 +230,30 @@ fn one(from: &FactId, to: &FactId) -> Result<Vec<String>, RenameError> {
         statements.extend((kind.rename)(&moved, to.name()).ok_or_else(apart)?);
     }
     Ok(statements)
+}
+
+/// The step that renames, to stand before all others; and the one that takes it back.
+///
+/// # Errors
+/// As [`statements`].
+pub fn steps(renames: &[Rename], from: &Snapshot) -> Result<Option<(Action, Action)>, RenameError> {
+    let Some((first, others)) = renames.split_first() else { return Ok(None) };
+    let turned: Vec<Rename> =
+        renames.iter().map(|rename| Rename { from: rename.to.clone(), to: rename.from.clone() }).collect();
+    let mut effect = Effect::default();
+    for rename in renames {
+        let id = rename.from.object();
+        let difference = Difference::none(id, from);
+        effect.join((id.kind().kind().effect)(&difference, Doing::Rename));
+    }
+    let action = |statements| Action {
+        doing: Doing::Rename,
+        id: first.from.clone(),
+        members: others.iter().map(|rename| rename.from.clone()).collect(),
+        statements,
+        effect: effect.clone(),
+    };
+    Ok(Some((action(statements(renames)?), action(statements(&turned)?))))
 }
 
 #[cfg(test)]

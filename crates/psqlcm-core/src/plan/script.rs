@@ -173,10 +173,12 @@ pub fn title(action: &Action) -> String {
     let word = match action.doing {
         Doing::Create => "create",
         Doing::Alter => "change",
+        Doing::Rename => "rename",
         Doing::SetAside => "set aside",
         Doing::Drop => "drop",
     };
-    format!("{word} {}", action.id)
+    let also = action.members.iter().filter(|_| action.doing == Doing::Rename);
+    also.fold(format!("{word} {}", action.id), |title, id| format!("{title}, {id}"))
 }
 
 /// A comment at the end of a statement must not swallow its semicolon.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use psqlcm_core::delta::{Delta, FactDelta};
 use psqlcm_core::fact::FactId;
 use psqlcm_core::narrow::{Covered, Scope};
-use psqlcm_core::plan::{self, Action, PlanError};
+use psqlcm_core::plan::{self, Action, PlanError, Rename};
 use psqlcm_core::snapshot::Snapshot;
 
 use crate::interrupt::{Interrupt, Interrupted};
@@ -33,6 +33,8 @@ pub struct Rehearsal<'a> {
     pub to: &'a Snapshot,
     /// The steps.
     pub actions: &'a [Action],
+    /// What of it has another name in the end.
+    pub renames: &'a [Rename],
     /// The script, for a database of that name.
     pub script: &'a (dyn Fn(&str) -> String + Sync),
     /// The name of the database that is left.
@@ -97,6 +99,43 @@ impl RehearsalError {
     }
 }
 
+/// What a database is once those statements have run, as a server reads it; and whether it has the properties of its own.
+///
+/// # Errors
+/// When it cannot be built, or a statement fails.
+pub fn after(
+    scratch: &Scratch,
+    whole: &Snapshot,
+    database: &str,
+    statements: &[String],
+) -> Result<(Snapshot, Option<bool>), RehearsalError> {
+    let (mut built, has_properties) = build(scratch, whole, database)?;
+    built.session().run("SET search_path = ''")?;
+    for statement in statements {
+        built.session().run(statement)?;
+    }
+    built.clean()?;
+    let mut after = built.capture()?;
+    // Minor releases print alike.
+    if after.server_version / 10_000 == whole.server_version / 10_000 {
+        after.server_version = whole.server_version;
+    }
+    Ok((after, has_properties))
+}
+
+fn build(
+    scratch: &Scratch,
+    whole: &Snapshot,
+    database: &str,
+) -> Result<(ScratchDatabase, Option<bool>), RehearsalError> {
+    let steps = plan::from_empty(whole)?;
+    let sql = Sql::of_steps("what the plan leaves, as SQL", database, &steps);
+    let (mut built, has_properties) = scratch.database_for(&sql, database).map_err(RehearsalError::Build)?;
+    built.load(&sql, &|_| {}).map_err(RehearsalError::Build)?;
+    built.clean()?;
+    Ok((built, has_properties))
+}
+
 impl Rehearsal<'_> {
     /// Tries it out.
     ///
@@ -115,15 +154,11 @@ impl Rehearsal<'_> {
     }
 
     fn try_out(&self, except: &Except) -> Result<Verified, RehearsalError> {
-        let steps = plan::from_empty(self.whole)?;
-        let sql = Sql::of_steps("what the plan leaves, as SQL", self.database, &steps);
-        let (mut database, has_properties) =
-            self.scratch.database_for(&sql, self.database).map_err(RehearsalError::Build)?;
-        database.load(&sql, &|_| {}).map_err(RehearsalError::Build)?;
-        database.clean()?;
+        let (mut database, has_properties) = build(self.scratch, self.whole, self.database)?;
         let tables = rows::tables(database.session())?;
         let empty = self.fill(&mut database, &tables, except)?;
         let before = rows::contents(database.session(), &tables)?;
+        let before = rows::renamed(before, self.renames);
         database.clean()?;
         let script = (self.script)(database.name());
         database.run_script("the plan", &script).map_err(RehearsalError::Step)?;

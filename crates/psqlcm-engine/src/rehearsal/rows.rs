@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use psqlcm_core::fact::FactId;
 use psqlcm_core::name::{quote_ident, quote_literal};
+use psqlcm_core::plan::Rename;
 use serde::Deserialize;
 
 use crate::session::{DbError, Session};
@@ -327,6 +329,24 @@ pub(super) fn contents(session: &mut Session, tables: &[Table]) -> Result<BTreeM
         }
     }
     Ok(all)
+}
+
+/// The same under the names that all of it will have.
+pub(super) fn renamed(contents: BTreeMap<Name, Contents>, renames: &[Rename]) -> BTreeMap<Name, Contents> {
+    let name = |id: &FactId| (id.schema().unwrap_or_default().to_owned(), id.name().to_owned());
+    let of = |table: Name, mut contents: Contents| {
+        for Rename { from, to } in renames {
+            if from != from.object()
+                && name(from.object()) == table
+                && let Some(column) = contents.columns.remove(from.name())
+            {
+                contents.columns.insert(to.name().to_owned(), column);
+            }
+        }
+        let whole = renames.iter().find(|Rename { from, .. }| from == from.object() && name(from) == table);
+        (whole.map_or(table, |Rename { to, .. }| name(to)), contents)
+    };
+    contents.into_iter().map(|(table, contents)| of(table, contents)).collect()
 }
 
 /// What is lost without anybody having been told: tables that are still there with other rows, columns that have the same

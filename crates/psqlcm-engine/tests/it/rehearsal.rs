@@ -51,6 +51,7 @@ impl Stage {
             covered: &Covered::ALL,
             to: &self.to,
             actions: &self.actions,
+            renames: &[],
             script: &|database| settings.to_owned() + &instead(script::statements(&self.actions, database)),
             database: "from",
             interrupt: &self.interrupt,

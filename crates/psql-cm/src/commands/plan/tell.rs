@@ -55,6 +55,7 @@ fn steps(planned: &Planned) -> Value {
         let doing = match action.doing {
             Doing::Create => "create",
             Doing::Alter => "change",
+            Doing::Rename => "rename",
             Doing::SetAside => "set aside",
             Doing::Drop => "drop",
         };
