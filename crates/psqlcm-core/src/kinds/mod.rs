@@ -153,7 +153,9 @@ pub struct Kind {
     /// The statements that give it another name for good, where PostgreSQL has any.
     pub rename: fn(&FactId, &str) -> Option<Vec<String>>,
     /// The statements that give it another name while its successor takes its own.
-    pub set_aside: fn(&FactId) -> Vec<String>,
+    pub set_aside: fn(&Difference<'_>) -> Vec<String>,
+    /// What goes with it though it needs it.
+    pub takes: fn(&Difference<'_>) -> Vec<FactId>,
     /// The statements that drop it under that name.
     pub drop_aside: fn(&FactId) -> Vec<String>,
     /// Whether it comes with an extension or with PostgreSQL, so that only what is said of it can go.
@@ -170,6 +172,8 @@ pub struct Kind {
     pub comes_with: fn(&Difference<'_>, Doing) -> Vec<FactId>,
     /// What that means for those who use the relations that are there already, and for what is in them.
     pub effect: fn(&Difference<'_>, Doing) -> Effect,
+    /// Whether it would have a say in how that object is made; `None` for kinds that have none.
+    pub meddles: Option<fn(&FactId, &FactId) -> bool>,
     /// The names it takes, which nothing else can have.
     pub spaces: for<'a> fn(&'a FactId, &'a Fact) -> Vec<Space<'a>>,
     /// Adds the edges between facts of this kind and others that PostgreSQL does not record.

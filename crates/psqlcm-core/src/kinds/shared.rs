@@ -34,6 +34,8 @@ pub(super) const PART: Kind = Kind {
     is_given: false,
     set_aside: |_| Vec::new(),
     drop_aside: |_| Vec::new(),
+    takes: |_| Vec::new(),
+    meddles: None,
     react: |_, _| Reaction::Again,
     disturbs: |_, _| false,
     also: |_, _| Vec::new(),
@@ -126,8 +128,13 @@ pub(super) fn alters_only(difference: &Difference<'_>, attributes: &[&str]) -> R
 
 /// `SET (a='1')` and `RESET (b)` for lists of `name=value` as `reloptions` keeps them.
 pub(super) fn changed_options(difference: &Difference<'_>, attribute: &str, prefix: &str) -> Vec<String> {
-    let name = |option: &str| option.split_once('=').map_or(option, |(name, _)| name).to_owned();
     let (before, after) = (difference.was().get_list(attribute), difference.becomes().get_list(attribute));
+    changed_lists(before, after, prefix)
+}
+
+/// The same for two such lists.
+pub(super) fn changed_lists(before: &[Box<str>], after: &[Box<str>], prefix: &str) -> Vec<String> {
+    let name = |option: &str| option.split_once('=').map_or(option, |(name, _)| name).to_owned();
     let set: Vec<Box<str>> = after
         .iter()
         .filter(|option| !before.contains(option))
@@ -168,7 +175,7 @@ pub(super) fn changed_foreign_options(difference: &Difference<'_>, attribute: &s
 }
 
 /// A namesake of an object that makes room for its successor.
-fn aside(id: &FactId) -> FactId {
+pub(super) fn aside(id: &FactId) -> FactId {
     let mut end = id.name().len().min(48);
     while !id.name().is_char_boundary(end) {
         end -= 1;
@@ -182,7 +189,8 @@ fn aside(id: &FactId) -> FactId {
 }
 
 /// `ALTER TYPE app.mood RENAME TO mood__psqlcm_old`.
-pub(super) fn rename_aside(id: &FactId) -> Vec<String> {
+pub(super) fn rename_aside(difference: &Difference<'_>) -> Vec<String> {
+    let id = difference.id;
     vec![format!("ALTER {} RENAME TO {}", (id.kind().kind().reference)(id), quote_ident(aside(id).name()))]
 }
 
@@ -201,6 +209,12 @@ pub(super) fn alter_by_create(difference: &Difference<'_>) -> Vec<String> {
     let Difference { id, to: snapshot, .. } = *difference;
     let group = Group::of(id, difference.becomes(), snapshot);
     (id.kind().kind().create)(&group)
+}
+
+/// For kinds that are replaced in place by the statement that makes them.
+pub(super) fn replace_by_create(difference: &Difference<'_>) -> Vec<String> {
+    let statements = alter_by_create(difference).into_iter();
+    statements.map(|create| create.replacen("CREATE ", "CREATE OR REPLACE ", 1)).collect()
 }
 
 /// The names of what stands in `pg_class`.
@@ -263,6 +277,32 @@ pub(super) fn add_relation(
         reader.grants(id, Some(oid(owner)?), acl, usual)?;
     }
     Ok(id)
+}
+
+/// What stands between commas, outside of all quotes and brackets, up to the bracket that closes what was opened before.
+pub(super) fn list_items(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let (mut items, mut start, mut at, mut depth) = (Vec::new(), 0, 0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'(' | b'[' => depth += 1,
+            b')' if depth == 0 => break,
+            b')' | b']' => depth -= 1,
+            b',' if depth == 0 => {
+                items.push(text[start..at].trim());
+                start = at + 1;
+            }
+            quote @ (b'\'' | b'"') => {
+                at += quoted(&bytes[at..], quote, text[..at].ends_with(" E"));
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    items.push(text[start..at].trim());
+    items.retain(|item| !item.is_empty());
+    items
 }
 
 /// `CREATE kind name (WORD = value, ...)` for attributes that are SQL which PostgreSQL has quoted.
@@ -408,6 +448,15 @@ fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn items_are_divided_by_commas_of_their_own() {
+        let items = list_items(
+            "a int DEFAULT f(1, 2), b text DEFAULT 'it''s, (', \"c,d\" numeric(5,2))\n RETURNS x(1, 2)",
+        );
+        assert_eq!(items, ["a int DEFAULT f(1, 2)", "b text DEFAULT 'it''s, ('", "\"c,d\" numeric(5,2)"]);
+        assert!(list_items(")").is_empty());
+    }
 
     #[test]
     fn lists_of_values_are_settled_outside_of_quotes_only() {

@@ -166,12 +166,38 @@ impl<'a> Fates<'a> {
                 }
             }
         }
+        self.follow();
+        self.set_meddlers_apart();
+        self.follow();
+    }
+
+    fn follow(&mut self) {
         while let Some(id) = self.waiting.pop() {
             match self.of[id] {
                 Fate::Create | Fate::Alter => self.disturb(id),
                 Fate::Drop | Fate::Again => self.take_along(id),
             }
         }
+    }
+
+    /// What would have a say in how something is made is not there until that is made.
+    fn set_meddlers_apart(&mut self) {
+        let made: Vec<&FactId> =
+            self.of.iter().filter(|(_, fate)| fate.creates()).map(|(id, _)| *id).collect();
+        let facts = self.from.facts().map(|(id, _)| id);
+        let meddlers: Vec<&FactId> = facts
+            .filter(|id| {
+                id.kind().kind().meddles.is_some_and(|meddles| made.iter().any(|made| meddles(id, made)))
+            })
+            .collect();
+        for id in meddlers {
+            self.again(id);
+        }
+    }
+
+    /// What makes room under another name, with all that belongs to it, if that is so.
+    fn set_aside(&self, id: &'a FactId) -> Option<&'a FactId> {
+        id.path().find(|id| self.aside.contains(id))
     }
 
     /// A fact of one side alone comes or goes with all that belongs to it, states too.
@@ -247,6 +273,13 @@ impl<'a> Fates<'a> {
             for (below, _) in self.to.below(id) {
                 if self.from.get(below).is_none() {
                     self.put(below, Fate::Create);
+                }
+            }
+        }
+        if self.of[id] == Fate::Again {
+            for taken in (id.kind().kind().takes)(&self.difference(id)) {
+                if let Some((taken, _)) = self.from.entry(&taken) {
+                    self.again(taken);
                 }
             }
         }
@@ -345,7 +378,7 @@ impl<'a> Steps<'a> {
         for at in 0..self.nodes.len() {
             let (doing, id) = self.nodes[at];
             let free = match doing {
-                Doing::Drop if !self.fates.aside.contains(id) => true,
+                Doing::Drop if self.fates.set_aside(id).is_none() => true,
                 Doing::SetAside => true,
                 _ => false,
             };
@@ -380,9 +413,9 @@ impl<'a> Steps<'a> {
         let needed = self.fates.to.needs(id).iter().chain(id.parent());
         let before: Vec<usize> = needed.filter_map(|needed| self.made(needed)).collect();
         self.needs[at].extend(before);
-        let own = match self.fates.aside.contains(id) {
-            true => self.node(Doing::SetAside, id),
-            false => self.node(Doing::Drop, id),
+        let own = match self.fates.set_aside(id) {
+            Some(aside) => self.node(Doing::SetAside, aside),
+            None => self.node(Doing::Drop, id),
         };
         self.needs[at].extend(own);
         if let Some(fact) = self.fates.to.get(id) {
@@ -478,7 +511,7 @@ impl<'a> Steps<'a> {
             Doing::Create => (kind.create)(&group()),
             Doing::Alter => (kind.alter)(&self.difference(id)),
             Doing::Rename => Vec::new(),
-            Doing::SetAside => (kind.set_aside)(id),
+            Doing::SetAside => (kind.set_aside)(&self.fates.difference(id)),
             Doing::Drop if self.fates.aside.contains(id) => (kind.drop_aside)(id),
             Doing::Drop => {
                 let cascade = if self.cascades.contains(&at) { " CASCADE" } else { "" };
@@ -550,12 +583,13 @@ impl<'a> Steps<'a> {
             }
         }
         // Of what comes with another table's, that one may sort later.
-        for at in 0..heads.len() {
-            let alone = |other: &usize| heads[*other] == *other || self.nodes[at].0 == Doing::Drop;
-            if heads[at] == at
+        let folded = heads.clone();
+        for (at, head) in heads.iter_mut().enumerate() {
+            let alone = |other: &usize| folded[*other] == *other || self.nodes[at].0 == Doing::Drop;
+            if *head == at
                 && let Some(other) = self.comes_with(at).filter(alone)
             {
-                heads[at] = other;
+                *head = other;
             }
         }
         for at in 0..heads.len() {

@@ -196,7 +196,7 @@ fn compared(fact: &Fact, unlike: Option<Unlike>) -> Fact {
 }
 
 /// What `pg_dump` says, without the lines that differ from run to run.
-fn dump(database: &TestDatabase, arguments: &[&str]) -> String {
+pub fn dump(database: &TestDatabase, arguments: &[&str]) -> String {
     let output = Command::new(client_bin().join("pg_dump"))
         .args(arguments)
         .arg(database.uri())

@@ -1,10 +1,10 @@
 //! An aggregate. PostgreSQL prints no definition of one, so each option is an attribute. It is named by the types
 //! of all its arguments, as functions are: every command but CREATE takes that, whatever is ordered by what.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, Response, plain, shared};
 use crate::fact::Fact;
 use crate::name::{quote_ident, quote_literal};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, number, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -13,6 +13,8 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Proc, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    respond,
+    alter: shared::replace_by_create,
     spaces: shared::routine_space,
     rename: shared::rename,
     cases: include_str!("cases.md"),
@@ -96,6 +98,15 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.add(Catalog::Proc, own, &id, fact);
     reader.owner(&id, owner);
     reader.grants(&id, Some(owner), acl, usual)
+}
+
+/// It is replaced where it is called as before, and is sure to give the same type.
+fn respond(difference: &Difference<'_>) -> Response {
+    const CALL: [&str; 5] = ["arguments", "hypothetical", "state_type", "final_function", "final_extra"];
+    match CALL.iter().any(|attribute| difference.differs(attribute)) {
+        true => Response::Again,
+        false => shared::alters(difference),
+    }
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

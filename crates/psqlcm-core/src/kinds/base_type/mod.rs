@@ -4,7 +4,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, enum_type, plain, shared, shell_type};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_literal;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, number};
 use crate::snapshot::Snapshot;
 
@@ -20,6 +20,9 @@ pub(super) static KIND: Kind = Kind {
     reference: enum_type::reference,
     create,
     edges,
+    respond: |difference| shared::alters_only(difference, &SETTABLE),
+    alter,
+    takes: shell_type::takes,
     set_aside: shared::rename_aside,
     drop_aside: shared::drop_aside,
     spaces: shared::type_space,
@@ -49,6 +52,10 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("delimiter"),
     plain("collatable"),
 ];
+
+/// What ALTER TYPE can set.
+const SETTABLE: [&str; 7] =
+    ["receive", "send", "modifier_in", "modifier_out", "analyze", "subscript", "storage"];
 
 /// In the order of the columns of `read.sql` from the eighth on.
 const FUNCTIONS: [(&str, &str); 8] = [
@@ -100,6 +107,15 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .yes("collatable", flag(collatable)?);
     enum_type::add_type(reader, KindId::BaseType, &[own, namespace, name, array, owner, acl, usual], fact)?;
     Ok(())
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let words = FUNCTIONS.into_iter().chain([("storage", "STORAGE")]);
+    let changed = words.filter(|(attribute, _)| difference.differs(attribute));
+    let usual = |attribute: &str| if attribute == "storage" { "plain" } else { "NONE" };
+    let value = |attribute: &str| difference.becomes().get_text(attribute).unwrap_or(usual(attribute)).to_owned();
+    let changes: Vec<_> = changed.map(|(attribute, word)| format!("{word} = {}", value(attribute))).collect();
+    vec![format!("ALTER {} SET ({})", enum_type::reference(difference.id), changes.join(", "))]
 }
 
 /// `typlen` of a type whose values say their length.

@@ -3,7 +3,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::{self, PART}, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, number, oid};
 
 /// Stands for the database's own name in statements; a caller puts the real one in its place.
@@ -25,7 +25,8 @@ pub(super) static KIND: Kind = Kind {
     display: |_| "database".to_owned(),
     reference: |_| format!("DATABASE {NAME}"),
     create,
-    respond: |_| Response::Nothing,
+    respond,
+    alter,
     drop: shared::goes_along,
     cases: include_str!("cases.md"),
     ..PART
@@ -115,6 +116,22 @@ pub fn for_version(create: &str, server_version: u32) -> String {
 fn provider<'a>(group: &Group<'a>) -> Option<&'a str> {
     let usual = (group.snapshot.server_version >= PROVIDERS).then_some(LIBC);
     group.fact.get_text("provider").or(usual)
+}
+
+/// What it was made with stays.
+fn respond(difference: &Difference<'_>) -> Response {
+    match difference.differs("connection_limit") || difference.differs("is_template") {
+        true => shared::alters(difference),
+        false => Response::Nothing,
+    }
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let fact = difference.becomes();
+    let limit = format!("CONNECTION LIMIT {}", fact.get_int("connection_limit").unwrap_or(-1));
+    let settings = [("connection_limit", limit), ("is_template", format!("IS_TEMPLATE {}", fact.is("is_template")))];
+    let changed = settings.into_iter().filter(|(attribute, _)| difference.differs(attribute));
+    changed.map(|(_, setting)| format!("ALTER DATABASE {NAME} {setting}")).collect()
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

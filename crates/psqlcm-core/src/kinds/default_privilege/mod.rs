@@ -23,6 +23,7 @@ pub(super) static KIND: Kind = Kind {
     create,
     respond: shared::alters,
     alter,
+    meddles: Some(meddles),
     drop,
     cases: include_str!("cases.md"),
     ..shared::PART
@@ -93,6 +94,26 @@ fn create(group: &Group<'_>) -> Vec<String> {
         }
     }
     statements
+}
+
+/// Whoever makes the object may be the role that it is about.
+fn meddles(id: &FactId, object: &FactId) -> bool {
+    let objects = id.qualifier().split_once(' ').map_or(id.qualifier(), |(objects, _)| objects);
+    let is_of_sort = match objects {
+        "TABLES" => matches!(
+            object.kind(),
+            KindId::Table | KindId::ForeignTable | KindId::View | KindId::MaterializedView
+        ),
+        "SEQUENCES" => object.kind() == KindId::Sequence,
+        "FUNCTIONS" => matches!(object.kind(), KindId::Function | KindId::Procedure | KindId::Aggregate),
+        "TYPES" => matches!(
+            object.kind(),
+            KindId::Enum | KindId::Composite | KindId::Domain | KindId::Range | KindId::BaseType
+        ),
+        "SCHEMAS" => object.kind() == KindId::Schema,
+        _ => false,
+    };
+    is_of_sort && id.schema().is_none_or(|schema| object.schema() == Some(schema))
 }
 
 fn alter(difference: &Difference<'_>) -> Vec<String> {

@@ -1,9 +1,10 @@
 //! A domain; its constraints are facts of their own.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, constraint, deparsed, enum_type, plain, shared};
-use crate::fact::Fact;
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, Response, constraint, deparsed, enum_type, plain, shared};
+use crate::fact::{Fact, FactId};
 use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "domain",
@@ -11,7 +12,7 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
-    respond: |difference| shared::alters_only(difference, &["default", "not_null"]),
+    respond,
     alter,
     set_aside: shared::rename_aside,
     drop_aside: shared::drop_aside,
@@ -34,6 +35,25 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .yes("not_null", flag(not_null)?);
     enum_type::add_type(reader, KindId::Domain, &[own, namespace, name, array, owner, acl, usual], fact)?;
     Ok(())
+}
+
+/// Whether a column's type is made of the domain, as its array is: PostgreSQL then refuses to demand more of it.
+pub(super) fn is_used_within(domain: &FactId, snapshot: &Snapshot) -> bool {
+    let path = shared::path(domain);
+    snapshot.facts().any(|(id, fact)| {
+        let is_itself = fact.get_text("type") == Some(&path);
+        id.kind() == KindId::Column
+            && snapshot.needs(id).contains(domain)
+            && (!is_itself || id.parent().is_some_and(|parent| parent.kind() == KindId::Composite))
+    })
+}
+
+fn respond(difference: &Difference<'_>) -> Response {
+    let demands_more = difference.becomes().is("not_null") && difference.differs("not_null");
+    match demands_more && is_used_within(difference.id, difference.from) {
+        true => Response::Again,
+        false => shared::alters_only(difference, &["default", "not_null"]),
+    }
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

@@ -4,7 +4,7 @@
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared, trigger};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_literal;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -14,6 +14,8 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::EventTrigger, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
     rename: shared::rename,
+    respond: |difference| shared::alters_only(difference, &["firing"]),
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -31,6 +33,11 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.add(Catalog::EventTrigger, oid(own)?, &id, fact);
     reader.owner(&id, oid(owner)?);
     Ok(())
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let firing = difference.becomes().get_text("firing").unwrap_or("origin");
+    vec![format!("ALTER {} {}", shared::reference(difference.id), trigger::words(firing))]
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::{Fact, FactId};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -11,6 +11,8 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::ForeignDataWrapper, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference,
     create,
+    respond: shared::alters,
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -30,6 +32,18 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.add(Catalog::ForeignDataWrapper, oid(own)?, &id, fact);
     reader.owner(&id, owner);
     reader.grants(&id, Some(owner), acl, usual)
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let clause = |(attribute, word): &(&str, &str)| match difference.becomes().get_text(attribute) {
+        Some(function) => format!(" {word} {function}"),
+        None => format!(" NO {word}"),
+    };
+    let words = [("handler", "HANDLER"), ("validator", "VALIDATOR")];
+    let functions: String =
+        words.iter().filter(|(attribute, _)| difference.differs(attribute)).map(clause).collect();
+    let options = shared::changed_foreign_options(difference, "options").map(|options| format!(" {options}"));
+    vec![format!("ALTER {}{functions}{}", reference(difference.id), options.unwrap_or_default())]
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

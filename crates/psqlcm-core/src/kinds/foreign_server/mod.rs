@@ -1,9 +1,9 @@
 //! A server that a foreign-data wrapper reaches.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, Response, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -12,6 +12,8 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::ForeignServer, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
     rename: shared::rename,
+    respond,
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -31,6 +33,23 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.add(Catalog::ForeignServer, oid(own)?, &id, fact);
     reader.owner(&id, owner);
     reader.grants(&id, Some(owner), acl, usual)
+}
+
+/// A version can be another, and cannot be taken away.
+fn respond(difference: &Difference<'_>) -> Response {
+    let loses_version = difference.becomes().get("version").is_none() && difference.differs("version");
+    match loses_version {
+        true => Response::Again,
+        false => shared::alters_only(difference, &["version", "options"]),
+    }
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let version = difference.becomes().get_text("version").filter(|_| difference.differs("version"));
+    let version = version.map(|version| format!(" VERSION {}", quote_literal(version)));
+    let options = shared::changed_foreign_options(difference, "options").map(|options| format!(" {options}"));
+    let changes = version.into_iter().chain(options).collect::<String>();
+    vec![format!("ALTER {}{changes}", shared::reference(difference.id))]
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

@@ -48,10 +48,39 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
     vec![group.fact.get_text("definition").unwrap_or_default().to_owned()]
 }
 
-/// CREATE OR REPLACE changes all but how a function is called and what it gives.
+/// CREATE OR REPLACE changes all but how a function is called and what it gives; it can give names to arguments that
+/// have none, and default values.
 pub(super) fn respond(difference: &Difference<'_>) -> Response {
-    match difference.differs("arguments") || difference.differs("result") {
+    let is_called_otherwise = difference.differs("arguments") && !only_names(difference);
+    let loses_defaults = defaults(difference.becomes()) < defaults(difference.was());
+    match is_called_otherwise || loses_defaults || difference.differs("result") {
         true => Response::Again,
         false => shared::alters(difference),
     }
+}
+
+/// Whether arguments that had no names get some, and nothing else is new about them.
+fn only_names(difference: &Difference<'_>) -> bool {
+    let arguments = |fact: &'_ Fact| -> Vec<String> {
+        shared::list_items(fact.get_text("arguments").unwrap_or_default()).into_iter().map(str::to_owned).collect()
+    };
+    let (before, after) = (arguments(difference.was()), arguments(difference.becomes()));
+    let types = shared::list_items(difference.id.qualifier());
+    let is_alike = |((before, after), plain): ((&String, &String), &&str)| {
+        before == after || (before == plain && after.ends_with(&format!(" {plain}")) && !has_mode(after))
+    };
+    before.len() == after.len()
+        && before.len() == types.len()
+        && before.iter().zip(&after).zip(&types).all(is_alike)
+}
+
+fn has_mode(argument: &str) -> bool {
+    ["IN ", "OUT ", "INOUT ", "VARIADIC "].iter().any(|mode| argument.starts_with(mode))
+}
+
+/// How many arguments have default values.
+fn defaults(fact: &Fact) -> usize {
+    let definition = fact.get_text("definition").unwrap_or_default();
+    let arguments = definition.split_once('(').map_or("", |(_, rest)| rest);
+    shared::list_items(arguments).iter().filter(|argument| argument.contains(" DEFAULT ")).count()
 }

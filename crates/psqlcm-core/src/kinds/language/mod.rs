@@ -10,6 +10,8 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Language, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    respond: shared::alters,
+    alter: shared::replace_by_create,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

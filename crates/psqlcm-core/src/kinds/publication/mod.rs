@@ -1,10 +1,10 @@
 //! A publication: what of its tables is published, and how. Which tables these are is facts of their own, unless they
 //! are all.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, Response, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_literal;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, oid, text};
 
 pub(super) static KIND: Kind = Kind {
@@ -17,6 +17,8 @@ pub(super) static KIND: Kind = Kind {
     }],
     create,
     rename: shared::rename,
+    respond,
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -49,6 +51,26 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.add(Catalog::Publication, oid(own)?, &id, fact);
     reader.owner(&id, oid(owner)?);
     Ok(())
+}
+
+/// That it is of all tables cannot be altered.
+fn respond(difference: &Difference<'_>) -> Response {
+    shared::alters_only(difference, &["publish", "via_partition_root", "generated_columns"])
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    const EVERYTHING: &str = "insert, update, delete, truncate";
+    let fact = difference.becomes();
+    let publish = quote_literal(fact.get_text("publish").unwrap_or(EVERYTHING));
+    let generated = fact.get_text("generated_columns").unwrap_or("none");
+    let settings = [
+        ("publish", format!("publish = {publish}")),
+        ("via_partition_root", format!("publish_via_partition_root = {}", fact.is("via_partition_root"))),
+        ("generated_columns", format!("publish_generated_columns = {generated}")),
+    ];
+    let changed = settings.into_iter().filter(|(attribute, _)| difference.differs(attribute));
+    let changed: Vec<String> = changed.map(|(_, setting)| setting).collect();
+    vec![format!("ALTER {} SET ({})", shared::reference(difference.id), changed.join(", "))]
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

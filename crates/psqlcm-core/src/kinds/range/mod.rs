@@ -2,7 +2,8 @@
 
 use super::{Attribute, Catalog, Kind, KindId, Nature, OLDEST, Read, enum_type, plain, shared, shell_type};
 use crate::fact::{Fact, FactId};
-use crate::plan::Group;
+use crate::name::quote_ident;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid};
 use crate::snapshot::Snapshot;
 
@@ -18,7 +19,8 @@ pub(super) static KIND: Kind = Kind {
     reference: enum_type::reference,
     create,
     edges,
-    set_aside: shared::rename_aside,
+    set_aside,
+    takes: shell_type::takes,
     drop_aside: shared::drop_aside,
     spaces: shared::type_space,
     drop: shell_type::drop_type,
@@ -85,6 +87,24 @@ fn create(group: &Group<'_>) -> Vec<String> {
     };
     let options: Vec<_> = OPTIONS.into_iter().filter_map(option).collect();
     vec![format!("CREATE TYPE {} AS RANGE ({}\n)", shared::path(group.id), options.join(","))]
+}
+
+/// Its multirange makes room too, and so do those of the functions that make values of both which could be in the way;
+/// all go with it.
+fn set_aside(difference: &Difference<'_>) -> Vec<String> {
+    let (own, aside) = (shared::path(difference.id), shared::aside(difference.id));
+    let subtype = difference.was().get_text("subtype").unwrap_or_default();
+    let multirange = format!("{}_m", aside.name());
+    let (aside, multirange) = (quote_ident(aside.name()), quote_ident(&multirange));
+    let mut statements = shared::rename_aside(difference);
+    for arguments in [format!("{subtype}, {subtype}"), format!("{subtype}, {subtype}, text")] {
+        statements.push(format!("ALTER FUNCTION {own}({arguments}) RENAME TO {aside}"));
+    }
+    if let Some(path) = difference.was().get_text("multirange") {
+        statements.push(format!("ALTER TYPE {path} RENAME TO {multirange}"));
+        statements.push(format!("ALTER FUNCTION {path}() RENAME TO {multirange}"));
+    }
+    statements
 }
 
 /// A canonical function takes and gives the range.

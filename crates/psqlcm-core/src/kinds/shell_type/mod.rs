@@ -50,6 +50,14 @@ pub(super) fn drop_type(difference: &Difference<'_>) -> Vec<String> {
     vec![format!("DROP {}{cascade}", enum_type::reference(difference.id))]
 }
 
+/// The shell and the functions that need it.
+pub(super) fn takes(difference: &Difference<'_>) -> Vec<FactId> {
+    let needed = difference.from.needs(difference.id);
+    let shell = needed.iter().find(|id| id.kind() == KindId::ShellType);
+    let needs_shell = |id: &&FactId| shell.is_some_and(|shell| difference.from.needs(id).contains(shell));
+    needed.iter().filter(needs_shell).chain(shell).cloned().collect()
+}
+
 /// The type whose drop takes a function along.
 pub(super) fn type_of(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let shells = difference.from.needs(difference.id).iter().filter(|id| id.kind() == KindId::ShellType);

@@ -28,6 +28,8 @@ pub(super) static KIND: Kind = Kind {
     }],
     create,
     drop,
+    respond: |difference| shared::alters_only(difference, &SETTABLE),
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -142,6 +144,51 @@ fn create(group: &Group<'_>) -> Vec<String> {
         publications.join(", "),
         options.join(", ")
     )]
+}
+
+/// What can be altered without reaching the publisher.
+const SETTABLE: [&str; 11] = [
+    "connection",
+    "publications",
+    "slot",
+    "synchronous_commit",
+    "binary",
+    "streaming",
+    "disable_on_error",
+    "without_password",
+    "run_as_owner",
+    "origin",
+    "enabled",
+];
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let (fact, alter) = (difference.becomes(), format!("ALTER {}", shared::reference(difference.id)));
+    let text = |name: &str| fact.get_text(name);
+    let mut statements = Vec::new();
+    if difference.differs("connection") {
+        statements.push(format!("{alter} CONNECTION {}", quote_literal(text("connection").unwrap_or_default())));
+    }
+    if difference.differs("publications") {
+        let names: Vec<_> = fact.get_list("publications").iter().map(|name| quote_ident(name)).collect();
+        statements.push(format!("{alter} SET PUBLICATION {} WITH (refresh = false)", names.join(", ")));
+    }
+    let slot = text("slot").map_or_else(|| "NONE".to_owned(), quote_literal);
+    let settings = [
+        ("slot", "slot_name", slot),
+        ("synchronous_commit", "synchronous_commit", text("synchronous_commit").unwrap_or("off").to_owned()),
+        ("binary", "binary", fact.is("binary").to_string()),
+        ("streaming", "streaming", text("streaming").unwrap_or("off").to_owned()),
+        ("disable_on_error", "disable_on_error", fact.is("disable_on_error").to_string()),
+        ("without_password", "password_required", (!fact.is("without_password")).to_string()),
+        ("run_as_owner", "run_as_owner", fact.is("run_as_owner").to_string()),
+        ("origin", "origin", text("origin").unwrap_or("any").to_owned()),
+    ];
+    let changed = settings.into_iter().filter(|(attribute, ..)| difference.differs(attribute));
+    let changed: Vec<String> = changed.map(|(_, word, value)| format!("{word} = {value}")).collect();
+    if !changed.is_empty() {
+        statements.push(format!("{alter} SET ({})", changed.join(", ")));
+    }
+    statements
 }
 
 /// Without its slot, which belongs to the publisher: only who can connect to that one can drop it there.

@@ -2,7 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::Fact;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, list};
 
 pub(super) static KIND: Kind = Kind {
@@ -12,6 +12,8 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::TsConfig, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
     rename: shared::rename,
+    respond: |difference| shared::alters_only(difference, &["mappings"]),
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -25,6 +27,20 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let cells = [own, namespace, name, owner];
     shared::add_in_schema(reader, Catalog::TsConfig, KindId::TextSearchConfiguration, &cells, fact)?;
     Ok(())
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let reference = shared::reference(difference.id);
+    let token = |mapping: &str| mapping.split_once(" WITH ").map_or(mapping, |(token, _)| token).to_owned();
+    let (before, after) = (difference.was().get_list("mappings"), difference.becomes().get_list("mappings"));
+    let has = |mappings: &[Box<str>], known: &str| mappings.iter().any(|mapping| token(mapping) == known);
+    let gone = before.iter().map(|mapping| token(mapping)).filter(|known| !has(after, known));
+    let gone = gone.map(|token| format!("ALTER {reference} DROP MAPPING FOR {token}"));
+    let changed = after.iter().filter(|mapping| !before.contains(mapping)).map(|mapping| {
+        let verb = if has(before, &token(mapping)) { "ALTER" } else { "ADD" };
+        format!("ALTER {reference} {verb} MAPPING FOR {mapping}")
+    });
+    gone.chain(changed).collect()
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

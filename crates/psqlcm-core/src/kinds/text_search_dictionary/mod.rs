@@ -2,7 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
 use crate::fact::Fact;
-use crate::plan::Group;
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, filled};
 
 pub(super) static KIND: Kind = Kind {
@@ -12,6 +12,8 @@ pub(super) static KIND: Kind = Kind {
     reads: &[Read { catalog: Catalog::TsDict, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
     rename: shared::rename,
+    respond: |difference| shared::alters_only(difference, &["options"]),
+    alter,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -24,6 +26,21 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let cells = [own, namespace, name, owner];
     shared::add_in_schema(reader, Catalog::TsDict, KindId::TextSearchDictionary, &cells, fact)?;
     Ok(())
+}
+
+/// An option that is named without a value goes.
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let options = |fact: &'_ Fact| -> Vec<String> {
+        let items = shared::list_items(fact.get_text("options").unwrap_or_default());
+        items.into_iter().map(str::to_owned).collect()
+    };
+    let name = |option: &str| option.split_once(" = ").map_or(option, |(name, _)| name).to_owned();
+    let (before, after) = (options(difference.was()), options(difference.becomes()));
+    let set = after.iter().filter(|option| !before.contains(option)).cloned();
+    let is_gone = |known: &String| !after.iter().any(|option| name(option) == *known);
+    let gone = before.iter().map(|option| name(option)).filter(is_gone);
+    let changes: Vec<String> = set.chain(gone).collect();
+    vec![format!("ALTER {} ({})", shared::reference(difference.id), changes.join(", "))]
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

@@ -13,6 +13,8 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("transform for {} language {}", id.name(), quote_ident(id.qualifier())),
     reference,
     create,
+    respond: shared::alters,
+    alter: shared::replace_by_create,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

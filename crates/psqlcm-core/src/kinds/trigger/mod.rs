@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     create,
     respond,
     alter,
+    drop,
     comes_with,
     drops_alone: Alone::AtOnce,
     rename: shared::rename,
@@ -84,26 +85,57 @@ pub(super) fn words(firing: &str) -> &'static str {
 /// What is said of a trigger reaches the copies of it, as it does where copies differ: they come later.
 fn create(group: &Group<'_>) -> Vec<String> {
     let definition = group.fact.get_text("definition").filter(|_| !group.fact.is("copied")).map(str::to_owned);
-    let firing = group.fact.get_text("firing").map(|firing| {
-        let name = quote_ident(group.id.name());
-        format!("ALTER TABLE {} {} TRIGGER {name}", shared::parent_path(group.id), words(firing))
-    });
+    let firing = group.fact.get_text("firing").map(|firing| fires(group.id, firing));
     definition.into_iter().chain(firing).collect()
 }
 
 /// Since 14 a trigger that is no constraint can be replaced.
 fn respond(difference: &Difference<'_>) -> Response {
-    let replaced = difference.differs("definition") || difference.differs("copied");
-    match replaced {
+    let is_plain = |fact: &Fact| fact.get_text("definition").is_some_and(|text| text.starts_with(PLAIN));
+    let can_be_replaced = difference.to.server_version >= 140_000 && is_plain(difference.was()) && is_plain(difference.becomes());
+    let is_copy = difference.was().is("copied") && difference.becomes().is("copied");
+    match difference.differs("copied") || (difference.differs("definition") && !can_be_replaced && !is_copy) {
         true => Response::Again,
         false => shared::alters(difference),
     }
 }
 
+/// How the definition of a trigger that is no constraint begins.
+const PLAIN: &str = "CREATE TRIGGER ";
+
+/// A trigger that is replaced fires as a new one does.
 fn alter(difference: &Difference<'_>) -> Vec<String> {
-    let (table, name) = (shared::parent_path(difference.id), quote_ident(difference.id.name()));
-    let firing = difference.becomes().get_text("firing").unwrap_or("origin");
-    vec![format!("ALTER TABLE {table} {} TRIGGER {name}", words(firing))]
+    let fact = difference.becomes();
+    let replaced = fact.get_text("definition").filter(|_| difference.differs("definition") && !fact.is("copied"));
+    let replace = replaced.map(|text| text.replacen(PLAIN, "CREATE OR REPLACE TRIGGER ", 1));
+    let says_firing = difference.differs("firing") || (replace.is_some() && fact.get("firing").is_some());
+    let firing = says_firing.then(|| fires(difference.id, fact.get_text("firing").unwrap_or("origin")));
+    let reached = firing.is_some() || replace.is_some();
+    let copies = if reached { copies_that_stay(difference) } else { Vec::new() };
+    replace.into_iter().chain(firing).chain(copies).collect()
+}
+
+fn fires(id: &FactId, firing: &str) -> String {
+    format!("ALTER TABLE {} {} TRIGGER {}", shared::parent_path(id), words(firing), quote_ident(id.name()))
+}
+
+/// What is said of a trigger reaches all copies of it, also those that are to fire as they did.
+fn copies_that_stay(difference: &Difference<'_>) -> Vec<String> {
+    let is_copy = |(id, fact): &(&FactId, &Fact)| {
+        id.kind() == KindId::Trigger && fact.is("copied") && difference.to.needs(id).contains(difference.id)
+    };
+    let copies = difference.to.facts().filter(is_copy).filter(|(id, fact)| difference.from.get(id) == Some(*fact));
+    copies.map(|(id, fact)| fires(id, fact.get_text("firing").unwrap_or("origin"))).collect()
+}
+
+/// A copy fires again as the one that it is a copy of.
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    if !difference.was().is("copied") {
+        return shared::drop_by_reference(difference);
+    }
+    let mut of = difference.from.needs(difference.id).iter().filter(|id| id.kind() == KindId::Trigger);
+    let firing = of.find_map(|id| difference.to.get(id)).and_then(|fact| fact.get_text("firing"));
+    vec![fires(difference.id, firing.unwrap_or("origin"))]
 }
 
 /// A copy with the one that it is a copy of.
