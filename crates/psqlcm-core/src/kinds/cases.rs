@@ -183,7 +183,8 @@ pub fn preparation() -> String {
     let roles: String = ROLES.iter().map(role).collect();
     // It stands in the folder of the cluster.
     format!(
-        "{roles}SET allow_in_place_tablespaces = on;
+        "{roles}SELECT pg_catalog.pg_advisory_lock(7730527);
+SET allow_in_place_tablespaces = on;
 SELECT 'CREATE TABLESPACE cm_case_space LOCATION ''''' WHERE NOT EXISTS (
     SELECT FROM pg_catalog.pg_tablespace WHERE spcname = 'cm_case_space') \\gexec
 "
