@@ -117,19 +117,23 @@ fn fill_row(
 
 /// Each table after those that it refers to, as far as that goes.
 fn in_order(tables: &[Table]) -> Vec<&Table> {
+    let all: BTreeSet<Name> = tables.iter().map(Table::key).collect();
     let mut waiting: Vec<&Table> = tables.iter().collect();
     let mut done: BTreeSet<Name> = BTreeSet::new();
     let mut order = Vec::new();
     while !waiting.is_empty() {
-        let names: BTreeSet<Name> = waiting.iter().map(|table| table.key()).collect();
         let is_ready = |table: &&Table| {
             let mut keys = table.keys.iter().flatten().map(Key::table);
-            keys.all(|other| done.contains(&other) || other == table.key() || !names.contains(&other))
+            keys.all(|other| done.contains(&other) || other == table.key() || !all.contains(&other))
         };
-        let at = waiting.iter().position(is_ready).unwrap_or_default();
-        let table = waiting.remove(at);
-        done.insert(table.key());
-        order.push(table);
+        let (mut ready, mut rest): (Vec<&Table>, Vec<&Table>) = waiting.into_iter().partition(is_ready);
+        if ready.is_empty() {
+            // They refer to each other: one has to begin.
+            ready.push(rest.remove(0));
+        }
+        done.extend(ready.iter().map(|table| table.key()));
+        order.extend(ready);
+        waiting = rest;
     }
     order
 }
