@@ -109,17 +109,7 @@ pub fn check(root: &Path) -> Result<bool, GitError> {
 /// The bytes of a file, given relative to the folder `root`, in a revision.
 pub fn show(root: &Path, revision: &str, path: &Path) -> Result<Vec<u8>, GitError> {
     let git = Git::at(root);
-    let no_revision = || GitError::NoSuchRevision { revision: revision.to_owned() };
-    if revision.is_empty() || revision.starts_with('-') || revision.contains('\0') {
-        return Err(no_revision());
-    }
-    if git.git_dir()?.is_none() {
-        return Err(GitError::NoRepository { path: root.to_path_buf() });
-    }
-    let tree = git.run(&["rev-parse", "--verify", "--quiet", &format!("{revision}^{{tree}}")], None)?;
-    if !tree.status.success() {
-        return Err(no_revision());
-    }
+    git.check_revision(root, revision)?;
     let mut object = OsString::from(format!("{revision}:./"));
     object.push(path);
     // Not `git show`, which converts for the eye what an attribute tells it to.
@@ -140,17 +130,7 @@ pub fn show(root: &Path, revision: &str, path: &Path) -> Result<Vec<u8>, GitErro
 /// When there is no such revision, or no such folder in it; a symbolic link.
 pub fn files(root: &Path, revision: &str) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
     let git = Git::at(root);
-    let no_revision = || GitError::NoSuchRevision { revision: revision.to_owned() };
-    if revision.is_empty() || revision.starts_with('-') || revision.contains('\0') {
-        return Err(no_revision());
-    }
-    if git.git_dir()?.is_none() {
-        return Err(GitError::NoRepository { path: root.to_path_buf() });
-    }
-    let tree = git.run(&["rev-parse", "--verify", "--quiet", &format!("{revision}^{{tree}}")], None)?;
-    if !tree.status.success() {
-        return Err(no_revision());
-    }
+    git.check_revision(root, revision)?;
     let below = root.strip_prefix(git.folder).unwrap_or(Path::new(""));
     let mut folder = OsString::from(format!("{revision}:./"));
     folder.push(below);
@@ -449,6 +429,19 @@ struct Git<'a> {
 }
 
 impl<'a> Git<'a> {
+    /// Fails unless there is a repository with that revision.
+    fn check_revision(&self, root: &Path, revision: &str) -> Result<(), GitError> {
+        let no_revision = || GitError::NoSuchRevision { revision: revision.to_owned() };
+        if revision.is_empty() || revision.starts_with('-') || revision.contains('\0') {
+            return Err(no_revision());
+        }
+        if self.git_dir()?.is_none() {
+            return Err(GitError::NoRepository { path: root.to_path_buf() });
+        }
+        let tree = self.run(&["rev-parse", "--verify", "--quiet", &format!("{revision}^{{tree}}")], None)?;
+        if tree.status.success() { Ok(()) } else { Err(no_revision()) }
+    }
+
     /// In the folder, or in the nearest one above that exists.
     fn at(root: &'a Path) -> Self {
         let folder = root.ancestors().find(|folder| folder.is_dir());
