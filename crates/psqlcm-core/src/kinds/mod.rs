@@ -14,6 +14,8 @@ pub mod cases;
 mod effect;
 mod shared;
 
+pub(crate) use shared::schema_path;
+
 macro_rules! kinds {
     ($($variant:ident => $module:ident,)*) => {
         $(pub(crate) mod $module;)*
@@ -383,6 +385,11 @@ pub enum Catalog {
 /// Whether the fact is a state or said of one: it is restored, and is no difference.
 pub fn is_of_state(id: &FactId) -> bool {
     id.path().any(|id| id.kind().kind().state)
+}
+
+/// Whether the fact is a part without which what it belongs to cannot be thought, such as a column.
+pub(crate) fn is_part(id: &FactId, fact: &Fact) -> bool {
+    (id.kind().kind().fold)(id, fact) == Fold::Always
 }
 
 impl Kind {

@@ -88,7 +88,7 @@ pub(super) fn parent_path(id: &FactId) -> String {
 }
 
 /// `schema.name` for something that is a child of its table but named within the schema.
-pub(super) fn schema_path(id: &FactId) -> String {
+pub(crate) fn schema_path(id: &FactId) -> String {
     let schema = id.schema().map(|schema| format!("{}.", quote_ident(schema)));
     format!("{}{}", schema.unwrap_or_default(), quote_ident(id.name()))
 }

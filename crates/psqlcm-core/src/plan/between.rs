@@ -11,7 +11,7 @@ use super::{Effect, Group, Place, PlanError, position};
 use crate::delta::{Delta, What};
 use crate::fact::{Fact, FactId, NO_FACT};
 use crate::graph::{self, Graph};
-use crate::kinds::{Alone, Fold, Reaction, Response, Space};
+use crate::kinds::{self, Alone, Fold, Reaction, Response, Space};
 use crate::snapshot::Snapshot;
 
 /// One fact on both sides of a plan.
@@ -275,8 +275,6 @@ impl<'a> Fates<'a> {
                     self.put(below, Fate::Create);
                 }
             }
-        }
-        if self.of[id] == Fate::Again {
             for taken in (id.kind().kind().takes)(&self.difference(id)) {
                 if let Some((taken, _)) = self.from.entry(&taken) {
                     self.again(taken);
@@ -361,11 +359,11 @@ impl<'a> Steps<'a> {
         Difference { fates: Some(&self.fates.of), ..self.fates.difference(id) }
     }
 
-    /// Whether it is a part without which what it belongs to cannot be thought, such as a column.
+    /// Whether it is [`kinds::is_part`].
     fn is_part(&self, at: usize) -> bool {
         let id = self.nodes[at].1;
         let fact = self.fates.to.get(id).or_else(|| self.fates.from.get(id));
-        fact.is_some_and(|fact| (id.kind().kind().fold)(id, fact) == Fold::Always)
+        fact.is_some_and(|fact| kinds::is_part(id, fact))
     }
 
     /// The node that makes the fact what it is to be.
@@ -408,11 +406,16 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// What is needed is there, what had the name is gone.
-    fn connect_create(&mut self, at: usize, id: &'a FactId, freed: &HashMap<Space<'a>, Vec<usize>>) {
+    /// What is needed, what it belongs to included, is what it is to be.
+    fn connect_made(&mut self, at: usize, id: &'a FactId) {
         let needed = self.fates.to.needs(id).iter().chain(id.parent());
         let before: Vec<usize> = needed.filter_map(|needed| self.made(needed)).collect();
         self.needs[at].extend(before);
+    }
+
+    /// What is needed is there, what had the name is gone.
+    fn connect_create(&mut self, at: usize, id: &'a FactId, freed: &HashMap<Space<'a>, Vec<usize>>) {
+        self.connect_made(at, id);
         let own = match self.fates.set_aside(id) {
             Some(aside) => self.node(Doing::SetAside, aside),
             None => self.node(Doing::Drop, id),
@@ -427,15 +430,7 @@ impl<'a> Steps<'a> {
 
     /// What is needed now is there, what was needed is still there.
     fn connect_alter(&mut self, at: usize, id: &'a FactId) {
-        let before: Vec<usize> = self
-            .fates
-            .to
-            .needs(id)
-            .iter()
-            .chain(id.parent())
-            .filter_map(|needed| self.made(needed))
-            .collect();
-        self.needs[at].extend(before);
+        self.connect_made(at, id);
         for needed in self.fates.from.needs(id) {
             if let Some(gone) = self.node(Doing::Drop, needed) {
                 self.needs[gone].push(at);
@@ -511,7 +506,7 @@ impl<'a> Steps<'a> {
             Doing::Create => (kind.create)(&group()),
             Doing::Alter => (kind.alter)(&self.difference(id)),
             Doing::Rename => Vec::new(),
-            Doing::SetAside => (kind.set_aside)(&self.fates.difference(id)),
+            Doing::SetAside => (kind.set_aside)(&self.difference(id)),
             Doing::Drop if self.fates.aside.contains(id) => (kind.drop_aside)(id),
             Doing::Drop => {
                 let cascade = if self.cascades.contains(&at) { " CASCADE" } else { "" };

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::{Action, Difference, Doing, Effect};
 use crate::delta::{Delta, What};
 use crate::fact::{Fact, FactId};
-use crate::kinds::{Fold, Nature};
+use crate::kinds::{Nature, is_part, schema_path};
 use crate::name::quote_ident;
 use crate::snapshot::Snapshot;
 
@@ -135,7 +135,7 @@ fn shape(side: &Snapshot, id: &FactId, fact: &Fact) -> Option<String> {
         attributes.map(|(name, value)| format!("{name}\u{1}{value}")).collect::<Vec<_>>().join("\u{2}")
     };
     // The server's text of a definition names what it defines.
-    let text = own(id, fact).replace(&full_name(id), "\u{3}");
+    let text = own(id, fact).replace(&schema_path(id), "\u{3}");
     let parts: Vec<String> = side
         .below(id)
         .filter(|(part, fact)| part.parent() == Some(id) && is_part(part, fact))
@@ -148,17 +148,6 @@ fn shape(side: &Snapshot, id: &FactId, fact: &Fact) -> Option<String> {
     };
     let is_told = !text.is_empty() || !parts.is_empty();
     is_told.then(|| format!("{}\u{4}{whole}\u{4}{text}\u{4}{}", id.kind().kind().name, parts.join("\u{5}")))
-}
-
-/// Whether it is a part that cannot be without the whole, such as a column.
-fn is_part(id: &FactId, fact: &Fact) -> bool {
-    (id.kind().kind().fold)(id, fact) == Fold::Always
-}
-
-/// `app.orders`, quoted where it must be.
-fn full_name(id: &FactId) -> String {
-    let schema = id.schema().map(|schema| format!("{}.", quote_ident(schema)));
-    format!("{}{}", schema.unwrap_or_default(), quote_ident(id.name()))
 }
 
 /// The statements that rename, what holds others first. Names that change places go by way of a third.

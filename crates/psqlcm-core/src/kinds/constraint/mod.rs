@@ -161,9 +161,16 @@ fn definition(fact: &Fact) -> String {
     if options.is_empty() || fact.get_text("type") == Some("exclusion") {
         return text.to_owned();
     }
-    let at = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"].iter().find_map(|end| text.strip_suffix(end));
-    let before = at.unwrap_or(text);
-    format!("{before}{}{}", shared::with_options(options), &text[before.len()..])
+    let (before, when) = deferrable(text);
+    format!("{before}{}{when}", shared::with_options(options))
+}
+
+/// What PostgreSQL prints last of a constraint: when it is checked, and before it that it is not valid.
+pub(super) fn deferrable(definition: &str) -> (&str, &str) {
+    let definition = definition.strip_suffix(" NOT VALID").unwrap_or(definition);
+    let ends = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"];
+    let rest = ends.iter().find_map(|end| definition.strip_suffix(end)).unwrap_or(definition);
+    (rest, &definition[rest.len()..])
 }
 
 /// What follows once the constraint's index is there.

@@ -66,7 +66,7 @@ fn edges(snapshot: &mut Snapshot) {
 
 /// When it is checked can be changed in place, and that it has been.
 fn respond(difference: &Difference<'_>) -> Response {
-    let rest = |fact: &Fact| deferrable(fact.get_text("definition").unwrap_or_default()).0.to_owned();
+    let rest = |fact: &Fact| constraint::deferrable(fact.get_text("definition").unwrap_or_default()).0.to_owned();
     match rest(difference.was()) == rest(difference.becomes()) && !difference.becomes().is("not_valid") {
         true => shared::alters(difference),
         false => Response::Again,
@@ -77,7 +77,7 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
     let (table, name) = (shared::parent_path(difference.id), quote_ident(difference.id.name()));
     let mut statements = Vec::new();
     if is_checked_at_other_times(difference) {
-        let (_, when) = deferrable(difference.becomes().get_text("definition").unwrap_or_default());
+        let (_, when) = constraint::deferrable(difference.becomes().get_text("definition").unwrap_or_default());
         let when = if when.is_empty() { " NOT DEFERRABLE" } else { when };
         statements.push(format!("ALTER TABLE {table} ALTER CONSTRAINT {name}{when}"));
     }
@@ -98,14 +98,6 @@ fn react(_: &Difference<'_>, needed: &FactId) -> Reaction {
 
 /// Whether when it is checked is another time than before. That it is valid stands in its definition too.
 pub(super) fn is_checked_at_other_times(difference: &Difference<'_>) -> bool {
-    let when = |fact: &'_ Fact| deferrable(fact.get_text("definition").unwrap_or_default()).1.to_owned();
+    let when = |fact: &'_ Fact| constraint::deferrable(fact.get_text("definition").unwrap_or_default()).1.to_owned();
     when(difference.was()) != when(difference.becomes())
-}
-
-/// What PostgreSQL prints last of a constraint: when it is checked, and before it that it is not valid.
-fn deferrable(definition: &str) -> (&str, &str) {
-    let definition = definition.strip_suffix(" NOT VALID").unwrap_or(definition);
-    let ends = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"];
-    let rest = ends.iter().find_map(|end| definition.strip_suffix(end)).unwrap_or(definition);
-    (rest, &definition[rest.len()..])
 }

@@ -185,8 +185,8 @@ fn parents_of<'a>(snapshot: &'a Snapshot, id: &FactId, fact: &Fact) -> Vec<&'a F
     placed.into_iter().map(|(_, parent)| parent).collect()
 }
 
-/// The names of a table's columns in stored order.
-fn columns_of<'a>(snapshot: &'a Snapshot, table: &'a FactId) -> Vec<&'a str> {
+/// The names of the columns of a table or view in stored order.
+pub(super) fn columns_of<'a>(snapshot: &'a Snapshot, table: &'a FactId) -> Vec<&'a str> {
     let of = |id: &FactId| id.kind() == KindId::Column && id.parent() == Some(table);
     let mut columns: Vec<_> = snapshot.below(table).filter(|(id, _)| of(id)).collect();
     columns.sort_by_key(|(_, fact)| crate::plan::position(fact));

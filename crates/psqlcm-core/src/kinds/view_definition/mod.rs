@@ -1,9 +1,7 @@
 //! What a view selects.
 
-use super::{Alone, Attribute, Kind, KindId, deparsed, shared, view, Response};
-use crate::fact::FactId;
-use crate::plan::{Difference, Group, position};
-use crate::snapshot::Snapshot;
+use super::{Alone, Attribute, Kind, deparsed, shared, table, view, Response};
+use crate::plan::{Difference, Group};
 
 pub(super) static KIND: Kind = Kind {
     name: "view definition",
@@ -32,7 +30,7 @@ fn create(group: &Group<'_>) -> Vec<String> {
 /// A view is replaced in place where it keeps its columns, in their order; more may follow.
 fn respond(difference: &Difference<'_>) -> Response {
     let Some(view) = difference.id.parent() else { return Response::Again };
-    let (before, after) = (columns(difference.from, view), columns(difference.to, view));
+    let (before, after) = (table::columns_of(difference.from, view), table::columns_of(difference.to, view));
     match after.starts_with(&before) {
         true => shared::alters(difference),
         false => Response::Parent,
@@ -47,12 +45,4 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
         view::statement("CREATE OR REPLACE VIEW", id, fact, &view::placeholder(&group))
     };
     view.map(statement).into_iter().collect()
-}
-
-/// The names of a view's columns, in their order.
-fn columns<'a>(snapshot: &'a Snapshot, view: &'a FactId) -> Vec<&'a str> {
-    let of = |id: &FactId| id.kind() == KindId::Column && id.parent() == Some(view);
-    let mut columns: Vec<_> = snapshot.below(view).filter(|(id, _)| of(id)).collect();
-    columns.sort_by_key(|(_, fact)| position(fact));
-    columns.into_iter().map(|(id, _)| id.name()).collect()
 }
