@@ -20,6 +20,26 @@ pub fn corpus() -> Option<PathBuf> {
     folder.join("schemas").is_dir().then_some(folder)
 }
 
+/// Schemas of the corpus that every version from 15 on loads.
+const SCHEMAS: [&str; 10] = [
+    "adventureworks",
+    "chinook",
+    "crates_io_final",
+    "danbooru",
+    "grafast_forums",
+    "kratos_final",
+    "pagila",
+    "pgmq",
+    "procrastinate",
+    "temporal",
+];
+
+/// All ordered pairs of schemas that every version from 15 on loads.
+pub fn ordered_pairs() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+    let pairs = SCHEMAS.iter().flat_map(|from| SCHEMAS.iter().map(move |to| (*from, *to)));
+    pairs.filter(|(from, to)| from != to)
+}
+
 /// Loads a schema of the corpus into a new database: `pagila`, or `pairs/farmbot_2020_2026/old`. Its roles are
 /// created first, those that exist are left as they are. None when there is no corpus.
 #[must_use]

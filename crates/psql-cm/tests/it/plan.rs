@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use psqlcm_testkit::{TestDatabase, TestServer, assert_same_text, load_corpus, servers};
+use psqlcm_testkit::{TestDatabase, TestServer, assert_same_text, load_corpus, ordered_pairs, servers};
 use serde_json::Value;
 
 use crate::tool::{Ran, Tool};
@@ -410,20 +410,6 @@ fn a_signal_while_it_is_tried_out_leaves_nothing() {
 /// Schemas of other projects, and what became of them in years.
 const PAIRS: [&str; 3] = ["danbooru_2022_2026", "farmbot_2020_2026", "procrastinate_2021_2026"];
 
-/// Schemas that become each other, with `PSQL_CM_PAIRS=all`.
-const SCHEMAS: [&str; 10] = [
-    "adventureworks",
-    "chinook",
-    "crates_io_final",
-    "danbooru",
-    "grafast_forums",
-    "kratos_final",
-    "pagila",
-    "pgmq",
-    "procrastinate",
-    "temporal",
-];
-
 #[test]
 fn real_schemas_are_planned_tried_out_and_run() {
     // For people at work on one of them: part of its name.
@@ -433,9 +419,9 @@ fn real_schemas_are_planned_tried_out_and_run() {
         let side = |name| format!("pairs/{pair}/{name}");
         [(side("old"), side("new")), (side("new"), side("old"))]
     });
-    let others = SCHEMAS.iter().flat_map(|from| SCHEMAS.iter().map(move |to| (from, to)));
-    let others = others.filter(|(from, to)| takes_all && from != to);
-    let pairs = years.chain(others.map(|(from, to)| ((*from).to_owned(), (*to).to_owned())));
+    // All of them with `PSQL_CM_PAIRS=all`.
+    let others = ordered_pairs().filter(|_| takes_all);
+    let pairs = years.chain(others.map(|(from, to)| (from.to_owned(), to.to_owned())));
     let mut failures = Vec::new();
     for server in servers().iter().filter(|server| server.major() >= 15) {
         for (from, to) in pairs.clone() {

@@ -8,7 +8,7 @@ use psqlcm_core::kinds::KindId;
 use psqlcm_core::kinds::cases::{Case, all, preparation};
 use psqlcm_core::plan;
 use psqlcm_core::snapshot::Snapshot;
-use psqlcm_testkit::{TestDatabase, TestServer, load_corpus, servers};
+use psqlcm_testkit::{TestDatabase, TestServer, load_corpus, ordered_pairs, servers};
 
 use crate::cases::can_run;
 use crate::trip::{session, snapshot};
@@ -97,30 +97,13 @@ fn script(plan: &[plan::Action]) -> String {
     }
 }
 
-/// Schemas that all versions of the run load.
-const SCHEMAS: [&str; 10] = [
-    "adventureworks",
-    "chinook",
-    "crates_io_final",
-    "danbooru",
-    "grafast_forums",
-    "kratos_final",
-    "pagila",
-    "pgmq",
-    "procrastinate",
-    "temporal",
-];
-
 /// One real schema becomes a quite different one: six of all ordered pairs, or all with `PSQL_CM_PAIRS=all`.
 #[test]
 fn real_schemas_become_each_other() {
     let only = std::env::var("PSQL_CM_TEST_PAIR").ok();
     let takes_all = only.is_some() || std::env::var("PSQL_CM_PAIRS").is_ok_and(|pairs| pairs == "all");
-    let pairs = SCHEMAS
-        .iter()
-        .flat_map(|from| SCHEMAS.iter().map(move |to| (from, to)))
-        .filter(|(from, to)| from != to);
-    let chosen = pairs.enumerate().filter(|(number, _)| takes_all || number % 15 == 4).map(|(_, pair)| pair);
+    let chosen =
+        ordered_pairs().enumerate().filter(|(number, _)| takes_all || number % 15 == 4).map(|(_, pair)| pair);
     let chosen: Vec<_> = chosen.collect();
     let mut failures = Vec::new();
     for server in servers().iter().filter(|server| server.major() >= 15) {
