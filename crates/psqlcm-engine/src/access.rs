@@ -79,6 +79,15 @@ impl Access {
         format!("RESET SESSION AUTHORIZATION; {SETTINGS}; {later}SET ROLE {role}")
     }
 
+    /// Connects to whatever database there is, for what concerns the cluster: that of the connection string if it exists,
+    /// else `postgres`, else `template1`.
+    ///
+    /// # Errors
+    /// As [`Self::connect_first`].
+    pub fn connect_anywhere(&self) -> Result<Session, DbError> {
+        self.connect_first(&[self.info.database(), "postgres", "template1"])
+    }
+
     /// Connects to the first of these databases that exists.
     ///
     /// # Errors

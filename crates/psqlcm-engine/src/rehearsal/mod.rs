@@ -115,12 +115,16 @@ pub fn after(
         built.session().run(statement)?;
     }
     built.clean()?;
-    let mut after = built.capture()?;
-    // Minor releases print alike.
-    if after.server_version / 10_000 == whole.server_version / 10_000 {
-        after.server_version = whole.server_version;
+    Ok((capture_like(&mut built, whole)?, has_properties))
+}
+
+/// What is in the database, to be compared with another snapshot: minor releases print alike.
+fn capture_like(database: &mut ScratchDatabase, other: &Snapshot) -> Result<Snapshot, ScratchError> {
+    let mut captured = database.capture()?;
+    if captured.server_version / 10_000 == other.server_version / 10_000 {
+        captured.server_version = other.server_version;
     }
-    Ok((after, has_properties))
+    Ok(captured)
 }
 
 fn build(
@@ -203,11 +207,7 @@ impl Rehearsal<'_> {
         database: &mut ScratchDatabase,
         has_properties: Option<bool>,
     ) -> Result<(), RehearsalError> {
-        let mut after = database.capture()?;
-        // Minor releases print alike.
-        if after.server_version / 10_000 == self.to.server_version / 10_000 {
-            after.server_version = self.to.server_version;
-        }
+        let after = capture_like(database, self.to)?;
         let covered = match has_properties {
             Some(true) => self.covered.clone(),
             _ => Covered { properties: false, ..self.covered.clone() },

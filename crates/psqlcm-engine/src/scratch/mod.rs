@@ -33,9 +33,6 @@ use crate::session::{DbError, Session};
 /// What the names of scratch databases begin with.
 const NAME: &str = "psql-cm";
 
-/// Where to connect on a server that was given, for what concerns the cluster, besides the database of its URI.
-const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
-
 /// What is wanted of the place.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
@@ -79,8 +76,7 @@ impl Scratch {
             Some(access) => (access.clone(), None),
             None => own(wanted)?,
         };
-        let from_uri = access.info().database().to_owned();
-        let mut maintenance = connect_anywhere(&access, &from_uri)?;
+        let mut maintenance = access.connect_anywhere().map_err(ScratchError::Connect)?;
         if maintenance.is_standby() {
             return Err(ScratchError::Standby);
         }
@@ -223,11 +219,6 @@ fn own(wanted: &Wanted<'_>) -> Result<(Access, Option<ScratchCluster>), ScratchE
     Ok((access(given.option("the scratch cluster", "user", role))?, Some(cluster)))
 }
 
-fn connect_anywhere(access: &Access, first: &str) -> Result<Session, ScratchError> {
-    let databases: Vec<&str> = std::iter::once(first).chain(MAINTENANCE).collect();
-    access.connect_first(&databases).map_err(ScratchError::Connect)
-}
-
 impl Server {
     fn maintenance(&self) -> MutexGuard<'_, Session> {
         self.maintenance.lock().unwrap_or_else(PoisonError::into_inner)
@@ -237,9 +228,7 @@ impl Server {
         let mut maintenance = self.maintenance();
         let mut dropped = database::drop_database(&self.access, &mut maintenance, name, true);
         if dropped.as_ref().is_err_and(DbError::is_connection_lost) {
-            let again =
-                self.access.connect_first(&[self.access.info().database(), MAINTENANCE[0], MAINTENANCE[1]]);
-            dropped = again.and_then(|mut session| {
+            dropped = self.access.connect_anywhere().and_then(|mut session| {
                 // The answer to CREATE DATABASE may be lost, and the server still be at it.
                 database::wait_for_end(&mut session, &self.run_id)?;
                 database::drop_database(&self.access, &mut session, name, true)

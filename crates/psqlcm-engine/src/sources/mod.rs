@@ -25,7 +25,7 @@ use crate::access::{self, Access};
 use crate::capture;
 use crate::files::read_folders;
 use crate::interrupt::Interrupt;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, State};
 use crate::observe::ObserveError;
 use crate::restore::cancel_on_interrupt;
 use crate::restore::tree::{Shelf, Tree};
@@ -392,8 +392,7 @@ impl<'a> Sides<'a> {
     fn capture(&self, scratch: &mut ScratchDatabase) -> Result<Snapshot, SourceError> {
         let captured = scratch.capture()?;
         let managed = self.request.ledger.managed(scratch.session()).map_err(ObserveError::from)?;
-        let schemas = managed.iter().map(|(schema, _)| schema.as_str());
-        Ok(own::split(captured, self.request.ledger.table(), schemas).0)
+        Ok(without_own(captured, self.request.ledger, &managed))
     }
 }
 
@@ -438,7 +437,7 @@ impl Source {
         let looked = match &self.what {
             What::Live { access, database: Some(database) } => access.connect(database),
             What::Ledger { access, database } => access.connect(database),
-            What::Live { access, database: None } => connect_anywhere(access),
+            What::Live { access, database: None } => access.connect_anywhere(),
             What::Tree { .. } | What::Script { .. } | What::Empty => return Ok(None),
         };
         let live = looked.and_then(|mut session| {
@@ -451,12 +450,8 @@ impl Source {
     }
 }
 
-fn connect_anywhere(access: &Access) -> Result<Session, DbError> {
-    access.connect_first(&[access.info().database(), "postgres", "template1"])
-}
-
 fn cluster_databases(access: &Access) -> Result<Vec<String>, DbError> {
-    let mut session = connect_anywhere(access)?;
+    let mut session = access.connect_anywhere()?;
     let Selection { chosen, .. } = databases_of_cluster(&access::databases(&mut session)?);
     Ok(chosen)
 }
@@ -521,6 +516,11 @@ fn needs_scratch(sources: &[&Source], from: &Option<Live>, to: &Option<Live>, re
 fn facts(session: &mut Session, ledger: &Ledger) -> Result<Snapshot, SourceError> {
     let (captured, managed) =
         capture::captured_with(session, |session| ledger.managed(session).map_err(ObserveError::from))?;
+    Ok(without_own(captured, ledger, &managed))
+}
+
+/// What was captured without the ledgers of those schemas.
+fn without_own(captured: Snapshot, ledger: &Ledger, managed: &[(String, State)]) -> Snapshot {
     let schemas = managed.iter().map(|(schema, _)| schema.as_str());
-    Ok(own::split(captured, ledger.table(), schemas).0)
+    own::split(captured, ledger.table(), schemas).0
 }
