@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::server::{self, TestServer};
 
@@ -23,7 +24,13 @@ pub enum Pooling {
     Transaction,
     /// The same, but the one that waits longest is given away.
     TransactionInTurn,
+    /// As [`Self::Transaction`], but a session is given back [a while](LATE) after its client has the answer: a pooler
+    /// of many threads does that whenever another thread has the word.
+    TransactionLate,
 }
+
+/// How much later than the answer a session is given back; clients of a pooler on the same machine are faster.
+const LATE: Duration = Duration::from_millis(2);
 
 /// A running pooler; it takes no more clients once it is dropped.
 #[derive(Debug)]
@@ -124,10 +131,20 @@ impl Pool {
                 none => none.insert(self.take(&startup)?),
             };
             write(&mut serving.stream, &message)?;
-            let is_end = matches!(message.0, b'Q' | b'S' | b'F' | b'c' | b'f');
-            let is_free = is_end && pass_answer(&mut serving.stream, &mut client)?;
-            if is_free && self.pooling != Pooling::Session {
+            if !matches!(message.0, b'Q' | b'S' | b'F' | b'c' | b'f') {
+                continue;
+            }
+            let end = pass_answer(&mut serving.stream, &mut client)?;
+            let is_free = self.pooling != Pooling::Session && end == (b'Z', vec![b'I']);
+            if self.pooling == Pooling::TransactionLate {
+                write(&mut client, &end)?;
+                thread::sleep(LATE);
+            }
+            if is_free {
                 self.give_back(&startup, backend.take().expect("a backend is serving"));
+            }
+            if self.pooling != Pooling::TransactionLate {
+                write(&mut client, &end)?;
             }
         }
         // Who leaves within a transaction leaves a session that nobody can use.
@@ -191,17 +208,14 @@ fn whose(startup: &[u8]) -> Whose {
     })
 }
 
-/// Passes the server's answer on; whether it is through with the transaction.
-fn pass_answer(backend: &mut UnixStream, client: &mut TcpStream) -> io::Result<bool> {
+/// Passes the server's answer on but for its last message: the server is ready, or the client has to send data.
+fn pass_answer(backend: &mut UnixStream, client: &mut TcpStream) -> io::Result<Message> {
     loop {
         let message = read(backend)?;
-        write(client, &message)?;
-        match message.0 {
-            b'Z' => return Ok(message.1 == b"I"),
-            // Now the client has the word.
-            b'G' => return Ok(false),
-            _ => {}
+        if matches!(message.0, b'Z' | b'G') {
+            return Ok(message);
         }
+        write(client, &message)?;
     }
 }
 

@@ -19,7 +19,7 @@ fn a_pooler_that_gives_sessions_away_is_refused() {
         let tool = Tool::new(&server);
         let state = || (database.pg_dump_schema(), tool.ledgers(database.name()));
         let before = state();
-        for pooling in [Pooling::Transaction, Pooling::TransactionInTurn] {
+        for pooling in [Pooling::Transaction, Pooling::TransactionInTurn, Pooling::TransactionLate] {
             let pooler = Pooler::start(&server, pooling);
             let uri = pooler.uri(database.name());
             // What a session holds that the next client would get.
@@ -55,11 +55,13 @@ fn restore_makes_nothing_through_a_pooler_that_gives_sessions_away() {
         database.psql("CREATE TABLE t (a int)").unwrap();
         let tool = Tool::new(&server);
         tool.ok(&["-d", database.name(), "dump"]);
-        let pooler = Pooler::start(&server, Pooling::Transaction);
-        let (uri, new) = (pooler.uri("postgres"), psqlcm_testkit::unique("restored"));
-        let words = through(&uri, &database, &["restore", "--as", &new]);
-        tool.fails(&words, 4, &["a connection pooler in transaction mode stands before the server"]);
-        assert!(!tool.has_database(&new));
+        for pooling in [Pooling::Transaction, Pooling::TransactionLate] {
+            let pooler = Pooler::start(&server, pooling);
+            let (uri, new) = (pooler.uri("postgres"), psqlcm_testkit::unique("restored"));
+            let words = through(&uri, &database, &["restore", "--as", &new]);
+            tool.fails(&words, 4, &["a connection pooler in transaction mode stands before the server"]);
+            assert!(!tool.has_database(&new));
+        }
     }
 }
 
