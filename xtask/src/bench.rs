@@ -31,7 +31,7 @@ pub struct Options {
     /// The major version of PostgreSQL
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(13..=18))]
     version: u32,
-    /// What is measured: dump, restore, status, latency, start
+    /// What is measured: dump, restore, status, latency, start, plan (and diff)
     #[arg(long, value_delimiter = ',', default_values_t = WORKS.map(str::to_owned),
           value_parser = clap::builder::PossibleValuesParser::new(WORKS))]
     works: Vec<String>,
@@ -40,11 +40,19 @@ pub struct Options {
     latency: u64,
 }
 
-const WORKS: [&str; 5] = ["dump", "restore", "status", "latency", "start"];
+const WORKS: [&str; 6] = ["dump", "restore", "status", "latency", "start", "plan"];
 const SCHEMAS: u32 = 50;
 /// `psql -1` holds a lock on all that a script makes.
 const LOCKS: (&str, &str) = ("max_locks_per_transaction", "4096");
 const TABLES: &str = include_str!("bench/tables.sql");
+const DIFFERENCES: &str = include_str!("bench/differences.sql");
+/// How commands end: all is well, and the two sides differ.
+const DONE: i32 = 0;
+const DIFFERENT: i32 = 3;
+const MIGRA_DIFFERENT: i32 = 2;
+
+/// A command that is measured: what it is called, how it ends, and how it is made anew for each run.
+type Contender<'a> = (&'a str, i32, &'a dyn Fn() -> Result<Command, Error>);
 
 /// Builds the databases, runs everything in turn and prints a table.
 pub fn run(options: &Options) -> Result<ExitCode, Error> {
@@ -55,12 +63,12 @@ pub fn run(options: &Options) -> Result<ExitCode, Error> {
     let wants = |work: &str| options.works.iter().any(|wanted| wanted == work);
     if wants("start") {
         let help = || Ok(bench.tool(["--help"]));
-        table += &rows("start, to the help", &[("psql-cm", bench.repeat(&help)?)]);
+        table += &bench.in_turn("start, to the help", &[("psql-cm", DONE, &help)])?;
     }
     if wants("status") {
         let database = bench.database(1000, 1000)?;
         let status = || Ok(bench.tool(["-d", &database, "status"]));
-        table += &rows("status, nothing to do, 1000 schemas", &[("psql-cm", bench.repeat(&status)?)]);
+        table += &bench.in_turn("status, nothing to do, 1000 schemas", &[("psql-cm", DONE, &status)])?;
         bench.drop(&database)?;
     }
     for &tables in &options.tables {
@@ -75,10 +83,13 @@ pub fn run(options: &Options) -> Result<ExitCode, Error> {
         if wants("restore") {
             table += &bench.restore(&format!("restore, {tables} tables"), &database)?;
         }
+        if wants("plan") {
+            table += &bench.plan(&format!("10 differences, {tables} tables"), &database)?;
+        }
         bench.drop(&database)?;
     }
     say(&format!(
-        "PostgreSQL {}, {} = {}; medians of {} runs; ratios are to the row above\n",
+        "PostgreSQL {}, {} = {}; medians of {} runs; ratios are to the first row of the work\n",
         bench.cluster.installation().version,
         LOCKS.0,
         LOCKS.1,
@@ -163,8 +174,7 @@ impl Bench {
             Ok(dump)
         };
         let ours = || Ok(far(self.tool(["-d", database, "dump", "--no-commit"])));
-        // In turn, so that what else the machine does meets both.
-        Ok(rows(work, &self.in_turn("pg_dump -s", &theirs, &ours)?))
+        self.in_turn(work, &[("pg_dump -s", DONE, &theirs), ("psql-cm", DONE, &ours)])
     }
 
     fn restore(&self, work: &str, database: &str) -> Result<String, Error> {
@@ -184,30 +194,57 @@ impl Bench {
             self.drop(copy)?;
             Ok(self.tool(["-d", database, "restore", "--as", copy]))
         };
-        let measured = self.in_turn("psql -1 -f", &theirs, &ours)?;
+        let measured = self.in_turn(work, &[("psql -1 -f", DONE, &theirs), ("psql-cm", DONE, &ours)])?;
         self.drop(copy)?;
         self.drop(made)?;
-        Ok(rows(work, &measured))
+        Ok(measured)
     }
 
-    fn repeat(&self, command: &dyn Fn() -> Result<Command, Error>) -> Result<Cost, Error> {
-        let costs: Result<Vec<Cost>, Error> =
-            (0..self.runs).map(|_| measure::run(&mut command()?, self.postmaster)).collect();
-        Ok(Cost::median(&costs?))
-    }
-
-    fn in_turn<'n>(
-        &self,
-        their_name: &'n str,
-        theirs: &dyn Fn() -> Result<Command, Error>,
-        ours: &dyn Fn() -> Result<Command, Error>,
-    ) -> Result<[(&'n str, Cost); 2], Error> {
-        let (mut their_costs, mut our_costs) = (Vec::new(), Vec::new());
-        for _ in 0..self.runs {
-            their_costs.push(measure::run(&mut theirs()?, self.postmaster)?);
-            our_costs.push(measure::run(&mut ours()?, self.postmaster)?);
+    /// The first row is one capture, which each of the others does twice.
+    fn plan(&self, work: &str, database: &str) -> Result<String, Error> {
+        let changed = "bench_changed";
+        self.drop(changed)?;
+        self.sql("postgres", &format!("CREATE DATABASE {changed} TEMPLATE {database}"))?;
+        self.sql(changed, DIFFERENCES)?;
+        self.sql(changed, "VACUUM ANALYZE")?;
+        let [from, to] = [database, changed].map(|name| format!("db:{name}"));
+        let capture = || Ok(self.tool(["diff", &from, "empty:"]));
+        let diff = || Ok(self.tool(["diff", &from, &to]));
+        let unverified = || Ok(self.tool(["plan", &from, &to, "--no-verify"]));
+        let verified = || Ok(self.tool(["plan", &from, &to]));
+        let migra = || Ok(self.migra(database, changed));
+        let mut contenders: Vec<Contender<'_>> = vec![
+            ("psql-cm diff, of nothing", DIFFERENT, &capture),
+            ("psql-cm diff", DIFFERENT, &diff),
+            ("psql-cm plan --no-verify", DIFFERENT, &unverified),
+            ("psql-cm plan", DIFFERENT, &verified),
+        ];
+        if Command::new("migra").arg("--help").output().is_ok_and(|output| output.status.success()) {
+            contenders.push(("migra", MIGRA_DIFFERENT, &migra));
         }
-        Ok([(their_name, Cost::median(&their_costs)), ("psql-cm", Cost::median(&our_costs))])
+        let measured = self.in_turn(work, &contenders)?;
+        self.drop(changed)?;
+        Ok(measured)
+    }
+
+    fn migra(&self, from: &str, to: &str) -> Command {
+        let host = self.cluster.socket_dir().display().to_string();
+        let uri = |name| format!("postgresql://postgres@/{name}?host={host}&port={}", self.cluster.port());
+        let mut migra = Command::new("migra");
+        migra.args(["--unsafe", "--with-privileges", &uri(from), &uri(to)]);
+        migra
+    }
+
+    /// The rows of one piece of work. In turn, so that what else the machine does meets all of them.
+    fn in_turn(&self, work: &str, contenders: &[Contender<'_>]) -> Result<String, Error> {
+        let mut costs = vec![Vec::new(); contenders.len()];
+        for _ in 0..self.runs {
+            for (costs, (_, exit, command)) in costs.iter_mut().zip(contenders) {
+                costs.push(measure::run(&mut command()?, *exit, self.postmaster)?);
+            }
+        }
+        let medians = contenders.iter().zip(&costs).map(|((name, ..), costs)| (*name, Cost::median(costs)));
+        Ok(rows(work, &medians.collect::<Vec<_>>()))
     }
 
     fn sql(&self, database: &str, sql: &str) -> Result<(), Error> {

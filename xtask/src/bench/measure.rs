@@ -50,8 +50,8 @@ impl Cost {
     }
 }
 
-/// Runs a command, which must succeed; `postmaster` is the server's first process.
-pub fn run(command: &mut Command, postmaster: u32) -> Result<Cost, Error> {
+/// Runs a command, which must end with that exit code; `postmaster` is the server's first process.
+pub fn run(command: &mut Command, exit: i32, postmaster: u32) -> Result<Cost, Error> {
     let (tool, server) = (children_of_ours(), server_time(postmaster));
     let begin = Instant::now();
     let running = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -65,7 +65,7 @@ pub fn run(command: &mut Command, postmaster: u32) -> Result<Cost, Error> {
         thread::sleep(PAUSE);
     };
     let wall = begin.elapsed().as_secs_f64();
-    if !status.success() {
+    if status.code() != Some(exit) {
         let words = child.stderr.take().and_then(|mut words| std::io::read_to_string(&mut words).ok());
         return Err(Error::Failed { command: format!("{command:?}"), words: words.unwrap_or_default() });
     }
@@ -119,11 +119,10 @@ mod tests {
 
     #[test]
     fn a_command_costs_something_and_one_that_fails_is_no_figure() {
-        let cost =
-            run(Command::new("sh").args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]), 1);
-        let cost = cost.unwrap();
+        let counting = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3";
+        let cost = run(Command::new("sh").args(["-c", counting]), 3, 1).unwrap();
         assert!(cost.wall > 0.0 && cost.tool > 0.0 && cost.memory > 0.0, "{cost:?}");
-        assert!(run(Command::new("sh").args(["-c", "echo why >&2; exit 3"]), 1).is_err());
+        assert!(run(Command::new("sh").args(["-c", "echo why >&2; exit 3"]), 0, 1).is_err());
     }
 
     #[test]
