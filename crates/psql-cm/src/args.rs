@@ -61,6 +61,8 @@ psql-cm.toml, in this folder or named by --config, never with a password:
   [ignore]                         # in every environment, see docs/servers.md
   schemas = ["scratch_*"]          # left alone, as by --exclude-schema
   objects = ["app.tmp_*", "table:app.log_*"]  # no drift: [KIND:]SCHEMA.NAME
+  [tables."app.log"]
+  partitions = "ignored"           # a job makes and drops them; else "managed"
   [environments.dev]
   uri = "postgres://127.0.0.1:5432"
   role = "app_owner"

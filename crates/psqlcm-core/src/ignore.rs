@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 use crate::fact::FactId;
 use crate::kinds;
 use crate::snapshot::{LeftOut, Snapshot};
@@ -37,13 +39,46 @@ pub struct Ignore {
     pub objects: Vec<Rule>,
 }
 
-/// Objects that are ignored: `[KIND:]SCHEMA.NAME`, or `KIND:NAME` for what belongs to no schema.
+/// Objects that are ignored: `[KIND:]SCHEMA.NAME`, or `KIND:NAME` for what belongs to no schema; or whether the partitions
+/// of tables are, by [`Rule::of_partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     text: String,
+    about: About,
     kind: Option<String>,
     schema: Option<Glob>,
     name: Glob,
+}
+
+/// What a rule says of the objects that fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    /// They are ignored.
+    Themselves,
+    /// Whether their partitions are, at any depth.
+    Partitions(Partitions),
+}
+
+/// Whose partitions they are: the team's, or a job's that makes and drops them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Partitions {
+    /// They are judged as all else. So it is where nothing is said.
+    Managed,
+    /// They are not judged.
+    Ignored,
+}
+
+impl Partitions {
+    const ALL: [Self; 2] = [Self::Managed, Self::Ignored];
+
+    /// What stands before the names in the text of a rule.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Managed => "managed partitions:",
+            Self::Ignored => "partitions:",
+        }
+    }
 }
 
 /// Why a text is no rule.
@@ -75,6 +110,9 @@ pub enum RuleError {
         "{0:?} has more than SCHEMA.NAME: parts of an object are ignored with it; a dot within a name is written \\."
     )]
     Parts(String),
+    /// It is to say tables, and says more.
+    #[error("{0:?} is no table: write SCHEMA.NAME")]
+    Table(String),
     /// One of its patterns is none.
     #[error("{rule:?}: {source}")]
     Glob {
@@ -90,7 +128,8 @@ impl Ignore {
     /// the same rules give the same texts.
     pub fn rules_of(&self, schema: &str) -> Vec<String> {
         let is_about = |rule: &&Rule| match &rule.schema {
-            Some(glob) => !schema.is_empty() && glob.matches(schema),
+            // A partition may be in another schema than its parent.
+            Some(glob) => !schema.is_empty() && (rule.about != About::Themselves || glob.matches(schema)),
             None => schema.is_empty(),
         };
         let texts: BTreeSet<String> =
@@ -105,9 +144,26 @@ impl Ignore {
             return BTreeSet::new();
         }
         let objects: BTreeSet<&FactId> = snapshot.facts().map(|(id, _)| id.object()).collect();
-        let fits = |id: &FactId| self.objects.iter().any(|rule| rule.fits(id));
+        let fits = |id: &FactId| {
+            self.objects.iter().any(|rule| rule.fits(id))
+                || self.partitions_beside(id, snapshot) == Partitions::Ignored
+        };
         let home = |id: &FactId| (id.kind().kind().home)(id, snapshot);
         objects.into_iter().filter(|id| fits(id) || fits(&home(id))).cloned().collect()
+    }
+
+    /// What is said of the partitions among which an object is: of the nearest table above it that a rule names.
+    fn partitions_beside(&self, id: &FactId, snapshot: &Snapshot) -> Partitions {
+        let mut of = kinds::table::partitioned(snapshot, id);
+        while let Some(parent) = of {
+            let said = |wanted| self.objects.iter().any(|rule| rule.about == wanted && rule.names(parent));
+            let rule = Partitions::ALL.into_iter().find(|partitions| said(About::Partitions(*partitions)));
+            if let Some(partitions) = rule {
+                return partitions;
+            }
+            of = kinds::table::partitioned(snapshot, parent);
+        }
+        Partitions::Managed
     }
 
     /// Whether nobody is to be told that this cannot be captured.
@@ -117,14 +173,32 @@ impl Ignore {
             schema.as_ref().is_some_and(|schema| self.schemas.iter().any(|glob| glob.matches(schema)));
         in_ignored_schema
             || self.objects.iter().any(|rule| {
-                rule.fits_names(schema.as_deref(), &name)
+                rule.about == About::Themselves
+                    && rule.fits_names(schema.as_deref(), &name)
                     && rule.may_be_about(&left_out.kind, &left_out.identity)
             })
     }
 }
 
 impl Rule {
+    /// What is said of the partitions of the tables `SCHEMA.NAME`.
+    ///
+    /// # Errors
+    /// When those are no patterns of two names.
+    pub fn of_partitions(tables: &str, partitions: Partitions) -> Result<Self, RuleError> {
+        let table: Self = tables.parse()?;
+        let text = format!("{}{tables}", partitions.prefix());
+        if table.kind.is_some() || table.about != About::Themselves {
+            return Err(RuleError::Table(tables.to_owned()));
+        }
+        Ok(Self { text, about: About::Partitions(partitions), ..table })
+    }
+
     fn fits(&self, id: &FactId) -> bool {
+        self.about == About::Themselves && self.names(id)
+    }
+
+    fn names(&self, id: &FactId) -> bool {
         // A schema is not in itself.
         let is_schema = id.schema().is_some() && id.parent().is_none();
         !is_schema
@@ -155,6 +229,11 @@ impl FromStr for Rule {
     type Err = RuleError;
 
     fn from_str(text: &str) -> Result<Self, RuleError> {
+        for partitions in Partitions::ALL {
+            if let Some(tables) = text.strip_prefix(partitions.prefix()) {
+                return Self::of_partitions(tables, partitions);
+            }
+        }
         let rule = || text.to_owned();
         let is_word = |word: &str| word.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '-' | '_'));
         let (kind, names) = match text.split_once(':') {
@@ -175,7 +254,7 @@ impl FromStr for Rule {
             }
             _ => return Err(RuleError::Parts(rule())),
         };
-        Ok(Self { text: rule(), kind: kind.map(str::to_owned), schema, name })
+        Ok(Self { text: rule(), about: About::Themselves, kind: kind.map(str::to_owned), schema, name })
     }
 }
 
@@ -286,6 +365,41 @@ mod tests {
         check("App.tmp_*", &[]);
         check("app.app", &[]);
         check("extension:tmp_*", &["extension tmp_3"]);
+    }
+
+    #[test]
+    fn partitions_are_ignored_at_any_depth_unless_a_nearer_table_says_otherwise() {
+        let app = FactId::root(KindId::Schema, "app");
+        let table = |name: &str| app.child(KindId::Table, name);
+        let mut snapshot = Snapshot::new(150_000);
+        for (name, parent) in [
+            ("log", None),
+            ("log_1", Some("log")),
+            ("log_2", Some("log")),
+            ("log_2_a", Some("log_2")),
+            ("child", None),
+        ] {
+            let fact = parent.map_or_else(Fact::new, |parent| {
+                Fact::new()
+                    .text("partition_bound", Some("DEFAULT"))
+                    .list("parents", &[format!("app.{parent}")])
+            });
+            snapshot.insert(table(name), fact);
+            parent.into_iter().for_each(|parent| snapshot.add_need(&table(name), &table(parent)));
+        }
+        let check = |rules: &[&str], expected: &[&str]| {
+            let found = ignore(rules).objects_of(&snapshot);
+            let found: Vec<&str> = found.iter().map(FactId::name).collect();
+            assert_eq!(found, expected, "{rules:?}");
+        };
+        check(&["partitions:app.log"], &["log_1", "log_2", "log_2_a"]);
+        check(&["partitions:app.log", "managed partitions:app.log_2"], &["log_1", "log_2"]);
+        check(&["partitions:*.*", "managed partitions:app.log"], &["log_2_a"]);
+        check(&["partitions:app.child"], &[]);
+        assert_eq!(ignore(&["partitions:app.log"]).rules_of("other"), ["partitions:app.log"]);
+        assert!(ignore(&["partitions:app.log"]).rules_of("").is_empty());
+        let message = "partitions:table:app.log".parse::<Rule>().unwrap_err().to_string();
+        assert_eq!(message, "\"table:app.log\" is no table: write SCHEMA.NAME");
     }
 
     #[test]

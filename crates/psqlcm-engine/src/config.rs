@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use psqlcm_core::ignore::{Ignore, Rule};
+use psqlcm_core::ignore::{Ignore, Partitions, Rule};
 use psqlcm_core::targets::Glob;
 use serde::{Deserialize, Deserializer};
 
@@ -34,6 +34,9 @@ pub struct Config {
     /// What is not judged, in any environment.
     #[serde(default, deserialize_with = "ignore")]
     pub ignore: Ignore,
+    /// What is said of single tables; what it says of judging is in [`Self::ignore`].
+    #[serde(default, deserialize_with = "tables")]
+    tables: Vec<Rule>,
     /// What differs from environment to environment.
     #[serde(default)]
     pub environments: BTreeMap<String, Environment>,
@@ -85,6 +88,7 @@ impl Config {
                 return Err(ConfigError::Password { path: path.to_path_buf(), environment: name.clone() });
             }
         }
+        config.ignore.objects.append(&mut config.tables);
         let folder = path.parent().unwrap_or(Path::new(""));
         config.sql_path = config.sql_path.map(|sql_path| folder.join(sql_path));
         config.path = Some(path.to_path_buf());
@@ -93,9 +97,9 @@ impl Config {
 }
 
 /// The message without the string it quotes, as in `invalid type: string "...", expected a sequence`. Patterns of
-/// `[ignore]` are no secrets, and whoever mends one must see which it is.
+/// `[ignore]` and names of tables are no secrets, and whoever mends one must see which it is.
 fn without_value(message: &str) -> String {
-    if message.contains(IN_IGNORE) {
+    if message.contains(IN_IGNORE) || message.contains(IN_TABLES) {
         return message.to_owned();
     }
     match (message.find('"'), message.rfind('"')) {
@@ -108,6 +112,23 @@ fn without_value(message: &str) -> String {
 
 /// What stands between the key and what is wrong with a pattern.
 const IN_IGNORE: &str = " in [ignore]: ";
+
+const IN_TABLES: &str = " in [tables]: ";
+
+/// Reads `[tables."SCHEMA.NAME"]`.
+fn tables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rule>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Table {
+        partitions: Partitions,
+    }
+    let tables = BTreeMap::<String, Table>::deserialize(deserializer)?;
+    let rule = |(name, table): (String, Table)| {
+        Rule::of_partitions(&name, table.partitions)
+            .map_err(|error| serde::de::Error::custom(format!("partitions{IN_TABLES}{error}")))
+    };
+    tables.into_iter().map(rule).collect()
+}
 
 /// Reads `[ignore]`. What is no pattern is an error at its place in the file.
 fn ignore<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ignore, D::Error> {
@@ -316,6 +337,22 @@ mod tests {
         check("[ignore]\nobjects = ['tabel:app.t']", 2, "there is no kind \"tabel\"");
         check("[ignore]\n\nschemas = ['app\\']", 3, "schemas in [ignore]: ");
         check("[ignore]\nobjects = 'app.t'", 2, "sequence");
+    }
+
+    #[test]
+    fn tables_say_whose_their_partitions_are() {
+        let text = "[ignore]\nobjects = ['app.x']\n[tables.'app.log']\npartitions = 'ignored'\n\
+                    [tables.'app.own_*']\npartitions = 'managed'";
+        let rules: Vec<String> =
+            parse(text).unwrap().ignore.objects.iter().map(ToString::to_string).collect();
+        assert_eq!(rules, ["app.x", "partitions:app.log", "managed partitions:app.own_*"]);
+        let check = |text: &str, words: &str| {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        };
+        check("[tables.'log']\npartitions = 'ignored'", "partitions in [tables]: \"log\" names no schema");
+        check("[tables.'app.log']\npartitions = 'left'", "expected `managed` or `ignored`");
+        check("[tables.'app.log']\nparts = 'ignored'", "unknown field `parts`");
     }
 
     #[test]

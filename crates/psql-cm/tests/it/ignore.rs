@@ -207,3 +207,46 @@ fn what_a_job_does_to_what_is_ignored_disturbs_no_change() {
         assert_eq!(code, 0, "{out}{err}");
     });
 }
+
+#[test]
+fn partitions_that_jobs_make_are_left_to_the_jobs() {
+    const TABLES: &str = "CREATE SCHEMA app; CREATE SCHEMA parts;
+        CREATE TABLE app.log (at date NOT NULL, what text) PARTITION BY RANGE (at);
+        CREATE TABLE app.own (at date NOT NULL) PARTITION BY RANGE (at);
+        CREATE TABLE app.own_1 PARTITION OF app.own FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')";
+    const JOB: &str =
+        "CREATE TABLE app.log_1 PARTITION OF app.log FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+        CREATE TABLE parts.log_2 PARTITION OF app.log FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')
+            PARTITION BY LIST (what);
+        CREATE TABLE parts.log_2_a PARTITION OF parts.log_2 FOR VALUES IN ('a');
+        CREATE INDEX ON parts.log_2_a (what);
+        INSERT INTO app.log VALUES ('2020-02-02', 'row'), ('2021-02-02', 'a')";
+    for server in servers() {
+        let [database, other] = ["partitions", "partitions_wanted"].map(|name| server.database(name));
+        for database in [&database, &other] {
+            database.psql(TABLES).unwrap();
+        }
+        let tool = Tool::new(&server);
+        let rules = "[tables.\"app.log\"]\npartitions = \"ignored\"\n[tables.\"app.own\"]\npartitions = \"managed\"\n";
+        std::fs::write(tool.folder().join("psql-cm.toml"), rules).unwrap();
+        let (name, wanted) = (database.name(), format!("db:{}", other.name()));
+        let live = format!("db:{name}");
+        tool.ok(&["-d", name, "setup"]);
+        tool.psql(name, JOB);
+        let (code, out, err) = status(&tool, name);
+        assert_eq!(code, 0, "{out}{err}");
+        tool.ok(&["diff", &live, &wanted]);
+        // What becomes of the parent becomes of them, and they stay.
+        other.psql("ALTER TABLE app.log ADD COLUMN more int; CREATE INDEX ON app.log (at)").unwrap();
+        let plan = tool.run(&["plan", &live, &wanted]);
+        assert_eq!(plan.code, 3, "{}{}", plan.stdout, plan.stderr);
+        assert!(!plan.stdout.contains("log_1") && !plan.stdout.contains("parts."), "{}", plan.stdout);
+        database.psql(&plan.stdout).unwrap();
+        tool.ok(&["diff", &live, &wanted]);
+        assert_eq!(database.psql("SELECT count(*) FROM app.log").unwrap(), "2");
+        // Those of another table are judged.
+        tool.psql(name, "DROP TABLE app.own_1");
+        let diff = tool.run(&["diff", &live, &wanted]);
+        assert!(diff.code == 3 && diff.stdout.contains("app.own_1"), "{}", diff.stdout);
+    }
+}

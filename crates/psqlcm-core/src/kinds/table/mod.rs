@@ -139,6 +139,12 @@ pub(super) fn is_partition(fact: &Fact) -> bool {
     fact.get("partition_bound").is_some()
 }
 
+/// The table of which another one is a partition.
+pub(crate) fn partitioned<'a>(snapshot: &'a Snapshot, id: &FactId) -> Option<&'a FactId> {
+    let fact = snapshot.get(id).filter(|fact| is_partition(fact))?;
+    parents_of(snapshot, id, fact).first().copied()
+}
+
 /// Whether the table has partitions rather than rows.
 pub(super) fn is_partitioned(fact: &Fact) -> bool {
     fact.get("partition_key").is_some()
