@@ -289,7 +289,7 @@ mod tests {
         let (example, _) = example.split_once("\n\n").unwrap();
         let config = Config::parse(example, Path::new("psql-cm.toml")).unwrap();
         assert_eq!(config.environments["dev"].schemas, ["public", "billing"]);
-        assert_eq!(config.ignore.objects.len(), 2);
+        assert_eq!(config.ignore.objects.len(), 3);
     }
 
     #[test]

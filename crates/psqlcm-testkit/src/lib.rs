@@ -24,4 +24,4 @@ pub use proxy::{At, Harm, Moment, Proxy};
 pub use replica::Replica;
 pub use report_schema::faults;
 pub use server::{TestDatabase, TestServer, client_bin, psql_at, server, servers, unique};
-pub use text::{assert_same_text, text_difference};
+pub use text::{assert_same_text, text_difference, without_order};

@@ -30,6 +30,24 @@ pub fn text_difference(left: &str, right: &str) -> Option<String> {
     Some(format!("the texts differ:\n{shown}{rest}"))
 }
 
+/// What `pg_dump -s` says, in an order of its own: of entries, which `pg_dump` lists by dependencies and age, and of the
+/// lines within each, as columns are stored in another order where some were added later.
+#[must_use]
+pub fn without_order(dump: &str) -> String {
+    let mut entries: Vec<Vec<&str>> = dump
+        .split("\n--\n-- Name: ")
+        .map(|entry| entry.lines().map(|line| line.trim_end_matches(',')).collect())
+        .collect();
+    for lines in &mut entries {
+        // The first names the entry.
+        if let Some((_, rest)) = lines.split_first_mut() {
+            rest.sort_unstable();
+        }
+    }
+    entries.sort_unstable();
+    entries.concat().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

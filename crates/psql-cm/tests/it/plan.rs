@@ -4,7 +4,10 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use psqlcm_testkit::{TestDatabase, TestServer, assert_same_text, load_corpus, ordered_pairs, servers};
+use psqlcm_testkit::{
+    TestDatabase, TestServer, assert_same_text, load_corpus, ordered_pairs, servers, text_difference,
+    without_order,
+};
 use serde_json::Value;
 
 use crate::tool::{Ran, Tool};
@@ -448,5 +451,9 @@ fn planned_and_run(two: &Two) -> Result<(), String> {
     }
     two.run_by_psql()?;
     let again = plan(&["--no-verify"]);
-    if again.code == 0 { Ok(()) } else { Err(again.stdout + &again.stderr) }
+    if again.code != 0 {
+        return Err(again.stdout + &again.stderr);
+    }
+    let dumps = [&two.from, &two.to].map(|database| without_order(&database.pg_dump_schema()));
+    text_difference(&dumps[0], &dumps[1]).map_or(Ok(()), Err)
 }
