@@ -1,0 +1,191 @@
+//! What comes or goes by one statement: parts with their whole, and what is inherited with what it is inherited from, as far as
+//! that closes no cycle.
+//!
+//! A cycle of what must be is taken apart, or what goes is dropped all at once; one that neither helps is an error. A wish
+//! that would close one is given up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Doing;
+use super::steps::Steps;
+use crate::graph::{self, Graph};
+use crate::kinds::{Alone, Fold};
+use crate::plan::PlanError;
+
+impl Steps<'_> {
+    /// Folds what comes or goes with its parent: for each node the head of its group, and the graph of the groups.
+    pub(super) fn fold(&mut self) -> Result<(Vec<usize>, Graph), PlanError> {
+        let heads = self.fold_needs()?;
+        loop {
+            let graph = self.contract(&heads, true);
+            let cycles = graph::cycles(&graph);
+            if cycles.is_empty() {
+                return Ok((heads, graph));
+            }
+            cycles.iter().for_each(|cycle| self.forgo(cycle, &heads));
+        }
+    }
+
+    /// The heads of groups whose needs form no cycle.
+    fn fold_needs(&mut self) -> Result<Vec<usize>, PlanError> {
+        let mut apart = vec![false; self.nodes.len()];
+        let mut joined: Vec<Option<usize>> = vec![None; self.nodes.len()];
+        loop {
+            let heads = self.heads(&apart, &joined);
+            let cycles = graph::cycles(&self.contract(&heads, false));
+            if cycles.is_empty() {
+                return Ok(heads);
+            }
+            for cycle in cycles {
+                if !self.take_apart(&cycle, &heads, &mut apart) && !self.join(&cycle, &mut joined) {
+                    let ids = cycle.iter().map(|&at| self.nodes[at].1.clone());
+                    return Err(PlanError::Cycle(ids.collect()));
+                }
+            }
+        }
+    }
+
+    fn heads(&self, apart: &[bool], joined: &[Option<usize>]) -> Vec<usize> {
+        let mut heads: Vec<usize> = (0..self.nodes.len()).collect();
+        for at in 0..heads.len() {
+            if !apart[at]
+                && let Some(parent) = self.folds_into(at)
+            {
+                heads[at] = heads[parent];
+            }
+        }
+        // Of what comes with another table's, that one may sort later.
+        let folded = heads.clone();
+        for (at, head) in heads.iter_mut().enumerate() {
+            let alone = |other: &usize| folded[*other] == *other || self.nodes[at].0 == Doing::Drop;
+            if *head == at
+                && let Some(other) = self.comes_with(at).filter(alone)
+            {
+                *head = other;
+            }
+        }
+        for at in 0..heads.len() {
+            while heads[heads[at]] != heads[at] {
+                heads[at] = heads[heads[at]];
+            }
+            if let Some(other) = joined[heads[at]] {
+                heads[at] = heads[other];
+            }
+        }
+        heads
+    }
+
+    /// The node whose statements do it too, where nothing is in the way.
+    fn folds_into(&self, at: usize) -> Option<usize> {
+        let (doing, id) = self.nodes[at];
+        let parent = self.node(doing, id.parent()?)?;
+        let folds = match doing {
+            Doing::Create => self.fold_of(at) != Fold::Never,
+            Doing::Drop => id.object() != id && self.alone(at) != Alone::Always && !self.stays(parent),
+            Doing::Alter | Doing::SetAside | Doing::Rename => false,
+        };
+        folds.then_some(parent)
+    }
+
+    /// Whether it does not really go, as something else brought it.
+    fn stays(&self, at: usize) -> bool {
+        let id = self.nodes[at].1;
+        let given = id.path().find(|id| id.kind().kind().is_given);
+        given
+            .is_some_and(|given| given.parent().is_none_or(|parent| self.node(Doing::Drop, parent).is_none()))
+    }
+
+    fn fold_of(&self, at: usize) -> Fold {
+        let id = self.nodes[at].1;
+        self.fates.to.get(id).map_or(Fold::Never, |fact| (id.kind().kind().fold)(id, fact))
+    }
+
+    /// The node of another table's fact that brings this one about, such as the parent's column.
+    fn comes_with(&self, at: usize) -> Option<usize> {
+        let (doing, id) = self.nodes[at];
+        let with = (id.kind().kind().comes_with)(&self.difference(id), doing);
+        with.iter().find_map(|other| self.node(doing, other)).filter(|&other| other != at)
+    }
+
+    fn contract(&self, heads: &[usize], wishes: bool) -> Graph {
+        let mut edges = vec![Vec::new(); self.nodes.len()];
+        for (at, needed) in self.needs.iter().zip(&self.wishes).enumerate() {
+            let needed = needed.0.iter().chain(needed.1.iter().filter(|_| wishes));
+            edges[heads[at]].extend(needed.map(|&to| heads[to]).filter(|&to| to != heads[at]));
+        }
+        for needed in &mut edges {
+            needed.sort_unstable();
+            needed.dedup();
+        }
+        edges
+    }
+
+    /// Gives up the wishes that close a cycle of what must be, or where none does by itself, all that hold this one
+    /// together: what must be forms none.
+    fn forgo(&mut self, cycle: &[usize], heads: &[usize]) {
+        let groups: BTreeSet<usize> = cycle.iter().copied().collect();
+        let inside = |at: usize, to: usize| {
+            heads[at] != heads[to] && groups.contains(&heads[at]) && groups.contains(&heads[to])
+        };
+        let mut must: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (at, needed) in self.needs.iter().enumerate() {
+            must.entry(heads[at])
+                .or_default()
+                .extend(needed.iter().filter(|&&to| inside(at, to)).map(|&to| heads[to]));
+        }
+        let leads = |from: usize, to: usize| {
+            let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
+            while let Some(at) = waiting.pop() {
+                waiting.extend(must[&at].iter().copied().filter(|&next| seen.insert(next)));
+            }
+            seen.contains(&to)
+        };
+        let wishes =
+            self.wishes.iter().enumerate().flat_map(|(at, wished)| wished.iter().map(move |&to| (at, to)));
+        let holding: Vec<_> = wishes.filter(|&(at, to)| inside(at, to)).collect();
+        let closing: Vec<_> =
+            holding.iter().copied().filter(|&(at, to)| leads(heads[to], heads[at])).collect();
+        let given_up = if closing.is_empty() { holding } else { closing };
+        for &(at, to) in &given_up {
+            self.wishes[at].retain(|&wished| wished != to);
+        }
+    }
+
+    /// Gives the facts that hold a cycle together statements of their own; false when there are none left.
+    fn take_apart(&self, cycle: &[usize], heads: &[usize], apart: &mut [bool]) -> bool {
+        let groups: BTreeSet<usize> = cycle.iter().copied().collect();
+        let outside = |at: usize, to: usize| heads[to] != heads[at] && groups.contains(&heads[to]);
+        let mut holding = BTreeSet::new();
+        for (at, needed) in self.needs.iter().enumerate() {
+            for &to in needed.iter().filter(|&&to| groups.contains(&heads[at]) && outside(at, to)) {
+                holding.insert(at);
+                holding.insert(to);
+            }
+        }
+        holding.retain(|&at| heads[at] != at && !apart[at]);
+        let easiest = holding.iter().map(|&at| self.alone(at)).max().unwrap_or(Alone::Never);
+        let parted = holding.into_iter().filter(|&at| easiest != Alone::Never && self.alone(at) == easiest);
+        parted.map(|at| apart[at] = true).count() > 0
+    }
+
+    /// Whether it can have statements of its own.
+    fn alone(&self, at: usize) -> Alone {
+        match self.nodes[at].0 {
+            Doing::Create if self.fold_of(at) == Fold::May => Alone::AtOnce,
+            Doing::Drop => self.nodes[at].1.kind().kind().drops_alone,
+            _ => Alone::Never,
+        }
+    }
+
+    /// What needs each other and goes is dropped with the first of them.
+    fn join(&mut self, cycle: &[usize], joined: &mut [Option<usize>]) -> bool {
+        if !cycle.iter().all(|&at| self.nodes[at].0 == Doing::Drop) {
+            return false;
+        }
+        let first = cycle[0];
+        for &at in &cycle[1..] {
+            joined[at] = Some(first);
+        }
+        self.cascades.insert(first)
+    }
+}

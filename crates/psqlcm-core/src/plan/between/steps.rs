@@ -1,0 +1,174 @@
+//! What is done, as a graph: a node for each thing that is done to a fact, what must be done before it, and what had
+//! better be.
+//!
+//! What is done by one statement, and in which order, is for others to say.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::fates::{Fate, Fates};
+use super::{Difference, Doing};
+use crate::fact::FactId;
+use crate::kinds::{self, Reaction, Space};
+
+/// What is done, as a graph.
+pub(super) struct Steps<'a> {
+    pub(super) fates: &'a Fates<'a>,
+    /// Each fact with what is done to it; parents before what belongs to them.
+    pub(super) nodes: Vec<(Doing, &'a FactId)>,
+    at: HashMap<(Doing, &'a FactId), usize>,
+    /// For each node what must be done before it.
+    pub(super) needs: Vec<Vec<usize>>,
+    /// For each node what had better be done before it.
+    pub(super) wishes: Vec<Vec<usize>>,
+    /// What cannot be dropped one after the other: these are dropped with all that needs them.
+    pub(super) cascades: BTreeSet<usize>,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(fates: &'a Fates<'a>) -> Self {
+        let mut nodes = Vec::new();
+        for (&id, fate) in &fates.of {
+            let aside = fate.drops() && fates.aside.contains(id);
+            let doing = [
+                (fate.drops(), Doing::Drop),
+                (aside, Doing::SetAside),
+                (*fate == Fate::Alter, Doing::Alter),
+                (fate.creates(), Doing::Create),
+            ];
+            nodes.extend(doing.into_iter().filter(|(is, _)| *is).map(|(_, doing)| (doing, id)));
+        }
+        let at = nodes.iter().enumerate().map(|(at, node)| (*node, at)).collect();
+        let (needs, wishes) = (vec![Vec::new(); nodes.len()], vec![Vec::new(); nodes.len()]);
+        let mut steps = Self { fates, nodes, at, needs, wishes, cascades: BTreeSet::new() };
+        steps.connect();
+        steps
+    }
+
+    pub(super) fn node(&self, doing: Doing, id: &FactId) -> Option<usize> {
+        self.at.get(&(doing, id)).copied()
+    }
+
+    pub(super) fn difference(&self, id: &'a FactId) -> Difference<'a> {
+        Difference { fates: Some(&self.fates.of), ..self.fates.difference(id) }
+    }
+
+    /// Whether it is [`kinds::is_part`].
+    fn is_part(&self, at: usize) -> bool {
+        let id = self.nodes[at].1;
+        let fact = self.fates.to.get(id).or_else(|| self.fates.from.get(id));
+        fact.is_some_and(|fact| kinds::is_part(id, fact))
+    }
+
+    /// The node that makes the fact what it is to be.
+    fn made(&self, id: &FactId) -> Option<usize> {
+        self.node(Doing::Create, id).or_else(|| self.node(Doing::Alter, id))
+    }
+
+    fn connect(&mut self) {
+        let mut freed: HashMap<Space<'a>, Vec<usize>> = HashMap::new();
+        for at in 0..self.nodes.len() {
+            let (doing, id) = self.nodes[at];
+            let free = match doing {
+                Doing::Drop if self.fates.set_aside(id).is_none() => true,
+                Doing::SetAside => true,
+                _ => false,
+            };
+            if let (true, Some(fact)) = (free, self.fates.from.get(id)) {
+                for space in (id.kind().kind().spaces)(id, fact) {
+                    freed.entry(space).or_default().push(at);
+                }
+            }
+        }
+        let mut parts: HashMap<&FactId, Vec<usize>> = HashMap::new();
+        for (at, (_, id)) in self.nodes.iter().enumerate().filter(|(at, _)| self.is_part(*at)) {
+            parts.entry(id.parent().unwrap_or(id)).or_default().push(at);
+        }
+        for at in 0..self.nodes.len() {
+            let (doing, id) = self.nodes[at];
+            match doing {
+                Doing::Create => self.connect_create(at, id, &freed),
+                Doing::Alter => self.connect_alter(at, id),
+                Doing::Drop => self.connect_drop(at, id),
+                Doing::SetAside | Doing::Rename => {}
+            }
+            self.wish(at, doing, id, &parts);
+        }
+        for needed in &mut self.needs {
+            needed.sort_unstable();
+            needed.dedup();
+        }
+    }
+
+    /// What is needed, what it belongs to included, is what it is to be.
+    fn connect_made(&mut self, at: usize, id: &'a FactId) {
+        let needed = self.fates.to.needs(id).iter().chain(id.parent());
+        let before: Vec<usize> = needed.filter_map(|needed| self.made(needed)).collect();
+        self.needs[at].extend(before);
+    }
+
+    /// What is needed is there, what had the name is gone.
+    fn connect_create(&mut self, at: usize, id: &'a FactId, freed: &HashMap<Space<'a>, Vec<usize>>) {
+        self.connect_made(at, id);
+        let own = match self.fates.set_aside(id) {
+            Some(aside) => self.node(Doing::SetAside, aside),
+            None => self.node(Doing::Drop, id),
+        };
+        self.needs[at].extend(own);
+        if let Some(fact) = self.fates.to.get(id) {
+            for space in (id.kind().kind().spaces)(id, fact) {
+                self.needs[at].extend(freed.get(&space).into_iter().flatten());
+            }
+        }
+    }
+
+    /// What is needed now is there, what was needed is still there.
+    fn connect_alter(&mut self, at: usize, id: &'a FactId) {
+        self.connect_made(at, id);
+        for needed in self.fates.from.needs(id) {
+            if let Some(gone) = self.node(Doing::Drop, needed) {
+                self.needs[gone].push(at);
+            }
+        }
+    }
+
+    /// Before anything goes or changes, what needs it is gone.
+    fn connect_drop(&mut self, at: usize, id: &'a FactId) {
+        let react = id.kind().kind().react;
+        let difference = self.difference(id);
+        let holds_back = |needed: &&FactId| react(&difference, needed) != Reaction::Stays;
+        for needed in self.fates.from.needs(id).iter().filter(holds_back) {
+            for doing in [Doing::Drop, Doing::Alter] {
+                if let Some(other) = self.node(doing, needed) {
+                    self.needs[other].push(at);
+                }
+            }
+        }
+        if let Some(parent) = id.parent().and_then(|parent| self.node(Doing::Drop, parent)) {
+            self.needs[parent].push(at);
+        }
+    }
+
+    /// What the kind would have done before, if that closes no cycle.
+    fn wish(&mut self, at: usize, doing: Doing, id: &'a FactId, parts: &HashMap<&FactId, Vec<usize>>) {
+        // What a thing is made of is changed while nothing uses it, or not yet. That an index or constraint uses columns of its
+        // own table goes without saying in the needs.
+        let side = if doing == Doing::Drop { self.fates.from } else { self.fates.to };
+        let own = id.parent().filter(|_| !self.is_part(at));
+        let wholes = side.needs(id).iter().chain(own);
+        let parts: Vec<usize> = wholes.filter_map(|whole| parts.get(whole)).flatten().copied().collect();
+        for part in parts {
+            match (doing, self.nodes[part].0) {
+                (Doing::Create, Doing::Alter | Doing::Create) => self.wishes[at].push(part),
+                (Doing::Drop, Doing::Alter | Doing::Drop) => self.wishes[part].push(at),
+                _ => {}
+            }
+        }
+        for other in (id.kind().kind().also)(&self.difference(id), doing) {
+            let before = match doing {
+                Doing::Drop => self.node(Doing::Drop, &other).or_else(|| self.node(Doing::Alter, &other)),
+                _ => self.made(&other),
+            };
+            self.wishes[at].extend(before.filter(|&before| before != at));
+        }
+    }
+}
