@@ -135,11 +135,11 @@ pub(super) fn changed_options(difference: &Difference<'_>, attribute: &str, pref
 /// The same for two such lists.
 pub(super) fn changed_lists(before: &[Box<str>], after: &[Box<str>], prefix: &str) -> Vec<String> {
     let name = |option: &str| option.split_once('=').map_or(option, |(name, _)| name).to_owned();
-    let set: Vec<Box<str>> = after
-        .iter()
-        .filter(|option| !before.contains(option))
-        .map(|option| format!("{prefix}{option}").into())
-        .collect();
+    // PostgreSQL leaves what is not set in its order, and puts what is set after it, be it the same.
+    let mut left = before.iter();
+    let in_order = after.iter().take_while(|option| left.any(|other| other == *option)).count();
+    let set: Vec<Box<str>> =
+        after[in_order..].iter().map(|option| format!("{prefix}{option}").into()).collect();
     let is_gone = |option: &str| !after.iter().any(|other| name(other) == name(option));
     let reset: Vec<String> = before
         .iter()

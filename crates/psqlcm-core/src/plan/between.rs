@@ -11,7 +11,7 @@ mod steps;
 
 use std::collections::BTreeMap;
 
-use self::fates::{Fate, Fates};
+use self::fates::{Dependents, Fate, Fates};
 use self::steps::Steps;
 use super::{Effect, Group, PlanError};
 use crate::fact::{Fact, FactId, NO_FACT};
@@ -32,6 +32,8 @@ pub struct Difference<'a> {
     pub to: &'a Snapshot,
     /// Whether the fact stays while something it is made of is made anew under the same name, as the type of a column.
     pub is_remade: bool,
+    /// Who needs a fact of the side that is left.
+    dependents: Option<&'a Dependents<'a>>,
     /// What becomes of each fact, once that is settled.
     fates: Option<&'a BTreeMap<&'a FactId, Fate>>,
 }
@@ -40,7 +42,16 @@ impl<'a> Difference<'a> {
     /// A fact that stays as it is.
     pub(super) fn none(id: &'a FactId, side: &'a Snapshot) -> Self {
         let fact = side.get(id);
-        Self { id, before: fact, after: fact, from: side, to: side, is_remade: false, fates: None }
+        Self {
+            id,
+            before: fact,
+            after: fact,
+            from: side,
+            to: side,
+            is_remade: false,
+            dependents: None,
+            fates: None,
+        }
     }
 
     /// Whether an attribute of both sides differs.
@@ -58,6 +69,11 @@ impl<'a> Difference<'a> {
     /// Whether another fact is dropped, be it to be made again; not known while that is being settled.
     pub fn drops(&self, other: &FactId) -> bool {
         self.fates.and_then(|fates| fates.get(other)).is_some_and(|fate| fate.drops())
+    }
+
+    /// What needs another fact on the side that is left; nothing where the plan is for a fact that stays.
+    pub fn dependents(&self, other: &FactId) -> &'a [&'a FactId] {
+        self.dependents.and_then(|dependents| dependents.get(other)).map_or(&[], Vec::as_slice)
     }
 
     /// What it is to be, for facts that stay.
@@ -106,7 +122,8 @@ pub struct Action {
 /// # Errors
 /// When what is to be done forms a cycle that nothing takes apart.
 pub fn between(from: &Snapshot, to: &Snapshot) -> Result<Vec<Action>, PlanError> {
-    let mut fates = Fates::new(from, to);
+    let dependents = fates::dependents(from);
+    let mut fates = Fates::new(from, to, &dependents);
     fates.settle();
     Steps::new(&fates).actions()
 }

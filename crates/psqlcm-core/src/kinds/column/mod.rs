@@ -1,7 +1,7 @@
 //! A column of a table, view or composite type. Those of views are what their definition makes of them; they
 //! are facts because comments, grants and other objects hang on them.
 
-use super::{Alone, constraint, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, sequence, shared, table, Reaction, Response};
+use super::{Alone, constraint, index, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, sequence, shared, table, Reaction, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -229,9 +229,27 @@ pub(super) fn is_inherited(group: &Group<'_>, fact: &Fact) -> bool {
 }
 
 /// What an inherited column has that its parents do not give it.
-pub(super) fn differences_from_parents(group: &Group<'_>, id: &FactId, fact: &Fact) -> Vec<String> {
-    let alter = format!("ALTER TABLE ONLY {} ALTER COLUMN {}", shared::parent_path(id), quote_ident(id.name()));
+pub(super) fn differences_from_parents<'a>(group: &Group<'a>, id: &'a FactId, fact: &Fact) -> Vec<String> {
     let parents: Vec<_> = parents(group, id).collect();
+    unlike_parents(group, id, fact, &parents)
+}
+
+/// What a column has beside what it gets as its parent's is added.
+fn beside_parent<'a>(group: &Group<'a>, id: &'a FactId, fact: &Fact) -> Vec<String> {
+    let default = group.members_of(group.id, KindId::Default).next();
+    let default = default.and_then(|(_, default)| default.get_text("expression"));
+    let mut statements = unlike_parents(group, id, fact, &[(group.fact, default)]);
+    statements.extend(settings(id, fact, group.fact.get("compression") == fact.get("compression")));
+    statements
+}
+
+fn unlike_parents<'a>(
+    group: &Group<'a>,
+    id: &'a FactId,
+    fact: &Fact,
+    parents: &[(&Fact, Option<&str>)],
+) -> Vec<String> {
+    let alter = format!("ALTER TABLE ONLY {} ALTER COLUMN {}", shared::parent_path(id), quote_ident(id.name()));
     let mut statements = Vec::new();
     let own = default_of(group, id);
     let is_apart = own.is_some() && group.members_of(id, KindId::Default).next().is_none();
@@ -244,7 +262,8 @@ pub(super) fn differences_from_parents(group: &Group<'_>, id: &FactId, fact: &Fa
         None if !given.is_empty() => statements.push(format!("{alter} DROP DEFAULT")),
         _ => {}
     }
-    let is_constraint = group.children(group.id, KindId::Constraint).iter().any(|(_, fact)| fact.get_text("column") == Some(id.name()));
+    let constraints = id.parent().map(|table| group.children(table, KindId::Constraint)).unwrap_or_default();
+    let is_constraint = constraints.iter().any(|(_, fact)| fact.get_text("column") == Some(id.name()));
     if fact.is("not_null") && !is_constraint && !parents.iter().any(|(parent, _)| parent.is("not_null")) {
         statements.push(format!("{alter} SET NOT NULL"));
     }
@@ -275,7 +294,9 @@ fn create(group: &Group<'_>) -> Vec<String> {
             let members = std::iter::once((group.id, group.fact)).chain(group.members.iter().copied()).collect();
             let table = Group { members, ..Group::of(relation, fact, group.snapshot) };
             let add = definition(&table, group.id, group.fact).map(|column| format!("ALTER TABLE {path} ADD COLUMN {column}"));
-            let statements = add.into_iter().chain(settings(group.id, group.fact, true)).collect();
+            let of_children = group.members.iter().filter(|(id, _)| id.kind() == KindId::Column);
+            let of_children = of_children.flat_map(|(id, fact)| beside_parent(group, id, fact));
+            let statements = add.into_iter().chain(settings(group.id, group.fact, true)).chain(of_children).collect();
             shared::on_path(&table, statements)
         }
         // The definition of a view makes its columns.
@@ -288,7 +309,10 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
     let (path, name) = (shared::path(relation), quote_ident(difference.id.name()));
     match relation.kind() {
         KindId::Composite => vec![format!("ALTER TYPE {path} DROP ATTRIBUTE {name}")],
-        kind if table::is_table(kind) => vec![format!("ALTER TABLE {path} DROP COLUMN {name}")],
+        kind if table::is_table(kind) => {
+            let only = if table::loses_alone(difference, difference.id) { "ONLY " } else { "" };
+            vec![format!("ALTER TABLE {only}{path} DROP COLUMN {name}")]
+        }
         _ => Vec::new(),
     }
 }
@@ -316,7 +340,7 @@ const SETTINGS: &[&str] = &["storage", "compression", "statistics", "options"];
 /// Whether a table has a column of the composite type: PostgreSQL then refuses to change the types of attributes.
 fn is_used(difference: &Difference<'_>) -> bool {
     let Some(composite) = difference.id.parent() else { return false };
-    difference.from.facts().any(|(id, _)| id.kind() == KindId::Column && difference.from.needs(id).contains(composite))
+    difference.dependents(composite).iter().any(|id| id.kind() == KindId::Column)
 }
 
 fn made_with_parent(id: &FactId) -> bool {
@@ -363,10 +387,10 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
     is_other_type && (shows || is_generated(other))
 }
 
-/// A view's column comes with its definition; a parent's column before those of its children.
+/// A view's column comes with its definition; a parent's column comes, or goes, before those of its children.
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     match difference.id.parent() {
-        _ if doing == Doing::Drop => table::parting(difference),
+        _ if doing == Doing::Drop => table::before_it_goes(difference),
         Some(view) if view.kind() == KindId::View => vec![view.child(KindId::ViewDefinition, "")],
         Some(table) if table::is_table(table.kind()) => table::same_in_parents(difference),
         _ => Vec::new(),
@@ -375,9 +399,10 @@ fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
 
 /// With the column that it is inherited from.
 fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
-    match difference.becomes().is("inherited") && doing != Doing::Alter {
-        true => table::same_in_parents(difference),
-        false => Vec::new(),
+    match doing {
+        Doing::Create if difference.becomes().is("inherited") => table::same_in_parents(difference),
+        Doing::Drop if difference.was().is("inherited") => table::lost_in_parents(difference),
+        _ => Vec::new(),
     }
 }
 
@@ -405,6 +430,7 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
         let data_type = new.get_text("type").unwrap_or_default();
         let using = conversion(difference).map(|expression| format!(" USING {expression}")).unwrap_or_default();
         statements.push(format!("{alter} TYPE {data_type}{collation}{using}"));
+        statements.extend(index::comments_of_partitions(difference, relation));
     }
     if difference.differs("expression") && new.get("generated").is_some() && difference.was().get("generated").is_some() {
         statements.push(format!("{alter} SET EXPRESSION AS ({})", new.get_text("expression").unwrap_or_default()));

@@ -29,8 +29,15 @@ const ON_INDEX: &str = "index";
 
 /// The identity of the comment on what stands for an object of that catalog.
 pub(crate) fn id_on(object: &FactId, catalog: u32) -> FactId {
-    let on_index = object.kind() == KindId::Constraint && catalog == Catalog::Class as u32;
-    object.child(KindId::Comment, if on_index { ON_INDEX } else { "" })
+    match object.kind() == KindId::Constraint && catalog == Catalog::Class as u32 {
+        true => id_on_index(object),
+        false => object.child(KindId::Comment, ""),
+    }
+}
+
+/// The identity of the comment on an index, be it a constraint's.
+pub(super) fn id_on_index(index: &FactId) -> FactId {
+    index.child(KindId::Comment, if index.kind() == KindId::Constraint { ON_INDEX } else { "" })
 }
 
 const ATTRIBUTES: &[Attribute] = &[plain("text")];

@@ -28,6 +28,7 @@ pub(super) static KIND: Kind = Kind {
     alter,
     drop,
     react: index::react,
+    takes,
     comes_with,
     also,
     spaces,
@@ -133,10 +134,10 @@ pub(super) fn is_said_by_table(fact: &Fact) -> bool {
     fact.get_text("type").is_some() && !fact.is("not_valid") && !(by_index && fact.is("on_partitioned"))
 }
 
-/// What a primary key or unique constraint is made of, whichever of both it is.
+/// What a constraint with an index is made of, whether it is a primary key or unique.
 pub(super) fn key(fact: &Fact) -> Option<&str> {
-    let definition = fact.get_text("definition")?;
-    ["PRIMARY KEY ", "UNIQUE "].iter().find_map(|word| definition.strip_prefix(word))
+    let definition = fact.get_text("definition").filter(|_| has_index(fact))?;
+    Some(["PRIMARY KEY ", "UNIQUE "].iter().find_map(|word| definition.strip_prefix(word)).unwrap_or(definition))
 }
 
 /// Whether it is a not-null constraint.
@@ -241,7 +242,8 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
 
 pub(super) fn drop(difference: &Difference<'_>) -> Vec<String> {
     let (word, table) = (alter_word(difference.id), shared::parent_path(difference.id));
-    vec![format!("{word} {table} DROP CONSTRAINT {}", quote_ident(difference.id.name()))]
+    let only = if table::loses_alone(difference, difference.id) { " ONLY" } else { "" };
+    vec![format!("{word}{only} {table} DROP CONSTRAINT {}", quote_ident(difference.id.name()))]
 }
 
 fn alter_word(id: &FactId) -> &'static str {
@@ -256,22 +258,32 @@ fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let inherits = matches!(difference.becomes().get_text("type"), Some("check" | "not null"));
     let mut with = if doing == Doing::Drop { with_column(difference) } else { Vec::new() };
     with.extend(match inherits {
-        true if difference.becomes().is("inherited") => inherited_from(difference, doing),
+        true if doing == Doing::Drop && difference.was().is("inherited") => table::lost_in_parents(difference),
+        true if doing == Doing::Create && difference.becomes().is("inherited") => inherited_from(difference),
         true => Vec::new(),
         false => index::comes_with(difference, doing),
     });
     with
 }
 
-/// The parents' constraint that makes this one, or drops it. One that is not valid is added to a parent after its children
+/// The parents' constraint that makes this one. One that is not valid is added to a parent after its children
 /// were made, and reaches them; partitions must have it before they are attached.
-fn inherited_from(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+fn inherited_from(difference: &Difference<'_>) -> Vec<FactId> {
     let table = difference.id.parent().and_then(|table| difference.to.entry(table));
-    let Some((table, _)) = table.filter(|(_, fact)| doing == Doing::Create && !table::is_partition(fact)) else {
+    let Some((table, _)) = table.filter(|(_, fact)| !table::is_partition(fact)) else {
         return table::same_in_parents(difference);
     };
     let parents = difference.to.needs(table).iter().filter(|id| table::is_table(id.kind()));
     parents.map(|parent| parent.child(KindId::Constraint, difference.id.name())).collect()
+}
+
+/// A partition has what its table has from there alone: it loses it too.
+fn takes(difference: &Difference<'_>) -> Vec<FactId> {
+    let table = difference.id.parent().and_then(|table| difference.from.get(table));
+    match table.is_some_and(table::is_partitioned) {
+        true => table::kept_by_children(difference, difference.id),
+        false => Vec::new(),
+    }
 }
 
 /// The column that takes along what is said of it alone.
@@ -298,7 +310,7 @@ fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let fact = if doing == Doing::Drop { difference.was() } else { difference.becomes() };
     let mut others = if has_index(fact) { index::also(difference, doing) } else { Vec::new() };
     if doing == Doing::Drop {
-        others.extend(table::parting(difference));
+        others.extend(table::before_it_goes(difference));
     }
     let wanted: fn(&Fact) -> bool = match doing {
         Doing::Create if is_primary_key(fact) => is_not_null,

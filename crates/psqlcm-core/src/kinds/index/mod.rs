@@ -1,8 +1,8 @@
 //! An index that no constraint made, as PostgreSQL prints it.
 
-use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, deparsed, plain, shared, Response, Reaction};
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, comment, deparsed, plain, shared, table, Response, Reaction};
 use crate::fact::{Fact, FactId};
-use crate::name::quote_ident;
+use crate::name::{quote_ident, quote_literal};
 use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 
@@ -130,6 +130,26 @@ pub(super) fn changed_settings(difference: &Difference<'_>) -> Vec<String> {
     statements
 }
 
+/// What is said of the partitions' indexes, once PostgreSQL has made those of the partitioned table again: until 17 it gives them
+/// the comment of that table's index.
+pub(super) fn comments_of_partitions(difference: &Difference<'_>, table: &FactId) -> Vec<String> {
+    let is_commented = |id: &FactId| difference.from.get(&comment::id_on_index(id)).is_some();
+    let own = difference.from.below(table).map(|(id, _)| id);
+    let own = own.filter(|id| matches!(id.kind(), KindId::Index | KindId::Constraint) && is_commented(id));
+    let mut waiting: Vec<&FactId> = if difference.from.server_version < 180_000 { own.collect() } else { Vec::new() };
+    let mut statements = Vec::new();
+    while let Some(index) = waiting.pop() {
+        let attached = difference.dependents(index).iter().filter(|id| id.kind() == KindId::IndexAttachment);
+        for index in attached.filter_map(|id| id.parent()).filter(|id| !difference.drops(id)) {
+            let text = difference.to.get(&comment::id_on_index(index)).and_then(|fact| fact.get_text("text"));
+            let text = text.map_or_else(|| "NULL".to_owned(), quote_literal);
+            statements.push(format!("COMMENT ON INDEX {} IS {text}", shared::schema_path(index)));
+            waiting.push(index);
+        }
+    }
+    statements
+}
+
 /// The index of a partition goes with the one of the partitioned table that it belongs to, while it is a partition.
 pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let is_detached = difference.id.parent().is_some_and(|table| difference.drops(&table.child(KindId::Attachment, "")));
@@ -162,5 +182,6 @@ pub(super) fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
 pub(super) fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let is_parents = difference.to.get(&difference.id.child(KindId::IndexAttachment, "")).is_some();
     let table = difference.id.parent().filter(|_| doing == Doing::Drop || !is_parents);
-    table.map(|table| table.child(KindId::Attachment, "")).into_iter().collect()
+    let children = if doing == Doing::Drop { table::parted_children(difference) } else { Vec::new() };
+    table.map(|table| table.child(KindId::Attachment, "")).into_iter().chain(children).collect()
 }

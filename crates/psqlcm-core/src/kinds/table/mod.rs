@@ -231,7 +231,7 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
         let with_column = inline.contains(part.get_text("column").unwrap_or_default());
         match () {
             () if with_column || constraint::comes_from_parent(fact, part) => {}
-            // Of two keys of the same columns CREATE TABLE makes one.
+            // Of two that have the same index CREATE TABLE makes one.
             () if constraint::key(part).is_some_and(|key| !keys.insert(key)) => {
                 after.push(format!("ALTER TABLE ONLY {path} ADD {}", constraint::clause(id, part)));
             }
@@ -358,10 +358,51 @@ pub(super) fn also(difference: &Difference<'_>, _: Doing) -> Vec<FactId> {
     parts.filter(|id| matches!(id.kind(), KindId::Column | KindId::Constraint)).cloned().collect()
 }
 
-/// What is inherited can be dropped once the table is no partition of its parent, or no child.
-pub(super) fn parting(difference: &Difference<'_>) -> Vec<FactId> {
-    let table = difference.id.parent().filter(|_| difference.was().is("inherited"));
-    table.map(|table| vec![table.child(KindId::Attachment, ""), table.clone()]).unwrap_or_default()
+/// What is done before a column or constraint can go: what is inherited is dropped once the table is no partition of its parent,
+/// or no child; and what children have, once they are none.
+pub(super) fn before_it_goes(difference: &Difference<'_>) -> Vec<FactId> {
+    let parting = difference.id.parent().filter(|_| difference.was().is("inherited"));
+    let parting = parting.map(|table| vec![table.child(KindId::Attachment, ""), table.clone()]);
+    let others = parting.into_iter().flatten().chain(same_in_parents(difference));
+    others.chain(parted_children(difference)).collect()
+}
+
+/// The columns or constraints of parents that take along this one as they go.
+pub(super) fn lost_in_parents(difference: &Difference<'_>) -> Vec<FactId> {
+    let mut same = same_in_parents(difference);
+    same.retain(|part| !loses_alone(difference, part));
+    same
+}
+
+/// What makes children of the table children no more: what the table loses goes once that is done, as it would go from them too.
+pub(super) fn parted_children(difference: &Difference<'_>) -> Vec<FactId> {
+    let dependents = difference.id.parent().map_or(&[][..], |table| difference.dependents(table));
+    let parents = |side: &Snapshot, id: &FactId| side.get(id).map(|fact| fact.get_list("parents").to_vec());
+    let is_parted = |id: &FactId| match id.kind() {
+        KindId::Attachment => true,
+        kind => is_table(kind) && parents(difference.from, id) != parents(difference.to, id),
+    };
+    dependents.iter().filter(|id| is_parted(id)).map(|id| (*id).clone()).collect()
+}
+
+/// What the children have of a table's column or constraint, and only from there, and keep though the table loses it.
+pub(super) fn kept_by_children(difference: &Difference<'_>, part: &FactId) -> Vec<FactId> {
+    let Some(table) = part.parent().filter(|_| difference.to.get(part).is_none()) else { return Vec::new() };
+    let children = difference.dependents(table).iter().filter_map(|id| match id.kind() {
+        KindId::Attachment => id.parent().filter(|_| difference.to.needs(id).contains(table)),
+        kind => Some(*id).filter(|_| is_table(kind) && difference.to.needs(id).contains(table)),
+    });
+    let parts = children.map(|child| child.child(part.kind(), part.name()));
+    let is_kept = |part: &FactId| {
+        difference.from.get(part).is_some_and(|fact| fact.is("inherited")) && difference.to.get(part).is_some()
+    };
+    parts.filter(is_kept).collect()
+}
+
+/// Whether a table loses a column or constraint without its children. Partitions lose it always.
+pub(super) fn loses_alone(difference: &Difference<'_>, part: &FactId) -> bool {
+    let table = part.parent().and_then(|table| difference.from.get(table));
+    table.is_some_and(|table| !is_partitioned(table)) && !kept_by_children(difference, part).is_empty()
 }
 
 /// The columns or constraints of that name in the tables that this one inherits from before and after, and all the time.

@@ -10,6 +10,20 @@ use crate::fact::{FactId, NO_FACT};
 use crate::kinds::{Reaction, Response};
 use crate::snapshot::Snapshot;
 
+/// Who needs a fact.
+pub(super) type Dependents<'a> = HashMap<&'a FactId, Vec<&'a FactId>>;
+
+/// Who needs the facts of a snapshot.
+pub(super) fn dependents(side: &Snapshot) -> Dependents<'_> {
+    let mut dependents = Dependents::new();
+    for (id, _) in side.facts() {
+        for needed in side.needs(id) {
+            dependents.entry(needed).or_default().push(id);
+        }
+    }
+    dependents
+}
+
 /// What becomes of a fact that does not stay as it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -34,8 +48,7 @@ pub(super) struct Fates<'a> {
     pub(super) from: &'a Snapshot,
     pub(super) to: &'a Snapshot,
     pub(super) of: BTreeMap<&'a FactId, Fate>,
-    /// Who needs a fact of `from`.
-    dependents: HashMap<&'a FactId, Vec<&'a FactId>>,
+    dependents: &'a Dependents<'a>,
     /// What is changed in place because something it is made of is made anew.
     remade: BTreeSet<&'a FactId>,
     /// What stays under another name until what was made of it is remade.
@@ -44,13 +57,7 @@ pub(super) struct Fates<'a> {
 }
 
 impl<'a> Fates<'a> {
-    pub(super) fn new(from: &'a Snapshot, to: &'a Snapshot) -> Self {
-        let mut dependents: HashMap<&FactId, Vec<&FactId>> = HashMap::new();
-        for (id, _) in from.facts() {
-            for needed in from.needs(id) {
-                dependents.entry(needed).or_default().push(id);
-            }
-        }
+    pub(super) fn new(from: &'a Snapshot, to: &'a Snapshot, dependents: &'a Dependents<'a>) -> Self {
         let (of, waiting) = (BTreeMap::new(), Vec::new());
         Self { from, to, of, dependents, remade: BTreeSet::new(), aside: BTreeSet::new(), waiting }
     }
@@ -135,6 +142,7 @@ impl<'a> Fates<'a> {
             from: self.from,
             to: self.to,
             is_remade,
+            dependents: Some(self.dependents),
             fates: None,
         }
     }
@@ -177,10 +185,10 @@ impl<'a> Fates<'a> {
                     self.put(below, Fate::Create);
                 }
             }
-            for taken in (id.kind().kind().takes)(&self.difference(id)) {
-                if let Some((taken, _)) = self.from.entry(&taken) {
-                    self.again(taken);
-                }
+        }
+        for taken in (id.kind().kind().takes)(&self.difference(id)) {
+            if let Some((taken, _)) = self.from.entry(&taken) {
+                self.again(taken);
             }
         }
         for dependent in self.dependents.get(id).cloned().unwrap_or_default() {

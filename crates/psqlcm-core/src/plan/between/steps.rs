@@ -158,7 +158,7 @@ impl<'a> Steps<'a> {
         let parts: Vec<usize> = wholes.filter_map(|whole| parts.get(whole)).flatten().copied().collect();
         for part in parts {
             match (doing, self.nodes[part].0) {
-                (Doing::Create, Doing::Alter | Doing::Create) => self.wishes[at].push(part),
+                (Doing::Create, Doing::Alter | Doing::Create | Doing::Drop) => self.wishes[at].push(part),
                 (Doing::Drop, Doing::Alter | Doing::Drop) => self.wishes[part].push(at),
                 _ => {}
             }

@@ -1,0 +1,61 @@
+-- Round: a partition leaves as its parent's check goes
+CREATE TABLE s1.pd PARTITION OF s1.p FOR VALUES FROM (10) TO (20);
+-- and then
+DROP TABLE s1.pd;
+CREATE TABLE s1.pd PARTITION OF s1.p DEFAULT;
+ALTER TABLE s1.p ADD CONSTRAINT "K 4" CHECK (length(b::text) < 99) NOT VALID;
+
+-- Round: options stand in another order
+ALTER TABLE s1.base SET (parallel_workers = 2);
+ALTER TABLE s1.base SET (autovacuum_enabled = false);
+-- and then
+ALTER TABLE s1.base RESET (fillfactor, parallel_workers);
+
+-- Round: a column is lost by its table before a partition without it comes
+CREATE POLICY y2 ON s1.p FOR INSERT TO cm_change_reader WITH CHECK (c IN ('a', 'b'));
+-- and then
+CREATE TABLE s1.pd PARTITION OF s1.p DEFAULT;
+ALTER TABLE s1.p RENAME COLUMN c TO d;
+
+-- Round: a new column is stored otherwise, in the partition too
+ALTER TABLE s1.p ALTER COLUMN c SET STORAGE EXTERNAL;
+-- and then
+ALTER TABLE s1.p RENAME COLUMN c TO "E e";
+
+-- Round: the comment on a partitioned index is not its partitions'
+COMMENT ON INDEX s1.i1 IS 'it''s
+a comment';
+-- and then
+ALTER TABLE s1.p ALTER COLUMN a TYPE s1.mood[] USING a::text::s1.mood[];
+
+-- Round: a partition leaves and keeps its index as a column goes
+CREATE TABLE s1.pd PARTITION OF s1.p FOR VALUES FROM (10) TO (20);
+CREATE UNIQUE INDEX "I 4" ON s1.p (id, b);
+-- and then
+ALTER TABLE s1.p DETACH PARTITION s1.pd;
+ALTER TABLE s1.p DROP COLUMN b;
+
+-- Round: a child changes parents and keeps the column that the old one loses
+CREATE UNLOGGED TABLE s1."T 5" (id uuid PRIMARY KEY, a jsonb, "E e" date) WITH (parallel_workers = 2);
+CREATE TABLE "S 3".t1 (d bigint) INHERITS (s1."T 5");
+-- and then
+ALTER TABLE s1."T 5" SET SCHEMA "S 3";
+CREATE TABLE s1."T 5" (id integer GENERATED ALWAYS AS IDENTITY, a integer, b integer GENERATED ALWAYS AS (a * 2) STORED, c text);
+
+-- Round: a new column has another default in a partition
+CREATE TABLE s1.p3 PARTITION OF s1.p FOR VALUES FROM (10) TO (20);
+ALTER TABLE s1.p3 ALTER COLUMN c SET DEFAULT '{}';
+-- and then
+ALTER TABLE s1.p DROP COLUMN c CASCADE;
+
+-- Round: a partition leaves and keeps its index as the other goes
+-- and then
+ALTER TABLE s1.p DETACH PARTITION s1.p1;
+DROP INDEX s1.i1;
+
+-- Round: a table has the same exclusion twice
+ALTER TABLE s1.t1 ADD CONSTRAINT "K 4" EXCLUDE USING btree (id WITH =);
+ALTER TABLE s1.t1 ADD CONSTRAINT k2 EXCLUDE USING btree (id WITH =);
+-- and then
+DROP TABLE s1.t1;
+
