@@ -131,16 +131,19 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Before anything goes or changes, what needs it is gone.
+    /// Before anything goes, what needs it is gone; before it changes, what that would disturb, and better all.
     fn connect_drop(&mut self, at: usize, id: &'a FactId) {
         let react = id.kind().kind().react;
         let difference = self.difference(id);
         let holds_back = |needed: &&FactId| react(&difference, needed) != Reaction::Stays;
         for needed in self.fates.from.needs(id).iter().filter(holds_back) {
-            for doing in [Doing::Drop, Doing::Alter] {
-                if let Some(other) = self.node(doing, needed) {
-                    self.needs[other].push(at);
-                }
+            if let Some(dropped) = self.node(Doing::Drop, needed) {
+                self.needs[dropped].push(at);
+            }
+            if let Some(altered) = self.node(Doing::Alter, needed) {
+                let is_disturbed = (needed.kind().kind().disturbs)(&self.difference(needed), id);
+                let edges = if is_disturbed { &mut self.needs } else { &mut self.wishes };
+                edges[altered].push(at);
             }
         }
         if let Some(parent) = id.parent().and_then(|parent| self.node(Doing::Drop, parent)) {

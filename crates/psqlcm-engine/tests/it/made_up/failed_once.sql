@@ -59,3 +59,9 @@ ALTER TABLE s1.t1 ADD CONSTRAINT k2 EXCLUDE USING btree (id WITH =);
 -- and then
 DROP TABLE s1.t1;
 
+
+-- Round: a table and its schema get other names as the domain of its column is changed
+ALTER TABLE s1.base SET SCHEMA s2;
+-- and then
+ALTER DOMAIN s1.posint SET DEFAULT '1';
+ALTER SCHEMA s2 RENAME TO s4;
