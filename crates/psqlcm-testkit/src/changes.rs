@@ -73,6 +73,9 @@ impl Changes {
             }
             "column" => &["id", "a", "b", "c", "d", "\"E e\""],
             "part" => &["s1.p1", "s1.p2", "s1.p3", "s2.p1", "s1.pd"],
+            "leaf" => &["s1.p3", "s2.p4", "s1.p5"],
+            "base" => &["{schema}.b1", "s1.b2"],
+            "event" => &["ev1", "ev2"],
             "type" => &[
                 "integer",
                 "bigint",

@@ -437,7 +437,7 @@ pub(super) fn settled(query: &str) -> String {
 }
 
 /// The length of what is quoted; a doubled quote is two quoted texts side by side, which comes to the same.
-fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
+pub(super) fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
     let mut at = 1;
     while at < text.len() && text[at] != quote {
         at += if escapes && text[at] == b'\\' { 2 } else { 1 };

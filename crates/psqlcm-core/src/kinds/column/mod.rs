@@ -327,11 +327,16 @@ fn respond(difference: &Difference<'_>) -> Response {
         (Some(KindId::MaterializedView), ..) => Response::Parent,
         (Some(KindId::Composite), Some(_), Some(_)) if is_used(difference) => Response::Parent,
         (_, Some(_), Some(_)) if difference.differs_only_in(&["inherited"]) => Response::Nothing,
-        (_, Some(old), Some(new)) if old.get("generated") != new.get("generated") && new.get("generated").is_some() => Response::Again,
+        (_, Some(old), Some(new)) if difference.differs("generated") && (new.get("generated").is_some() || is_virtual(old)) => Response::Again,
         (_, Some(_), Some(_)) if difference.differs("expression") && difference.to.server_version < 170_000 && difference.becomes().get("expression").is_some() => Response::Again,
         (_, Some(_), Some(_)) => Response::Alter,
         _ => Response::Again,
     }
+}
+
+/// Whether the column holds nothing: its expression cannot be left out.
+fn is_virtual(fact: &Fact) -> bool {
+    fact.get_text("generated") == Some("virtual")
 }
 
 /// What can be said of a column whatever it holds.

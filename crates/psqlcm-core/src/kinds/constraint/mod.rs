@@ -271,18 +271,29 @@ fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
 fn inherited_from(difference: &Difference<'_>) -> Vec<FactId> {
     let table = difference.id.parent().and_then(|table| difference.to.entry(table));
     let Some((table, _)) = table.filter(|(_, fact)| !table::is_partition(fact)) else {
-        return table::same_in_parents(difference);
+        let is_as_valid = |id: &FactId| is_not_valid(difference, id) == difference.becomes().is("not_valid");
+        return table::same_in_parents(difference).into_iter().filter(is_as_valid).collect();
     };
     let parents = difference.to.needs(table).iter().filter(|id| table::is_table(id.kind()));
     parents.map(|parent| parent.child(KindId::Constraint, difference.id.name())).collect()
 }
 
-/// A partition has what its table has from there alone: it loses it too.
+/// What the children have checked already comes before what the parent has not: it would not be valid with that.
+fn valid_in_children(difference: &Difference<'_>) -> Vec<FactId> {
+    let mut children = table::kept_by_children(difference, difference.id);
+    children.retain(|id| difference.becomes().is("not_valid") && !is_not_valid(difference, id));
+    children
+}
+
+fn is_not_valid(difference: &Difference<'_>, id: &FactId) -> bool {
+    difference.to.get(id).is_some_and(|fact| fact.is("not_valid"))
+}
+
+/// What children have from this table alone they lose with it, unless the table loses it alone.
 fn takes(difference: &Difference<'_>) -> Vec<FactId> {
-    let table = difference.id.parent().and_then(|table| difference.from.get(table));
-    match table.is_some_and(table::is_partitioned) {
-        true => table::kept_by_children(difference, difference.id),
-        false => Vec::new(),
+    match table::loses_alone(difference, difference.id) {
+        true => Vec::new(),
+        false => table::kept_by_children(difference, difference.id),
     }
 }
 
@@ -309,9 +320,10 @@ fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let fact = if doing == Doing::Drop { difference.was() } else { difference.becomes() };
     let mut others = if has_index(fact) { index::also(difference, doing) } else { Vec::new() };
-    if doing == Doing::Drop {
-        others.extend(table::before_it_goes(difference));
-    }
+    others.extend(match doing {
+        Doing::Drop => table::before_it_goes(difference),
+        _ => valid_in_children(difference),
+    });
     let wanted: fn(&Fact) -> bool = match doing {
         Doing::Create if is_primary_key(fact) => is_not_null,
         Doing::Drop if is_not_null(fact) => is_primary_key,

@@ -385,9 +385,9 @@ pub(super) fn parted_children(difference: &Difference<'_>) -> Vec<FactId> {
     dependents.iter().filter(|id| is_parted(id)).map(|id| (*id).clone()).collect()
 }
 
-/// What the children have of a table's column or constraint, and only from there, and keep though the table loses it.
+/// What the children that stay children have of a table's column or constraint, and only from there, and keep.
 pub(super) fn kept_by_children(difference: &Difference<'_>, part: &FactId) -> Vec<FactId> {
-    let Some(table) = part.parent().filter(|_| difference.to.get(part).is_none()) else { return Vec::new() };
+    let Some(table) = part.parent() else { return Vec::new() };
     let children = difference.dependents(table).iter().filter_map(|id| match id.kind() {
         KindId::Attachment => id.parent().filter(|_| difference.to.needs(id).contains(table)),
         kind => Some(*id).filter(|_| is_table(kind) && difference.to.needs(id).contains(table)),
@@ -402,7 +402,8 @@ pub(super) fn kept_by_children(difference: &Difference<'_>, part: &FactId) -> Ve
 /// Whether a table loses a column or constraint without its children. Partitions lose it always.
 pub(super) fn loses_alone(difference: &Difference<'_>, part: &FactId) -> bool {
     let table = part.parent().and_then(|table| difference.from.get(table));
-    table.is_some_and(|table| !is_partitioned(table)) && !kept_by_children(difference, part).is_empty()
+    let may = difference.to.get(part).is_none() && table.is_some_and(|table| !is_partitioned(table));
+    may && !kept_by_children(difference, part).is_empty()
 }
 
 /// The columns or constraints of that name in the tables that this one inherits from before and after, and all the time.

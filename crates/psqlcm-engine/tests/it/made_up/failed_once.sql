@@ -65,3 +65,38 @@ ALTER TABLE s1.base SET SCHEMA s2;
 -- and then
 ALTER DOMAIN s1.posint SET DEFAULT '1';
 ALTER SCHEMA s2 RENAME TO s4;
+
+-- Round: statistics name their columns in the order of the table
+;
+-- and then
+CREATE STATISTICS s1.st2 (ndistinct) ON a, b FROM s1.base;
+ALTER TABLE s1.base RENAME COLUMN a TO "E e";
+
+-- Round: a virtual column becomes a plain one
+;
+-- and then
+DROP DOMAIN s1.posint CASCADE;
+ALTER TABLE s1.base ADD COLUMN d integer GENERATED ALWAYS AS (length(b::text)) VIRTUAL;
+
+-- Round: a check is not valid any more, but in a partition it is
+ALTER TABLE s1.p ADD CONSTRAINT k1 CHECK (a::text <> 'x') NOT VALID;
+CREATE TABLE s2.p1 PARTITION OF s1.p FOR VALUES FROM (20) TO (30) PARTITION BY LIST (b);
+-- and then
+ALTER TABLE s1.p VALIDATE CONSTRAINT k1;
+
+-- Round: a partition keeps the check that its table loses
+CREATE TABLE s1.p2 (id integer, a integer, b text, c text);
+ALTER TABLE s1.p2 ADD CONSTRAINT k1 CHECK (a > 0);
+ALTER TABLE s1.p ATTACH PARTITION s1.p2 FOR VALUES FROM (10) TO (20);
+-- and then
+ALTER TABLE s1.p ADD CONSTRAINT k1 CHECK (a > 0);
+COMMENT ON CONSTRAINT k1 ON s1.p2 IS 'own';
+
+-- Round: a child keeps the column and the check that its parent loses, another loses them
+CREATE TABLE s2.t1 () INHERITS (s1.base);
+CREATE TABLE s2.t2 () INHERITS (s1.base);
+ALTER TABLE s1.base ADD COLUMN z integer CONSTRAINT k1 CHECK (z > 0);
+-- and then
+ALTER TABLE ONLY s1.base DROP COLUMN z;
+ALTER TABLE s2.t2 DROP COLUMN z;
+ALTER TABLE s1.t1 ADD COLUMN z integer CONSTRAINT k1 CHECK (z > 0);
