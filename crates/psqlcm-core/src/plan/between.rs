@@ -32,8 +32,8 @@ pub struct Difference<'a> {
     pub to: &'a Snapshot,
     /// Whether the fact stays while something it is made of is made anew under the same name, as the type of a column.
     pub is_remade: bool,
-    /// Who needs a fact of the side that is left.
-    dependents: Option<&'a Dependents<'a>>,
+    /// Who needs the facts of both sides.
+    dependents: Option<&'a [Dependents<'a>; 2]>,
     /// What becomes of each fact, once that is settled.
     fates: Option<&'a BTreeMap<&'a FactId, Fate>>,
 }
@@ -73,7 +73,12 @@ impl<'a> Difference<'a> {
 
     /// What needs another fact on the side that is left; nothing where the plan is for a fact that stays.
     pub fn dependents(&self, other: &FactId) -> &'a [&'a FactId] {
-        self.dependents.and_then(|dependents| dependents.get(other)).map_or(&[], Vec::as_slice)
+        self.dependents.map_or(&[], |[before, _]| before.of(other))
+    }
+
+    /// What needs another fact on the side that is to be reached; nothing where the plan is for a fact that stays.
+    pub fn dependents_after(&self, other: &FactId) -> &'a [&'a FactId] {
+        self.dependents.map_or(&[], |[_, after]| after.of(other))
     }
 
     /// What it is to be, for facts that stay.
@@ -122,7 +127,7 @@ pub struct Action {
 /// # Errors
 /// When what is to be done forms a cycle that nothing takes apart.
 pub fn between(from: &Snapshot, to: &Snapshot) -> Result<Vec<Action>, PlanError> {
-    let dependents = fates::dependents(from);
+    let dependents = [Dependents::new(from), Dependents::new(to)];
     let mut fates = Fates::new(from, to, &dependents);
     fates.settle();
     Steps::new(&fates).actions()

@@ -14,6 +14,7 @@ pub(super) static KIND: Kind = Kind {
     edges,
     drop,
     also,
+    disturbs,
     drops_alone: Alone::Always,
     effect: super::effect::of_attachment,
     cases: include_str!("cases.md"),
@@ -79,7 +80,20 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
     std::iter::once(format!("ALTER TABLE {parent} DETACH PARTITION {path}")).chain(left).collect()
 }
 
-/// Indexes of a table that is there already are taken for those that the parent wants.
+/// An index or key that the partition's own does not belong to cannot be there when it comes: PostgreSQL would make one.
+fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
+    let Some(table) = difference.id.parent().filter(|_| difference.before.is_none()) else { return false };
+    let is_partitioned = other.parent().is_some_and(|parent| difference.to.needs(difference.id).contains(parent));
+    let is_index = match other.kind() {
+        KindId::Index => true,
+        KindId::Constraint => difference.to.get(other).is_some_and(|fact| fact.is("on_partitioned")),
+        _ => false,
+    };
+    let belongs = |id: &&FactId| id.kind() == KindId::IndexAttachment && id.path().any(|id| id == table);
+    is_partitioned && is_index && !difference.dependents_after(other).iter().any(belongs)
+}
+
+/// Indexes of a table that is there already are taken for those that the parent wants, if they are whole.
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let Some(table) = difference.id.parent().filter(|_| doing == Doing::Create) else { return Vec::new() };
     let is_wanted = |id: &FactId| match id.kind() {
@@ -88,5 +102,14 @@ fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
         _ => false,
     };
     let parts = difference.to.below(table).map(|(id, _)| id);
-    parts.filter(|id| is_wanted(id)).cloned().collect()
+    let mut wanted: Vec<FactId> = parts.filter(|id| is_wanted(id)).cloned().collect();
+    let mut waiting = wanted.clone();
+    while let Some(index) = waiting.pop() {
+        let parts = difference.dependents_after(&index).iter().filter(|id| id.kind() == KindId::IndexAttachment);
+        for part in parts {
+            wanted.push((*part).clone());
+            waiting.extend(part.parent().cloned());
+        }
+    }
+    wanted
 }

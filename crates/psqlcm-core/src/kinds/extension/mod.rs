@@ -37,7 +37,11 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 fn create(group: &Group<'_>) -> Vec<String> {
     let schema = group.fact.get_text("schema").unwrap_or("public");
     let name = quote_ident(group.id.name());
-    vec![format!("CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {}", quote_ident(schema))]
+    let create = format!("CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {}", quote_ident(schema));
+    // It comes with a comment of its own.
+    let comment = group.snapshot.get(&group.id.child(KindId::Comment, ""));
+    let no_comment = comment.is_none().then(|| format!("COMMENT ON EXTENSION {name} IS NULL"));
+    std::iter::once(create).chain(no_comment).collect()
 }
 
 /// The version belongs to the installation.

@@ -1,9 +1,10 @@
 //! That a partition's index belongs to the index of the partitioned table.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, plain, shared};
-use crate::fact::Fact;
-use crate::plan::Group;
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Reaction, Read, plain, shared};
+use crate::fact::{Fact, FactId};
+use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "index partition",
@@ -12,6 +13,8 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("attachment of {}", id.parent().map(ToString::to_string).unwrap_or_default()),
     create,
     drop: shared::goes_along,
+    edges,
+    react,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -33,4 +36,28 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let Some(child) = group.id.parent() else { return Vec::new() };
     let parent = group.fact.get_text("parent").unwrap_or_default();
     vec![format!("ALTER INDEX {parent} ATTACH PARTITION {}", shared::schema_path(child))]
+}
+
+/// Only the index of a partition can belong to that of its table.
+fn edges(snapshot: &mut Snapshot) {
+    let attachments = snapshot.facts().map(|(id, _)| id).filter(|id| id.kind() == KindId::IndexAttachment);
+    let attachments: Vec<_> = attachments.filter_map(|id| Some((id.clone(), attachment(id)?))).collect();
+    for (id, attachment) in attachments {
+        snapshot.add_need(&id, &attachment);
+    }
+}
+
+/// That the table is a partition.
+fn attachment(id: &FactId) -> Option<FactId> {
+    id.parent()?.parent().map(|table| table.child(KindId::Attachment, ""))
+}
+
+/// When the partition is none any more, neither are its indexes.
+fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
+    let attachment = attachment(difference.id);
+    let is_parted = attachment.as_ref().is_some_and(|id| difference.from.get(id) != difference.to.get(id));
+    match is_parted || attachment.as_ref() == Some(needed) {
+        true => Reaction::Stays,
+        false => Reaction::Again,
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! It knows no order, and writes no statement.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Difference;
@@ -10,18 +11,29 @@ use crate::fact::{FactId, NO_FACT};
 use crate::kinds::{Reaction, Response};
 use crate::snapshot::Snapshot;
 
-/// Who needs a fact.
-pub(super) type Dependents<'a> = HashMap<&'a FactId, Vec<&'a FactId>>;
+/// Who needs the facts of a snapshot, looked up when somebody asks.
+pub(super) struct Dependents<'a> {
+    side: &'a Snapshot,
+    of: OnceCell<HashMap<&'a FactId, Vec<&'a FactId>>>,
+}
 
-/// Who needs the facts of a snapshot.
-pub(super) fn dependents(side: &Snapshot) -> Dependents<'_> {
-    let mut dependents = Dependents::new();
-    for (id, _) in side.facts() {
-        for needed in side.needs(id) {
-            dependents.entry(needed).or_default().push(id);
-        }
+impl<'a> Dependents<'a> {
+    pub(super) fn new(side: &'a Snapshot) -> Self {
+        Self { side, of: OnceCell::new() }
     }
-    dependents
+
+    pub(super) fn of(&self, id: &FactId) -> &[&'a FactId] {
+        let dependents = self.of.get_or_init(|| {
+            let mut dependents: HashMap<&FactId, Vec<&FactId>> = HashMap::new();
+            for (id, _) in self.side.facts() {
+                for needed in self.side.needs(id) {
+                    dependents.entry(needed).or_default().push(id);
+                }
+            }
+            dependents
+        });
+        dependents.get(id).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What becomes of a fact that does not stay as it is.
@@ -48,7 +60,8 @@ pub(super) struct Fates<'a> {
     pub(super) from: &'a Snapshot,
     pub(super) to: &'a Snapshot,
     pub(super) of: BTreeMap<&'a FactId, Fate>,
-    dependents: &'a Dependents<'a>,
+    /// Who needs the facts of both sides.
+    dependents: &'a [Dependents<'a>; 2],
     /// What is changed in place because something it is made of is made anew.
     remade: BTreeSet<&'a FactId>,
     /// What stays under another name until what was made of it is remade.
@@ -57,7 +70,7 @@ pub(super) struct Fates<'a> {
 }
 
 impl<'a> Fates<'a> {
-    pub(super) fn new(from: &'a Snapshot, to: &'a Snapshot, dependents: &'a Dependents<'a>) -> Self {
+    pub(super) fn new(from: &'a Snapshot, to: &'a Snapshot, dependents: &'a [Dependents<'a>; 2]) -> Self {
         let (of, waiting) = (BTreeMap::new(), Vec::new());
         Self { from, to, of, dependents, remade: BTreeSet::new(), aside: BTreeSet::new(), waiting }
     }
@@ -191,7 +204,8 @@ impl<'a> Fates<'a> {
                 self.again(taken);
             }
         }
-        for dependent in self.dependents.get(id).cloned().unwrap_or_default() {
+        let [before, _] = self.dependents;
+        for &dependent in before.of(id) {
             let fate = self.of.get(dependent);
             // What is changed so that it needs the other no more lets it go.
             let lets_go = fate == Some(&Fate::Alter)
@@ -218,9 +232,13 @@ impl<'a> Fates<'a> {
         let difference = self.difference(id);
         let disturbs = id.kind().kind().disturbs;
         let below = self.from.below(id).map(|(below, _)| below);
-        let dependents = id.path().take(2).filter_map(|id| self.dependents.get(id)).flatten().copied();
-        let disturbed: Vec<_> =
-            below.chain(dependents).filter(|other| disturbs(&difference, other)).collect();
+        let [before, _] = self.dependents;
+        let dependents = id.path().take(2).flat_map(|id| before.of(id)).copied();
+        // What comes may disturb what the thing that it needs has already.
+        let needed = if difference.before.is_none() { self.to.needs(id) } else { &[] };
+        let of_needed = needed.iter().flat_map(|needed| self.from.below(needed)).map(|(below, _)| below);
+        let around = below.chain(dependents).chain(of_needed);
+        let disturbed: Vec<_> = around.filter(|other| disturbs(&difference, other)).collect();
         for other in disturbed {
             self.again(other);
         }

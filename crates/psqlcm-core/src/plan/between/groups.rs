@@ -109,9 +109,11 @@ impl Steps<'_> {
 
     fn contract(&self, heads: &[usize], wishes: bool) -> Graph {
         let mut edges = vec![Vec::new(); self.nodes.len()];
-        for (at, needed) in self.needs.iter().zip(&self.wishes).enumerate() {
-            let needed = needed.0.iter().chain(needed.1.iter().filter(|_| wishes));
-            edges[heads[at]].extend(needed.map(|&to| heads[to]).filter(|&to| to != heads[at]));
+        let needs =
+            self.needs.iter().enumerate().flat_map(|(at, needed)| needed.iter().map(move |&to| (at, to)));
+        let wishes = self.wishes.iter().filter(|_| wishes).map(|&(_, at, to)| (at, to));
+        for (at, to) in needs.chain(wishes).filter(|&(at, to)| heads[at] != heads[to]) {
+            edges[heads[at]].push(heads[to]);
         }
         for needed in &mut edges {
             needed.sort_unstable();
@@ -120,35 +122,24 @@ impl Steps<'_> {
         edges
     }
 
-    /// Gives up the wishes that close a cycle of what must be, or where none does by itself, all that hold this one
-    /// together: what must be forms none.
+    /// Of the wishes in a cycle only those stay that close none with what must be and with those before them.
     fn forgo(&mut self, cycle: &[usize], heads: &[usize]) {
         let groups: BTreeSet<usize> = cycle.iter().copied().collect();
         let inside = |at: usize, to: usize| {
             heads[at] != heads[to] && groups.contains(&heads[at]) && groups.contains(&heads[to])
         };
-        let mut must: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        let mut edges: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for (at, needed) in self.needs.iter().enumerate() {
-            must.entry(heads[at])
-                .or_default()
-                .extend(needed.iter().filter(|&&to| inside(at, to)).map(|&to| heads[to]));
+            let needed = needed.iter().filter(|&&to| inside(at, to)).map(|&to| heads[to]);
+            edges.entry(heads[at]).or_default().extend(needed);
         }
-        let leads = |from: usize, to: usize| {
-            let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
-            while let Some(at) = waiting.pop() {
-                waiting.extend(must[&at].iter().copied().filter(|&next| seen.insert(next)));
+        self.wishes.retain(|&(_, at, to)| {
+            let closes = inside(at, to) && leads(&edges, heads[to], heads[at]);
+            if inside(at, to) && !closes {
+                edges.entry(heads[at]).or_default().insert(heads[to]);
             }
-            seen.contains(&to)
-        };
-        let wishes =
-            self.wishes.iter().enumerate().flat_map(|(at, wished)| wished.iter().map(move |&to| (at, to)));
-        let holding: Vec<_> = wishes.filter(|&(at, to)| inside(at, to)).collect();
-        let closing: Vec<_> =
-            holding.iter().copied().filter(|&(at, to)| leads(heads[to], heads[at])).collect();
-        let given_up = if closing.is_empty() { holding } else { closing };
-        for &(at, to) in &given_up {
-            self.wishes[at].retain(|&wished| wished != to);
-        }
+            !closes
+        });
     }
 
     /// Gives the facts that hold a cycle together statements of their own; false when there are none left.
@@ -188,4 +179,16 @@ impl Steps<'_> {
         }
         self.cascades.insert(first)
     }
+}
+
+/// Whether the edges lead from one node to another.
+fn leads(edges: &BTreeMap<usize, BTreeSet<usize>>, from: usize, to: usize) -> bool {
+    let (mut seen, mut waiting) = (BTreeSet::new(), vec![from]);
+    while let Some(at) = waiting.pop() {
+        if at == to {
+            return true;
+        }
+        waiting.extend(edges.get(&at).into_iter().flatten().copied().filter(|&next| seen.insert(next)));
+    }
+    false
 }

@@ -10,6 +10,17 @@ use super::{Difference, Doing};
 use crate::fact::FactId;
 use crate::kinds::{self, Reaction, Space};
 
+/// Why something had better be done before something else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wish {
+    /// The kind asks for it.
+    Asked,
+    /// What a thing is made of is changed while nothing uses it.
+    Unused,
+    /// What goes does so before others come and change.
+    Gone,
+}
+
 /// What is done, as a graph.
 pub(super) struct Steps<'a> {
     pub(super) fates: &'a Fates<'a>,
@@ -18,8 +29,8 @@ pub(super) struct Steps<'a> {
     at: HashMap<(Doing, &'a FactId), usize>,
     /// For each node what must be done before it.
     pub(super) needs: Vec<Vec<usize>>,
-    /// For each node what had better be done before it.
-    pub(super) wishes: Vec<Vec<usize>>,
+    /// Nodes with what had better be done before them, what matters most first.
+    pub(super) wishes: BTreeSet<(Wish, usize, usize)>,
     /// What cannot be dropped one after the other: these are dropped with all that needs them.
     pub(super) cascades: BTreeSet<usize>,
 }
@@ -38,8 +49,9 @@ impl<'a> Steps<'a> {
             nodes.extend(doing.into_iter().filter(|(is, _)| *is).map(|(_, doing)| (doing, id)));
         }
         let at = nodes.iter().enumerate().map(|(at, node)| (*node, at)).collect();
-        let (needs, wishes) = (vec![Vec::new(); nodes.len()], vec![Vec::new(); nodes.len()]);
-        let mut steps = Self { fates, nodes, at, needs, wishes, cascades: BTreeSet::new() };
+        let needs = vec![Vec::new(); nodes.len()];
+        let (wishes, cascades) = (BTreeSet::new(), BTreeSet::new());
+        let mut steps = Self { fates, nodes, at, needs, wishes, cascades };
         steps.connect();
         steps
     }
@@ -142,8 +154,10 @@ impl<'a> Steps<'a> {
             }
             if let Some(altered) = self.node(Doing::Alter, needed) {
                 let is_disturbed = (needed.kind().kind().disturbs)(&self.difference(needed), id);
-                let edges = if is_disturbed { &mut self.needs } else { &mut self.wishes };
-                edges[altered].push(at);
+                match is_disturbed {
+                    true => self.needs[altered].push(at),
+                    false => _ = self.wishes.insert((Wish::Gone, altered, at)),
+                }
             }
         }
         if let Some(parent) = id.parent().and_then(|parent| self.node(Doing::Drop, parent)) {
@@ -160,18 +174,20 @@ impl<'a> Steps<'a> {
         let wholes = side.needs(id).iter().chain(own);
         let parts: Vec<usize> = wholes.filter_map(|whole| parts.get(whole)).flatten().copied().collect();
         for part in parts {
-            match (doing, self.nodes[part].0) {
-                (Doing::Create, Doing::Alter | Doing::Create | Doing::Drop) => self.wishes[at].push(part),
-                (Doing::Drop, Doing::Alter | Doing::Drop) => self.wishes[part].push(at),
-                _ => {}
-            }
+            let wish = match (doing, self.nodes[part].0) {
+                (Doing::Create, Doing::Alter | Doing::Create) => (Wish::Unused, at, part),
+                (Doing::Create, Doing::Drop) => (Wish::Gone, at, part),
+                (Doing::Drop, Doing::Alter | Doing::Drop) => (Wish::Unused, part, at),
+                _ => continue,
+            };
+            self.wishes.insert(wish);
         }
         for other in (id.kind().kind().also)(&self.difference(id), doing) {
             let before = match doing {
                 Doing::Drop => self.node(Doing::Drop, &other).or_else(|| self.node(Doing::Alter, &other)),
                 _ => self.made(&other),
             };
-            self.wishes[at].extend(before.filter(|&before| before != at));
+            self.wishes.extend(before.filter(|&before| before != at).map(|before| (Wish::Asked, at, before)));
         }
     }
 }

@@ -100,3 +100,30 @@ ALTER TABLE s1.base ADD COLUMN z integer CONSTRAINT k1 CHECK (z > 0);
 ALTER TABLE ONLY s1.base DROP COLUMN z;
 ALTER TABLE s2.t2 DROP COLUMN z;
 ALTER TABLE s1.t1 ADD COLUMN z integer CONSTRAINT k1 CHECK (z > 0);
+
+-- Round: a column goes with an index as a partition of the table goes
+CREATE TABLE s1.pd PARTITION OF s1.p DEFAULT;
+CREATE TRIGGER tr2 BEFORE INSERT ON s1.p FOR EACH ROW EXECUTE FUNCTION s1.trig();
+-- and then
+CREATE TABLE s2.p1 PARTITION OF s1.p FOR VALUES FROM (20) TO (30) PARTITION BY LIST (b);
+ALTER TABLE s1.p DISABLE TRIGGER tr2;
+DROP TABLE s1.pd;
+CREATE INDEX i3 ON s1.p ((id::bigint + 1)) INCLUDE (b) WITH (fillfactor = 42);
+ALTER TABLE s1.p RENAME COLUMN b TO "E e";
+
+-- Round: a partition comes with its own partitions
+;
+-- and then
+CREATE TABLE s1.pd PARTITION OF s1.p FOR VALUES FROM (20) TO (30) PARTITION BY LIST (b);
+CREATE TABLE s1.p5 PARTITION OF s1.pd DEFAULT;
+
+-- Round: a partition comes that has not the key of its table
+ALTER TABLE ONLY s1.p ADD UNIQUE (id, a);
+-- and then
+ALTER TABLE s1.p1 RENAME TO p3;
+
+-- Round: an extension without its comment
+;
+-- and then
+CREATE EXTENSION IF NOT EXISTS citext SCHEMA s2;
+COMMENT ON EXTENSION citext IS NULL;
