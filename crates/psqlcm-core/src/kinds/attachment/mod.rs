@@ -86,7 +86,7 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
     let is_partitioned = other.parent().is_some_and(|parent| difference.to.needs(difference.id).contains(parent));
     let is_index = match other.kind() {
         KindId::Index => true,
-        KindId::Constraint => difference.to.get(other).is_some_and(|fact| fact.is("on_partitioned")),
+        KindId::Constraint => difference.to.get(other).is_some_and(super::constraint::has_index),
         _ => false,
     };
     let belongs = |id: &&FactId| id.kind() == KindId::IndexAttachment && id.path().any(|id| id == table);

@@ -5,6 +5,7 @@ use super::{Alone, constraint, index, Attribute, Catalog, Fold, Kind, KindId, OL
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
+use crate::snapshot::Snapshot;
 use crate::read::{self, Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
 
 mod effect;
@@ -132,13 +133,18 @@ pub(super) fn named_type(id: &FactId, fact: &Fact) -> String {
 /// The column as CREATE TABLE takes it, with what is folded into it. Of a column that comes from the table's type
 /// only what the table adds is said, if anything.
 pub(super) fn definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> Option<String> {
-    let constraints = constraints(group, id, fact);
-    if group.fact.get("of_type").is_some() {
-        let of_type = || format!("{} WITH OPTIONS{constraints}", quote_ident(id.name()));
-        return (!constraints.is_empty()).then(of_type);
+    if group.fact.get("of_type").is_none() {
+        return Some(own_definition(group, id, fact));
     }
+    let constraints = constraints(group, id, fact);
+    let of_type = || format!("{} WITH OPTIONS{constraints}", quote_ident(id.name()));
+    (!constraints.is_empty()).then(of_type)
+}
+
+/// The same, of a column that the table has for itself.
+fn own_definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
     let compression = fact.get_text("compression").map(|name| format!(" COMPRESSION {name}")).unwrap_or_default();
-    Some(named_type(id, fact) + &compression + &constraints)
+    named_type(id, fact) + &compression + &constraints(group, id, fact)
 }
 
 /// What follows the column's type.
@@ -234,6 +240,19 @@ pub(super) fn differences_from_parents<'a>(group: &Group<'a>, id: &'a FactId, fa
     unlike_parents(group, id, fact, &parents)
 }
 
+/// What columns of other tables have beside what they get as this one is added.
+fn of_others(group: &Group<'_>) -> Vec<String> {
+    let others = group.members.iter().filter(|(id, _)| id.kind() == KindId::Column);
+    others.flat_map(|(id, fact)| beside_parent(group, id, fact)).collect()
+}
+
+/// The word that makes a change of a composite type reach the tables that are of it, if there are any.
+fn cascade(composite: &FactId, snapshot: &Snapshot) -> &'static str {
+    let path = shared::path(composite);
+    let is_of_type = |(id, fact): (&FactId, &Fact)| id.kind() == KindId::Table && fact.get_text("of_type") == Some(&*path);
+    if snapshot.facts().any(is_of_type) { " CASCADE" } else { "" }
+}
+
 /// What a column has beside what it gets as its parent's is added.
 fn beside_parent<'a>(group: &Group<'a>, id: &'a FactId, fact: &Fact) -> Vec<String> {
     let default = group.members_of(group.id, KindId::Default).next();
@@ -289,14 +308,16 @@ fn create(group: &Group<'_>) -> Vec<String> {
     let Some((relation, fact)) = group.id.parent().and_then(|id| group.snapshot.entry(id)) else { return Vec::new() };
     let path = shared::path(relation);
     match relation.kind() {
-        KindId::Composite => vec![format!("ALTER TYPE {path} ADD ATTRIBUTE {}", named_type(group.id, group.fact))],
+        KindId::Composite => {
+            let attribute = named_type(group.id, group.fact);
+            let add = format!("ALTER TYPE {path} ADD ATTRIBUTE {attribute}{}", cascade(relation, group.snapshot));
+            std::iter::once(add).chain(of_others(group)).collect()
+        }
         kind if table::is_table(kind) => {
             let members = std::iter::once((group.id, group.fact)).chain(group.members.iter().copied()).collect();
             let table = Group { members, ..Group::of(relation, fact, group.snapshot) };
-            let add = definition(&table, group.id, group.fact).map(|column| format!("ALTER TABLE {path} ADD COLUMN {column}"));
-            let of_children = group.members.iter().filter(|(id, _)| id.kind() == KindId::Column);
-            let of_children = of_children.flat_map(|(id, fact)| beside_parent(group, id, fact));
-            let statements = add.into_iter().chain(settings(group.id, group.fact, true)).chain(of_children).collect();
+            let add = [format!("ALTER TABLE {path} ADD COLUMN {}", own_definition(&table, group.id, group.fact))];
+            let statements = add.into_iter().chain(settings(group.id, group.fact, true)).chain(of_others(group)).collect();
             shared::on_path(&table, statements)
         }
         // The definition of a view makes its columns.
@@ -308,7 +329,7 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
     let Some(relation) = difference.id.parent() else { return Vec::new() };
     let (path, name) = (shared::path(relation), quote_ident(difference.id.name()));
     match relation.kind() {
-        KindId::Composite => vec![format!("ALTER TYPE {path} DROP ATTRIBUTE {name}")],
+        KindId::Composite => vec![format!("ALTER TYPE {path} DROP ATTRIBUTE {name}{}", cascade(relation, difference.from))],
         kind if table::is_table(kind) => {
             let only = if table::loses_alone(difference, difference.id) { "ONLY " } else { "" };
             vec![format!("ALTER TABLE {only}{path} DROP COLUMN {name}")]
@@ -392,23 +413,39 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
     is_other_type && (shows || is_generated(other))
 }
 
-/// A view's column comes with its definition; a parent's column comes, or goes, before those of its children.
+/// A view's column comes with its definition; a parent's column comes, or goes, before those of its children. Who leaves a type does so
+/// before that changes.
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
-    match difference.id.parent() {
-        _ if doing == Doing::Drop => table::before_it_goes(difference),
-        Some(view) if view.kind() == KindId::View => vec![view.child(KindId::ViewDefinition, "")],
-        Some(table) if table::is_table(table.kind()) => table::same_in_parents(difference),
+    let Some(relation) = difference.id.parent() else { return Vec::new() };
+    match relation.kind() {
+        KindId::View if doing != Doing::Drop => vec![relation.child(KindId::ViewDefinition, "")],
+        KindId::Composite => table::leave_type(difference, relation),
+        kind if table::is_table(kind) => {
+            let others = match doing {
+                Doing::Drop => table::before_it_goes(difference),
+                _ => given_by(difference),
+            };
+            let leaves_type = table::leaves_type(difference, relation).then(|| relation.clone());
+            others.into_iter().chain(leaves_type).collect()
+        }
         _ => Vec::new(),
     }
 }
 
-/// With the column that it is inherited from.
+/// With the column that it is inherited from, or the attribute of the table's type.
 fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
-    match doing {
+    let of_type = table::same_in_type(difference).filter(|_| doing != Doing::Alter);
+    let inherited = match doing {
         Doing::Create if difference.becomes().is("inherited") => table::same_in_parents(difference),
         Doing::Drop if difference.was().is("inherited") => table::lost_in_parents(difference),
         _ => Vec::new(),
-    }
+    };
+    of_type.into_iter().chain(inherited).collect()
+}
+
+/// What gives the table the column all the time.
+fn given_by(difference: &Difference<'_>) -> Vec<FactId> {
+    table::same_in_type(difference).into_iter().chain(table::same_in_parents(difference)).collect()
 }
 
 /// Changes a column in place: first what its type is, then what is said of it.
@@ -420,12 +457,12 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
     if relation.kind() == KindId::Composite {
         let definition = named_type(id, new);
         let definition = definition.strip_prefix(&*name).unwrap_or(&definition);
-        return vec![format!("ALTER TYPE {path} ALTER ATTRIBUTE {name} TYPE{definition}")];
+        return vec![format!("ALTER TYPE {path} ALTER ATTRIBUTE {name} TYPE{definition}{}", cascade(relation, difference.from))];
     }
     let alter = format!("ALTER TABLE {path} ALTER COLUMN {name}");
     let only = format!("ALTER TABLE ONLY {path} ALTER COLUMN {name}");
     let mut statements = Vec::new();
-    let parents = table::same_in_parents(difference);
+    let parents = given_by(difference);
     let comes_from_parent = parents.iter().any(|id| difference.from.get(id).is_some() && difference.to.get(id).is_some());
     if difference.differs("generated") && new.get("generated").is_none() {
         statements.push(format!("{alter} DROP EXPRESSION"));

@@ -256,7 +256,7 @@ fn alter_word(id: &FactId) -> &'static str {
 /// With the one that the table inherits it from, or whose index its own belongs to.
 fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let inherits = matches!(difference.becomes().get_text("type"), Some("check" | "not null"));
-    let mut with = if doing == Doing::Drop { with_column(difference) } else { Vec::new() };
+    let mut with = with_column(difference, doing);
     with.extend(match inherits {
         true if doing == Doing::Drop && difference.was().is("inherited") => table::lost_in_parents(difference),
         true if doing == Doing::Create && difference.becomes().is("inherited") => inherited_from(difference),
@@ -297,11 +297,17 @@ fn takes(difference: &Difference<'_>) -> Vec<FactId> {
     }
 }
 
-/// The column that takes along what is said of it alone.
-fn with_column(difference: &Difference<'_>) -> Vec<FactId> {
-    let name = difference.was().get_text("column");
+/// The column that takes along what is said of it alone, or brings it: one with an identity is not null in any case.
+fn with_column(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let fact = if doing == Doing::Drop { difference.was() } else { difference.becomes() };
+    let name = fact.get_text("column");
     let column = difference.id.parent().zip(name).map(|(table, name)| table.child(KindId::Column, name));
-    column.filter(|id| difference.drops(id)).into_iter().collect()
+    let brings = is_not_null(fact) && is_said_by_table(fact);
+    let comes_or_goes = |id: &FactId| match doing {
+        Doing::Drop => difference.drops(id),
+        _ => brings && (difference.drops(id) || difference.from.get(id).is_none()),
+    };
+    column.filter(comes_or_goes).into_iter().collect()
 }
 
 fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
@@ -346,7 +352,7 @@ fn is_primary_key(fact: &Fact) -> bool {
 }
 
 /// Whether an index upholds it.
-fn has_index(fact: &Fact) -> bool {
+pub(super) fn has_index(fact: &Fact) -> bool {
     matches!(fact.get_text("type"), Some("primary key" | "unique" | "exclusion"))
 }
 

@@ -52,11 +52,10 @@ fn attachment(id: &FactId) -> Option<FactId> {
     id.parent()?.parent().map(|table| table.child(KindId::Attachment, ""))
 }
 
-/// When the partition is none any more, neither are its indexes.
+/// When the partition is none any more its indexes belong to none, and hold back nothing.
 fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
     let attachment = attachment(difference.id);
-    let is_parted = attachment.as_ref().is_some_and(|id| difference.from.get(id) != difference.to.get(id));
-    match is_parted || attachment.as_ref() == Some(needed) {
+    match attachment.is_some_and(|id| id == *needed || difference.drops(&id)) {
         true => Reaction::Stays,
         false => Reaction::Again,
     }

@@ -345,14 +345,16 @@ pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
     statements
 }
 
-/// A table that joins a parent must have all that the parent has.
+/// A table that joins a parent, or a type, must have all that it has.
 pub(super) fn also(difference: &Difference<'_>, _: Doing) -> Vec<FactId> {
     let left = difference.was().get_list("parents");
     let joins = difference.becomes().get_list("parents").iter().any(|parent| !left.contains(parent));
-    if !joins || difference.after.is_none_or(is_partition) {
+    let joins_type = difference.differs("of_type") && difference.becomes().get("of_type").is_some();
+    if !(joins || joins_type) || difference.after.is_none_or(is_partition) {
         return Vec::new();
     }
-    let parents = difference.to.needs(difference.id).iter().filter(|id| is_table(id.kind()));
+    let is_joined = |id: &&FactId| is_table(id.kind()) || (joins_type && id.kind() == KindId::Composite);
+    let parents = difference.to.needs(difference.id).iter().filter(is_joined);
     let tables = std::iter::once(difference.id).chain(parents);
     let parts = tables.flat_map(|table| difference.to.below(table).map(|(id, _)| id));
     parts.filter(|id| matches!(id.kind(), KindId::Column | KindId::Constraint)).cloned().collect()
@@ -372,6 +374,28 @@ pub(super) fn lost_in_parents(difference: &Difference<'_>) -> Vec<FactId> {
     let mut same = same_in_parents(difference);
     same.retain(|part| !loses_alone(difference, part));
     same
+}
+
+/// The attribute of that name in the type that the table is of all the time.
+pub(super) fn same_in_type(difference: &Difference<'_>) -> Option<FactId> {
+    let table = difference.id.parent()?;
+    let type_in = |side: &Snapshot| side.get(table)?.get_text("of_type").map(str::to_owned);
+    let of_type = type_in(difference.from).filter(|name| type_in(difference.to).as_ref() == Some(name))?;
+    let is_it = |id: &&FactId| id.kind() == KindId::Composite && shared::path(id) == of_type;
+    let composite = difference.to.needs(table).iter().find(is_it)?;
+    Some(composite.child(KindId::Column, difference.id.name()))
+}
+
+/// Whether the table is of no type any more.
+pub(super) fn leaves_type(difference: &Difference<'_>, table: &FactId) -> bool {
+    let is_typed = |side: &Snapshot| side.get(table).is_some_and(|fact| fact.get("of_type").is_some());
+    is_typed(difference.from) && !is_typed(difference.to)
+}
+
+/// The tables that are not of that type any more.
+pub(super) fn leave_type(difference: &Difference<'_>, composite: &FactId) -> Vec<FactId> {
+    let leaves = |id: &&&FactId| is_table(id.kind()) && leaves_type(difference, id);
+    difference.dependents(composite).iter().filter(leaves).map(|id| (*id).clone()).collect()
 }
 
 /// What makes children of the table children no more: what the table loses goes once that is done, as it would go from them too.

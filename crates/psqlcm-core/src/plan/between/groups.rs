@@ -28,7 +28,7 @@ impl Steps<'_> {
 
     /// The heads of groups whose needs form no cycle.
     fn fold_needs(&mut self) -> Result<Vec<usize>, PlanError> {
-        let mut apart = vec![false; self.nodes.len()];
+        let mut apart = vec![0; self.nodes.len()];
         let mut joined: Vec<Option<usize>> = vec![None; self.nodes.len()];
         loop {
             let heads = self.heads(&apart, &joined);
@@ -45,10 +45,10 @@ impl Steps<'_> {
         }
     }
 
-    fn heads(&self, apart: &[bool], joined: &[Option<usize>]) -> Vec<usize> {
+    fn heads(&self, apart: &[u8], joined: &[Option<usize>]) -> Vec<usize> {
         let mut heads: Vec<usize> = (0..self.nodes.len()).collect();
         for at in 0..heads.len() {
-            if !apart[at]
+            if apart[at] == 0
                 && let Some(parent) = self.folds_into(at)
             {
                 heads[at] = heads[parent];
@@ -59,6 +59,7 @@ impl Steps<'_> {
         for (at, head) in heads.iter_mut().enumerate() {
             let alone = |other: &usize| folded[*other] == *other || self.nodes[at].0 == Doing::Drop;
             if *head == at
+                && apart[at] <= u8::from(self.folds_into(at).is_some())
                 && let Some(other) = self.comes_with(at).filter(alone)
             {
                 *head = other;
@@ -142,8 +143,9 @@ impl Steps<'_> {
         });
     }
 
-    /// Gives the facts that hold a cycle together statements of their own; false when there are none left.
-    fn take_apart(&self, cycle: &[usize], heads: &[usize], apart: &mut [bool]) -> bool {
+    /// Gives the facts that hold a cycle together statements of their own, apart first from what they belong to and then from what
+    /// they come with; false when there are none left.
+    fn take_apart(&self, cycle: &[usize], heads: &[usize], apart: &mut [u8]) -> bool {
         let groups: BTreeSet<usize> = cycle.iter().copied().collect();
         let outside = |at: usize, to: usize| heads[to] != heads[at] && groups.contains(&heads[to]);
         let mut holding = BTreeSet::new();
@@ -153,15 +155,26 @@ impl Steps<'_> {
                 holding.insert(to);
             }
         }
-        holding.retain(|&at| heads[at] != at && !apart[at]);
-        let easiest = holding.iter().map(|&at| self.alone(at)).max().unwrap_or(Alone::Never);
-        let parted = holding.into_iter().filter(|&at| easiest != Alone::Never && self.alone(at) == easiest);
-        parted.map(|at| apart[at] = true).count() > 0
+        holding.retain(|&at| heads[at] != at && apart[at] < 2);
+        let ease = |at: usize| {
+            let alone = self.alone(at);
+            (alone, alone == Alone::AtLast && self.nodes[at].0 == Doing::Drop)
+        };
+        let easiest = holding.iter().map(|&at| ease(at)).max().unwrap_or((Alone::Never, false));
+        let parted = holding.into_iter().filter(|&at| easiest.0 != Alone::Never && ease(at) == easiest);
+        parted.map(|at| apart[at] += 1).count() > 0
     }
 
     /// Whether it can have statements of its own.
     fn alone(&self, at: usize) -> Alone {
         match self.nodes[at].0 {
+            // What another's statement brings might come twice.
+            Doing::Create if self.folds_into(at).is_none() && self.comes_with(at).is_some() => {
+                match self.fold_of(at) {
+                    Fold::May => Alone::AtLast,
+                    _ => Alone::Never,
+                }
+            }
             Doing::Create if self.fold_of(at) == Fold::May => Alone::AtOnce,
             Doing::Drop => self.nodes[at].1.kind().kind().drops_alone,
             _ => Alone::Never,

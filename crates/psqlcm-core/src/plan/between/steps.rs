@@ -13,10 +13,12 @@ use crate::kinds::{self, Reaction, Space};
 /// Why something had better be done before something else.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wish {
-    /// The kind asks for it.
-    Asked,
     /// What a thing is made of is changed while nothing uses it.
     Unused,
+    /// The kind asks for it.
+    Asked,
+    /// What it belongs to is what it is to be.
+    Whole,
     /// What goes does so before others come and change.
     Gone,
 }
@@ -111,11 +113,14 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// What is needed, what it belongs to included, is what it is to be.
+    /// What is needed is what it is to be; what it belongs to is there.
     fn connect_made(&mut self, at: usize, id: &'a FactId) {
-        let needed = self.fates.to.needs(id).iter().chain(id.parent());
-        let before: Vec<usize> = needed.filter_map(|needed| self.made(needed)).collect();
+        let needed = self.fates.to.needs(id).iter().filter_map(|needed| self.made(needed));
+        let whole = id.parent().and_then(|parent| self.node(Doing::Create, parent));
+        let before: Vec<usize> = needed.chain(whole).collect();
         self.needs[at].extend(before);
+        let altered = id.parent().and_then(|parent| self.node(Doing::Alter, parent));
+        self.wishes.extend(altered.map(|altered| (Wish::Whole, at, altered)));
     }
 
     /// What is needed is there, what had the name is gone.
