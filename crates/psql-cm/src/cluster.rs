@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::password;
 use crate::settings::Sourced;
+use crate::terminal;
 
 /// The version of this program, as entries record it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -428,7 +429,7 @@ pub fn access_to(
 ) -> Result<Access, Failure> {
     let info = ConnInfo::resolve(given, &Environment::of_process());
     let info = info.map_err(|error| Failure::usage("the connection is not clear").cause(&error))?;
-    let info = match context.settings.may_ask && password::somebody_is_there() {
+    let info = match context.settings.may_ask && terminal::somebody_is_there() {
         true => {
             let interrupt = context.interrupt.clone();
             info.asking(move |user| password::ask(user, &interrupt))

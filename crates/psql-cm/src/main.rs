@@ -17,6 +17,7 @@ mod render;
 mod settings;
 mod signals;
 mod sources;
+mod terminal;
 mod ui;
 mod values;
 mod variables;

@@ -146,6 +146,14 @@ impl Ui {
         self.bars.as_ref().map(|bars| bars.add(ProgressBar::no_length()))
     }
 
+    /// Does something that uses the terminal, without the bars.
+    pub fn above_bars<T>(&self, speak: impl FnOnce() -> T) -> T {
+        match &self.bars {
+            Some(bars) => bars.suspend(speak),
+            None => speak(),
+        }
+    }
+
     /// Whether standard output gets JSON.
     pub fn is_json(&self) -> bool {
         self.appearance.format == Format::Json
@@ -244,13 +252,6 @@ impl Ui {
             self.say("hint: what was asked for is done; only the telling failed");
         }
         if exit == Exit::Done { untold } else { exit }
-    }
-
-    fn above_bars(&self, write: impl FnOnce()) {
-        match &self.bars {
-            Some(bars) => bars.suspend(write),
-            None => write(),
-        }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::differences;
 use crate::failure::{Failure, Place};
 use crate::render::Paint;
 use crate::sources::{self, Opened, SideArgs, sources_help};
+use crate::terminal;
 
 mod tell;
 
@@ -41,7 +42,8 @@ mod tell;
 ///
 /// The script is for psql-cm submit --change FILE, or for psql: it is one transaction, unless PostgreSQL refuses that.
 /// Lines -- psql-cm: at its head carry fingerprints of both sides; submit refuses it (exit code 4) on a database that is
-/// not what FROM was. Renames are not guessed: what looks like one is offered, and --rename says that it is.
+/// not what FROM was. Renames are not guessed: what looks like one is offered, and --rename says that it is; at a
+/// terminal psql-cm asks.
 ///
 /// A plan that loses data (drops a table, a column, a sequence, a value of an enum; makes a type narrower) is shown and
 /// not written, with exit code 4, unless --allow data-loss says so.
@@ -239,10 +241,25 @@ impl Planning<'_> {
         Ok(planned)
     }
 
-    /// What somebody said to be one thing.
+    /// What somebody said to be one thing, or says now.
     fn renames(&self, pair: &Pair) -> Result<Vec<Rename>, Failure> {
         let read = |text: &String| Rename::parse(text, &pair.from, &pair.to);
-        self.args.rename.iter().map(read).collect::<Result<_, _>>().map_err(|error| not_renamed(&error))
+        let said: Result<Vec<Rename>, _> = self.args.rename.iter().map(read).collect();
+        let mut said = said.map_err(|error| not_renamed(&error))?;
+        let ui = &self.context.ui;
+        if terminal::somebody_is_there() && !ui.is_json() {
+            let is_open =
+                |like: &Rename| !said.iter().any(|rename| rename.from == like.from || rename.to == like.to);
+            let open: Vec<Rename> = candidates(&pair.from, &pair.to).into_iter().filter(is_open).collect();
+            ui.above_bars(|| said.extend(open.into_iter().filter(|rename| self.is_renamed(rename))));
+            self.context.interrupt.check()?;
+        }
+        Ok(said)
+    }
+
+    fn is_renamed(&self, Rename { from, to }: &Rename) -> bool {
+        let question = format!("Is {to} the {from} that is there, under another name?");
+        terminal::agrees(&question, &self.context.interrupt)
     }
 
     /// What is left once it has its new names, as the server tells it: definitions name things too.

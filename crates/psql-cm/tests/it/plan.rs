@@ -10,7 +10,7 @@ use psqlcm_testkit::{
 };
 use serde_json::Value;
 
-use crate::tool::{Ran, Tool};
+use crate::tool::{Ran, Tool, at_a_terminal};
 
 /// Objects that need each other.
 const SHOP: &str = r#"
@@ -321,6 +321,31 @@ fn renames_are_offered_and_done_when_somebody_says_so() {
         let none = ["plan", &from, &to, "--rename", "table:app.a=app.b"];
         two.tool.fails(&none, 2, &["there is no table app.a on the side that is left"]);
     }
+}
+
+#[test]
+fn a_person_at_a_terminal_is_asked_what_is_a_rename() {
+    let server = servers().swap_remove(0);
+    let two = Two::new(&server, SHOP, "ALTER TABLE app.orders RENAME TO sales");
+    two.from.psql(ROWS).unwrap();
+    let [from, to] = two.sources();
+    let ask = |typed: &str| {
+        let script = two.tool.psql_cm_on_a_terminal(&["plan", &from, &to, "-o", "change.sql"]);
+        at_a_terminal(script, "[y/N] ", typed)
+    };
+    let question = "Is table app.sales the table app.orders that is there, under another name? [y/N]";
+    for no in ["\n", "no\n"] {
+        let shown = ask(no);
+        assert!(shown.contains(question) && shown.contains("the plan loses data"), "{shown}");
+    }
+    // Ctrl-C is no answer.
+    let shown = ask("\u{3}");
+    assert!(shown.contains(question) && shown.contains("interrupted"), "{shown}");
+    let shown = ask("y\n");
+    assert!(shown.contains(question) && shown.contains("verified on PostgreSQL"), "{shown}");
+    two.run_by_psql().unwrap();
+    two.check_same();
+    assert_eq!(two.from.psql("SELECT count(*) FROM app.sales").unwrap().trim(), "2");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::thread;
 use psqlcm_testkit::{server, servers};
 
 use crate::support::{Ran, folder, setup};
+use crate::tool::at_a_terminal;
 
 /// Where a password may be given.
 #[derive(Clone, Copy, Debug)]
@@ -282,18 +283,7 @@ fn on_a_terminal(options: &str, typed: &str) -> (String, Vec<u8>) {
     for name in ["PGPASSWORD", "PGPASSFILE", "PGSERVICE"] {
         script.env_remove(name);
     }
-    let mut script =
-        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (mut terminal, mut shown) = (script.stdout.take().unwrap(), String::new());
-    let mut keyboard = script.stdin.take().unwrap();
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = terminal.read(&mut buffer) {
-        shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
-        if shown.ends_with("Password for user ann: ") {
-            keyboard.write_all(typed.as_bytes()).unwrap();
-        }
-    }
-    script.wait().unwrap();
+    let shown = at_a_terminal(script, "Password for user ann: ", typed);
     (shown, heard.try_iter().flatten().collect())
 }
 

@@ -1,5 +1,6 @@
 //! The binary at work on a real server, in a folder and a home of its own.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -81,7 +82,19 @@ impl Tool {
 
     /// The binary, to be run on a server that may be reached another way.
     pub fn binary(&self, server: &TestServer) -> Command {
-        let mut command = self.command(env!("CARGO_BIN_EXE_psql-cm"));
+        self.program(env!("CARGO_BIN_EXE_psql-cm"), server)
+    }
+
+    /// The binary with these plain words, to be run on a terminal of its own; see [`at_a_terminal`].
+    pub fn psql_cm_on_a_terminal(&self, words: &[&str]) -> Command {
+        let mut script = self.program("script", &self.server);
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_psql-cm"), words.join(" "));
+        script.args(["-qec", &line, "/dev/null"]);
+        script
+    }
+
+    fn program(&self, program: &str, server: &TestServer) -> Command {
+        let mut command = self.command(program);
         command.env("PGHOST", server.socket_dir()).env("PGPORT", server.port().to_string());
         command.env("PGUSER", &self.role);
         command
@@ -181,4 +194,21 @@ impl Ran {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// Runs `script`, which runs something on a terminal of its own, types that after each such question, and gives what the
+/// terminal showed.
+pub fn at_a_terminal(mut script: Command, question: &str, typed: &str) -> String {
+    let piped = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut script = piped.spawn().unwrap();
+    let (mut terminal, mut keyboard) = (script.stdout.take().unwrap(), script.stdin.take().unwrap());
+    let (mut shown, mut buffer) = (String::new(), [0; 4096]);
+    while let Ok(length @ 1..) = terminal.read(&mut buffer) {
+        shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        if shown.ends_with(question) {
+            keyboard.write_all(typed.as_bytes()).unwrap();
+        }
+    }
+    script.wait().unwrap();
+    shown
 }
