@@ -7,6 +7,7 @@
 mod between;
 mod effect;
 pub mod header;
+mod renamed_from;
 mod renames;
 pub mod script;
 
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 
 pub use between::{Action, Difference, Doing, between};
 pub use effect::{Blocks, Effect, Lock, Touch, WaysBack, Work};
+pub use renamed_from::{RenamedFrom, renamed_from, renames_said};
 pub use renames::{Rename, RenameError, candidates, statements as rename_statements, steps as rename_steps};
 
 use crate::fact::{Fact, FactId};

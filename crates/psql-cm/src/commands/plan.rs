@@ -11,6 +11,7 @@ use psqlcm_core::plan::header::{Hazard, Header, LooksAt, State, objects_of};
 use psqlcm_core::plan::script::{self, Transaction, transactions};
 use psqlcm_core::plan::{
     Action, PlanError, Rename, RenameError, WaysBack, between, candidates, rename_statements, rename_steps,
+    renames_said,
 };
 use psqlcm_core::report::{Exit, Outcome, Report};
 use psqlcm_core::snapshot::Snapshot;
@@ -42,8 +43,8 @@ mod tell;
 ///
 /// The script is for psql-cm submit --change FILE, or for psql: it is one transaction, unless PostgreSQL refuses that.
 /// Lines -- psql-cm: at its head carry fingerprints of both sides; submit refuses it (exit code 4) on a database that is
-/// not what FROM was. Renames are not guessed: what looks like one is offered, and --rename says that it is; at a
-/// terminal psql-cm asks.
+/// not what FROM was. Renames are not guessed: what looks like one is offered, and --rename says that it is, or a
+/// comment -- psql-cm: renamed from NAME in a file of TO; at a terminal psql-cm asks.
 ///
 /// A plan that loses data (drops a table, a column, a sequence, a value of an enum; makes a type narrower) is shown and
 /// not written, with exit code 4, unless --allow data-loss says so.
@@ -241,11 +242,12 @@ impl Planning<'_> {
         Ok(planned)
     }
 
-    /// What somebody said to be one thing, or says now.
+    /// What somebody said to be one thing: in words of the command, in comments of the text; or says now.
     fn renames(&self, pair: &Pair) -> Result<Vec<Rename>, Failure> {
         let read = |text: &String| Rename::parse(text, &pair.from, &pair.to);
         let said: Result<Vec<Rename>, _> = self.args.rename.iter().map(read).collect();
-        let mut said = said.map_err(|error| not_renamed(&error))?;
+        let said = said.map_err(|error| not_renamed(&error))?;
+        let mut said = renames_said(&pair.renamed_from, &pair.from, &pair.to, said);
         let ui = &self.context.ui;
         if terminal::somebody_is_there() && !ui.is_json() {
             let is_open =

@@ -324,6 +324,52 @@ fn renames_are_offered_and_done_when_somebody_says_so() {
 }
 
 #[test]
+fn a_comment_in_the_tree_says_what_is_a_rename() {
+    for server in servers() {
+        let two = Two::new(&server, SHOP, "");
+        two.from.psql(ROWS).unwrap();
+        let tool = &two.tool;
+        tool.ok(&["-d", two.from.name(), "dump", "--no-commit"]);
+        let file = tool.tree(&format!("{}/app/tables/orders.sql", two.from.name()));
+        let text = fs::read_to_string(&file).unwrap();
+        let edited = text.replace("orders", "sales").replacen(
+            "CREATE TABLE",
+            "-- psql-cm: renamed from orders\nCREATE TABLE",
+            1,
+        );
+        let edited = edited.replacen(
+            "    code character",
+            "    -- psql-cm: renamed from code\n    label character",
+            1,
+        );
+        assert_eq!(edited.matches("renamed from").count(), 2, "{edited}");
+        fs::write(&file, edited).unwrap();
+        for name in ["busy", "total"] {
+            for folder in ["views", "functions"] {
+                let file = tool.tree(&format!("{}/app/{folder}/{name}.sql", two.from.name()));
+                if let Ok(text) = fs::read_to_string(&file) {
+                    fs::write(file, text.replace("app.orders", "app.sales").replace("orders.", "sales."))
+                        .unwrap();
+                }
+            }
+        }
+        let [from, tree] = [format!("db:{}", two.from.name()), format!("tree:sql#{}", two.from.name())];
+        let ran = tool.run(&["plan", &from, &tree, "-o", "change.sql"]);
+        assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+        let script = fs::read_to_string(tool.folder().join("change.sql")).unwrap();
+        assert!(script.contains("rename table app.orders, column app.orders.code\n"), "{script}");
+        two.run_by_psql().unwrap();
+        assert_eq!(
+            two.from.psql("SELECT string_agg(label, ',' ORDER BY id) FROM app.sales").unwrap().trim(),
+            "x,y"
+        );
+        // Now it is called so, and the comment says nothing any more.
+        let again = tool.run(&["plan", &from, &tree]);
+        assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{}", again.stderr);
+    }
+}
+
+#[test]
 fn a_person_at_a_terminal_is_asked_what_is_a_rename() {
     let server = servers().swap_remove(0);
     let two = Two::new(&server, SHOP, "ALTER TABLE app.orders RENAME TO sales");

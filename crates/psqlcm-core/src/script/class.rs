@@ -155,6 +155,11 @@ pub fn read_ident(sql: &str) -> Option<Ident> {
     words.peek().is_none().then_some(ident)
 }
 
+/// Reads the name, with its schema if it says one, with which SQL text begins.
+pub fn read_name(sql: &str) -> Option<QualifiedName> {
+    Cursor::new(sql).qualified_name()
+}
+
 fn transaction_control(words: &mut Cursor<'_>) -> Option<&'static str> {
     for (command, sql) in [
         ("START TRANSACTION", &["start", "transaction"][..]),

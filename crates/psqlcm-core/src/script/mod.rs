@@ -11,7 +11,9 @@ mod shared;
 
 use std::ops::Range;
 
-pub use class::{Class, ConcurrentIndex, CopyDirection, NonTransactional, classify, label, read_ident};
+pub use class::{
+    Class, ConcurrentIndex, CopyDirection, NonTransactional, classify, label, read_ident, read_name,
+};
 pub use shared::is_shared;
 
 use lexer::{LexError, LexErrorKind, Lexer, Token, TokenKind};
@@ -54,6 +56,18 @@ pub fn words(statement: &str) -> impl Iterator<Item = Range<usize>> {
     tokens
         .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdent))
         .map(|token| token.start..token.end)
+}
+
+/// What stands between the tokens of a statement, blanks and comments; up to the first thing that cannot be read.
+pub fn gaps(statement: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut lexer = Lexer::new(statement, 0);
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let token = lexer.next_token().ok().flatten()?;
+        let gap = end..token.start;
+        end = token.end;
+        Some(gap)
+    })
 }
 
 /// Why a script cannot be split.

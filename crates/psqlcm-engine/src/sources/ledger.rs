@@ -47,7 +47,7 @@ pub(super) fn replay(sides: &Sides<'_>, access: &Access, database: &str) -> Resu
         made => made,
     };
     let snapshot = sides.capture(&mut made?)?;
-    Ok(Read { snapshot, covered: Covered { schemas: Some(recorded.schemas), ..Covered::INSIDE } })
+    Ok(Read::new(snapshot, Covered { schemas: Some(recorded.schemas), ..Covered::INSIDE }))
 }
 
 fn read(sides: &Sides<'_>, access: &Access, database: &str) -> Result<Recorded, SourceError> {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use psqlcm_core::narrow::{Covered, Scope};
-use psqlcm_core::plan;
+use psqlcm_core::plan::{self, RenamedFrom};
 use psqlcm_core::snapshot::{LeftOut, Snapshot};
 use psqlcm_core::targets::{Selection, databases_of_cluster};
 use psqlcm_core::{file_name, ledger::own};
@@ -167,6 +167,8 @@ pub struct Pair {
     pub covered: Covered,
     /// Schemas that were named, and that neither side has.
     pub missing_schemas: Vec<String>,
+    /// What comments say of renames, where the one to be reached is text.
+    pub renamed_from: Vec<RenamedFrom>,
 }
 
 impl<'a> Sides<'a> {
@@ -275,6 +277,7 @@ impl<'a> Sides<'a> {
             from: scope.narrow(from.snapshot, &[&covered]),
             to: scope.narrow(to.snapshot, &[&covered]),
             covered,
+            renamed_from: to.renamed_from,
         }
     }
 
@@ -286,7 +289,7 @@ impl<'a> Sides<'a> {
         tell: &Tell<'_>,
     ) -> Result<Read, SourceError> {
         if !is_there {
-            return Ok(Read { snapshot: Snapshot::new(self.version), covered: Covered::INSIDE });
+            return Ok(Read::new(Snapshot::new(self.version), Covered::INSIDE));
         }
         let name = match database {
             Some(database) if source.has_several() => format!("{}#{database}", source.name),
@@ -310,12 +313,12 @@ impl<'a> Sides<'a> {
         tell: &Tell<'_>,
     ) -> Result<Read, SourceError> {
         match &source.what {
-            What::Empty => Ok(Read { snapshot: Snapshot::new(self.version), covered: Covered::INSIDE }),
+            What::Empty => Ok(Read::new(Snapshot::new(self.version), Covered::INSIDE)),
             What::Live { access, .. } => {
                 let snapshot = self.read_live(access, database)?;
                 let is_fitting = snapshot.server_version == self.version && self.request.role_map.is_empty();
                 match is_fitting {
-                    true => Ok(Read { snapshot, covered: Covered::ALL }),
+                    true => Ok(Read::new(snapshot, Covered::ALL)),
                     false => self.relay(&snapshot, name, database, tell),
                 }
             }
@@ -325,14 +328,18 @@ impl<'a> Sides<'a> {
                     TreeFiles::Read(files) => Shelf::Read(&source.name, files),
                 };
                 let tree = Tree::read_from(shelf, self.request.environment, database)?;
-                self.load(&Sql::of_tree(tree, database), name, database, tell)
+                let renamed_from =
+                    tree.files.iter().flat_map(|file| plan::renamed_from(&file.text)).collect();
+                let read = self.load(&Sql::of_tree(tree, database), name, database, tell)?;
+                Ok(Read { renamed_from, ..read })
             }
             What::Script { text } => {
                 tell(Event::Loading { source: name, version: self.version, statements: 0 });
                 let mut scratch = self.scratch_database()?;
                 scratch.session().run(SEARCH_PATH)?;
                 scratch.run_script(name.strip_prefix("file:").unwrap_or(name), text)?;
-                Ok(Read { snapshot: self.capture(&mut scratch)?, covered: Covered::INSIDE })
+                let read = Read::new(self.capture(&mut scratch)?, Covered::INSIDE);
+                Ok(Read { renamed_from: plan::renamed_from(text), ..read })
             }
             What::Ledger { access, database } => {
                 tell(Event::Loading { source: name, version: self.version, statements: 0 });
@@ -380,7 +387,7 @@ impl<'a> Sides<'a> {
             tell(Event::NoProperties { source: name });
         }
         made.load(sql, &|done| tell(Event::Loaded(done)))?;
-        Ok(Read { snapshot: self.capture(&mut made)?, covered })
+        Ok(Read::new(self.capture(&mut made)?, covered))
     }
 
     fn scratch_database(&self) -> Result<ScratchDatabase, SourceError> {
@@ -403,6 +410,14 @@ const SEARCH_PATH: &str = "SET search_path = \"$user\", public";
 struct Read {
     snapshot: Snapshot,
     covered: Covered,
+    /// What comments say.
+    renamed_from: Vec<RenamedFrom>,
+}
+
+impl Read {
+    fn new(snapshot: Snapshot, covered: Covered) -> Self {
+        Self { snapshot, covered, renamed_from: Vec::new() }
+    }
 }
 
 /// What there is to know of a live server before anything is read.
