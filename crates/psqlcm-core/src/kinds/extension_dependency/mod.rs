@@ -52,10 +52,16 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
     vec![format!("ALTER {} NO DEPENDS ON EXTENSION {}", on(object), quote_ident(difference.id.name()))]
 }
 
-/// The object as ALTER takes it here; the index of a constraint stands for the constraint.
+/// The object as ALTER takes it here; the index of a constraint stands for the constraint, and an aggregate is a function.
 fn on(object: &FactId) -> String {
     match object.kind() {
         KindId::Constraint => format!("INDEX {}", shared::schema_path(object)),
+        KindId::Aggregate => format!("FUNCTION {}({})", shared::schema_path(object), arguments(object.qualifier())),
         _ => (object.kind().kind().reference)(object),
     }
+}
+
+/// The arguments of an aggregate as those of a function: all of them, one after the other.
+fn arguments(of_aggregate: &str) -> String {
+    of_aggregate.strip_prefix("ORDER BY ").unwrap_or(of_aggregate).replacen(" ORDER BY ", ", ", 1)
 }
