@@ -232,7 +232,7 @@ fn a_new_value_is_committed_before_it_is_used() {
         assert_eq!(script.matches("\nBEGIN;").count(), 2, "{script}");
         assert!(
             script
-                .contains("-- psql-cm: commit because the next step uses the value sent of enum app.state\n"),
+                .contains("-- psql-cm: commit because the next one uses the value sent of enum app.state\n"),
             "{script}"
         );
         two.run_by_psql().unwrap_or_else(|error| panic!("{error}\n{script}"));

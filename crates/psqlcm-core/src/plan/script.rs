@@ -39,15 +39,19 @@ pub struct Transaction {
     pub ends: Option<String>,
 }
 
-/// What of a plan commits together: all, but for what PostgreSQL refuses in one transaction.
+/// What of a plan commits together: all, but for what PostgreSQL refuses in one transaction. New values that others use are committed
+/// by themselves, before anything else is done.
 pub fn transactions(actions: &[Action], to: &Snapshot) -> Vec<Transaction> {
     let mut transactions: Vec<Transaction> = Vec::new();
     let mut fresh: Vec<(&FactId, &str)> = Vec::new();
+    let is_ahead = |action: &&Action| action.doing == Doing::Rename || !action.effect.new_values.is_empty();
+    let ahead = actions.iter().take_while(is_ahead).count();
     for (at, action) in actions.iter().enumerate() {
         let is_alone = action.statements.iter().any(|statement| runs_alone(statement));
-        let used = fresh.iter().find(|(id, value)| uses(action, id, value, to));
+        let users = if at == ahead { &actions[at..] } else { std::slice::from_ref(action) };
+        let used = fresh.iter().find(|(id, value)| users.iter().any(|action| uses(action, id, value, to)));
         let ends = match used {
-            Some((id, value)) => Some(format!("the next step uses the value {value} of {id}")),
+            Some((id, value)) => Some(format!("the next one uses the value {value} of {id}")),
             None => is_alone.then(|| "the next step runs in no transaction".to_owned()),
         };
         match transactions.last_mut() {
@@ -301,7 +305,9 @@ mod tests {
             (id, Fact::new().text("type", Some("check")).text("definition", Some(text)))
         };
         let both: Vec<_> = table("t").into_iter().chain(table("u")).collect();
-        let from = with(&[&both[..], &[of(&["sad"])]].concat());
+        let gone = check("t", "CHECK (a <> ''::app.mood)");
+        let mut from = with(&[&both[..], &[of(&["sad"]), gone.clone()]].concat());
+        from.add_need(&gone.0, &mood);
         let (uses, other) = (check("t", "CHECK (a <> 'glad'::app.mood)"), check("u", "CHECK (a > 0)"));
         let mut to = with(&[&both[..], &[of(&["sad", "glad"]), uses.clone(), other.clone()]].concat());
         let actions = |to: &Snapshot| between(&from, to).unwrap();
@@ -310,7 +316,9 @@ mod tests {
         let plan = actions(&to);
         let parts = transactions(&plan, &to);
         assert_eq!(parts.len(), 2, "{plan:?}");
-        assert_eq!(parts[0].ends.as_deref(), Some("the next step uses the value glad of enum app.mood"));
+        assert_eq!(parts[0].ends.as_deref(), Some("the next one uses the value glad of enum app.mood"));
+        let first: Vec<_> = plan[parts[0].actions.clone()].iter().map(|action| &action.id).collect();
+        assert_eq!(first, [&mood], "what goes does so with what comes");
         let script = written(&from, &to);
         let read = Script::read(&script).unwrap();
         assert_eq!(read.parts.len(), 2);

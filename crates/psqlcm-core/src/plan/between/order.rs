@@ -44,11 +44,12 @@ impl Steps<'_> {
             let fact = self.fates.to.get(id).or_else(|| self.fates.from.get(id)).unwrap_or(&NO_FACT);
             let place = Place::new(id, 0);
             match doing {
+                _ if self.ahead.contains(&at) => (0, place, id.parent(), 0, at),
                 Doing::Drop => {
-                    (0, Place::from_number(u32::MAX - place.number()), id.parent(), position(fact), at)
+                    (1, Place::from_number(u32::MAX - place.number()), id.parent(), position(fact), at)
                 }
-                Doing::SetAside | Doing::Rename => (1, place, id.parent(), 0, at),
-                Doing::Alter | Doing::Create => (2, place, id.parent(), position(fact), at),
+                Doing::SetAside | Doing::Rename => (2, place, id.parent(), 0, at),
+                Doing::Alter | Doing::Create => (3, place, id.parent(), position(fact), at),
             }
         };
         order.sort_by_cached_key(key);

@@ -33,6 +33,8 @@ pub(super) struct Steps<'a> {
     pub(super) needs: Vec<Vec<usize>>,
     /// Nodes with what had better be done before them, what matters most first.
     pub(super) wishes: BTreeSet<(Wish, usize, usize)>,
+    /// What has to be committed before others can use it, and therefore comes first of all.
+    pub(super) ahead: BTreeSet<usize>,
     /// What cannot be dropped one after the other: these are dropped with all that needs them.
     pub(super) cascades: BTreeSet<usize>,
 }
@@ -52,8 +54,9 @@ impl<'a> Steps<'a> {
         }
         let at = nodes.iter().enumerate().map(|(at, node)| (*node, at)).collect();
         let needs = vec![Vec::new(); nodes.len()];
-        let (wishes, cascades) = (BTreeSet::new(), BTreeSet::new());
-        let mut steps = Self { fates, nodes, at, needs, wishes, cascades };
+        let (wishes, ahead, cascades) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut steps = Self { fates, nodes, at, needs, wishes, ahead, cascades };
+        steps.ahead = (0..steps.nodes.len()).filter(|&at| steps.is_ahead(at)).collect();
         steps.connect();
         steps
     }
@@ -64,6 +67,12 @@ impl<'a> Steps<'a> {
 
     pub(super) fn difference(&self, id: &'a FactId) -> Difference<'a> {
         Difference { fates: Some(&self.fates.of), ..self.fates.difference(id) }
+    }
+
+    fn is_ahead(&self, at: usize) -> bool {
+        let (doing, id) = self.nodes[at];
+        let effect = || (id.kind().kind().effect)(&self.difference(id), doing);
+        doing == Doing::Alter && !effect().new_values.is_empty()
     }
 
     /// Whether it is [`kinds::is_part`].
@@ -161,6 +170,7 @@ impl<'a> Steps<'a> {
                 let is_disturbed = (needed.kind().kind().disturbs)(&self.difference(needed), id);
                 match is_disturbed {
                     true => self.needs[altered].push(at),
+                    false if self.ahead.contains(&altered) => {}
                     false => _ = self.wishes.insert((Wish::Gone, altered, at)),
                 }
             }
