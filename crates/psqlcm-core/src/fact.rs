@@ -204,6 +204,17 @@ impl Fact {
         Self::default()
     }
 
+    /// Replaces texts by others; `None` leaves one as it is.
+    pub(crate) fn replace_texts(&mut self, other: impl Fn(&'static str, &str) -> Option<String>) {
+        for (name, value) in &mut self.attributes {
+            if let Value::Text(text) = value
+                && let Some(replaced) = other(name, text)
+            {
+                *text = replaced.into();
+            }
+        }
+    }
+
     /// Adds an attribute, or replaces it.
     pub fn set(&mut self, name: &'static str, value: Value) {
         match self.attributes.binary_search_by_key(&name, |(name, _)| name) {

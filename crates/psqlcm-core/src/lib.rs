@@ -29,6 +29,7 @@ pub mod catalogs;
 pub mod change;
 pub mod connection_string;
 pub mod delta;
+mod deparsed;
 pub mod fact;
 pub mod file_name;
 pub mod fingerprint;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::deparsed;
 use crate::fact::{Fact, FactId};
+use crate::kinds::Nature;
 
 /// All facts of a database, which of them need which, and what could not be captured.
 #[derive(Clone, Debug)]
@@ -112,8 +114,14 @@ impl Snapshot {
         self.facts.keys().filter(|id| id.kind() == crate::kinds::KindId::Schema).map(FactId::name).collect()
     }
 
-    /// Sorts what is kept in lists, and drops edges to what is not there.
+    /// Sorts what is kept in lists, drops edges to what is not there, and brings what the server printed into the form that it would
+    /// have if it were made again.
     pub(crate) fn settle(&mut self) {
+        for (id, fact) in &mut self.facts {
+            let kind = id.kind().kind();
+            let is_printed = |name| kind.nature(name) == Nature::Deparsed;
+            fact.replace_texts(|name, text| deparsed::settled(text).filter(|_| is_printed(name)));
+        }
         for needed in self.needs.values_mut() {
             needed.retain(|id| self.facts.contains_key(id));
             needed.sort_unstable();

@@ -14,7 +14,7 @@ pub mod cases;
 mod effect;
 mod shared;
 
-pub(crate) use shared::schema_path;
+pub(crate) use shared::{list_items, quoted, schema_path};
 
 macro_rules! kinds {
     ($($variant:ident => $module:ident,)*) => {

@@ -280,7 +280,7 @@ pub(super) fn add_relation(
 }
 
 /// What stands between commas, outside of all quotes and brackets, up to the bracket that closes what was opened before.
-pub(super) fn list_items(text: &str) -> Vec<&str> {
+pub(crate) fn list_items(text: &str) -> Vec<&str> {
     let bytes = text.as_bytes();
     let (mut items, mut start, mut at, mut depth) = (Vec::new(), 0, 0, 0);
     while at < bytes.len() {
@@ -437,7 +437,7 @@ pub(super) fn settled(query: &str) -> String {
 }
 
 /// The length of what is quoted; a doubled quote is two quoted texts side by side, which comes to the same.
-pub(super) fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
+pub(crate) fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
     let mut at = 1;
     while at < text.len() && text[at] != quote {
         at += if escapes && text[at] == b'\\' { 2 } else { 1 };

@@ -258,6 +258,10 @@ fn beside_parent<'a>(group: &Group<'a>, id: &'a FactId, fact: &Fact) -> Vec<Stri
     let default = group.members_of(group.id, KindId::Default).next();
     let default = default.and_then(|(_, default)| default.get_text("expression"));
     let mut statements = unlike_parents(group, id, fact, &[(group.fact, default)]);
+    if group.fact.get("compression").is_some() && fact.get("compression").is_none() {
+        let (table, name) = (shared::parent_path(id), quote_ident(id.name()));
+        statements.push(format!("ALTER TABLE ONLY {table} ALTER COLUMN {name} SET COMPRESSION default"));
+    }
     statements.extend(settings(id, fact, group.fact.get("compression") == fact.get("compression")));
     statements
 }
@@ -388,12 +392,15 @@ fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
 
 /// What shows a column keeps it from having another type; indexes and constraints are made again by PostgreSQL itself.
 fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
+    let is_other_type = difference.is_remade || difference.differs("type") || difference.differs("collation");
+    if difference.before.is_some() && is_other_type && other.parent() == difference.id.parent() && index::is_incomplete(difference, other) {
+        return true;
+    }
     // What keeps rows of the table as values.
     let is_kept = other.parent().is_some_and(|parent| parent.kind() == KindId::MaterializedView);
     if difference.before.is_none() || !difference.from.needs(other).contains(difference.id) && other.parent() != Some(difference.id) {
         return is_kept && other.kind() == KindId::Column;
     }
-    let is_other_type = difference.is_remade || difference.differs("type") || difference.differs("collation");
     let is_generated = |id: &FactId| {
         id.kind() == KindId::Column && difference.from.get(id).is_some_and(|fact| fact.get("generated").is_some())
     };

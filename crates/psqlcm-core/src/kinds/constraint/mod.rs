@@ -291,9 +291,10 @@ fn is_not_valid(difference: &Difference<'_>, id: &FactId) -> bool {
 
 /// What children have from this table alone they lose with it, unless the table loses it alone.
 fn takes(difference: &Difference<'_>) -> Vec<FactId> {
-    match table::loses_alone(difference, difference.id) {
-        true => Vec::new(),
-        false => table::kept_by_children(difference, difference.id),
+    match () {
+        () if has_index(difference.was()) => index::takes(difference),
+        () if table::loses_alone(difference, difference.id) => Vec::new(),
+        () => table::kept_by_children(difference, difference.id),
     }
 }
 

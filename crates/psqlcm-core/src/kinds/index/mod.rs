@@ -1,6 +1,6 @@
 //! An index that no constraint made, as PostgreSQL prints it.
 
-use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, comment, deparsed, plain, shared, table, Response, Reaction};
+use super::{Alone, Attribute, Catalog, Kind, KindId, OLDEST, Read, comment, constraint, deparsed, plain, shared, table, Response, Reaction};
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::{Difference, Doing, Group};
@@ -21,6 +21,7 @@ pub(super) static KIND: Kind = Kind {
     },
     alter: changed_settings,
     react,
+    takes,
     comes_with,
     also,
     spaces: shared::relation_space,
@@ -130,6 +131,18 @@ pub(super) fn changed_settings(difference: &Difference<'_>) -> Vec<String> {
     statements
 }
 
+/// Whether it is the index of a partitioned table that some partitions have no part of: where PostgreSQL makes it again it makes
+/// theirs.
+pub(super) fn is_incomplete(difference: &Difference<'_>, index: &FactId) -> bool {
+    if !matches!(index.kind(), KindId::Index | KindId::Constraint) {
+        return false;
+    }
+    let count = |of: &FactId, kind| difference.dependents(of).iter().filter(|id| id.kind() == kind).count();
+    let is_index = index.kind() == KindId::Index || difference.from.get(index).is_some_and(constraint::has_index);
+    let partitions = index.parent().map_or(0, |table| count(table, KindId::Attachment));
+    is_index && count(index, KindId::IndexAttachment) < partitions
+}
+
 /// What is said of the partitions' indexes, once PostgreSQL has made those of the partitioned table again: until 17 it gives them
 /// the comment of that table's index.
 pub(super) fn comments_of_partitions(difference: &Difference<'_>, table: &FactId) -> Vec<String> {
@@ -157,6 +170,15 @@ pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactI
         Doing::Drop if !is_detached => of_parent(difference).cloned().collect(),
         _ => Vec::new(),
     }
+}
+
+/// The index of a table that stays a partition cannot go without the one that it belongs to.
+pub(super) fn takes(difference: &Difference<'_>) -> Vec<FactId> {
+    let is_partition = difference.id.parent().is_some_and(|table| {
+        let attachment = table.child(KindId::Attachment, "");
+        difference.from.get(&attachment) == difference.to.get(&attachment)
+    });
+    of_parent(difference).filter(|_| is_partition && difference.after.is_none()).cloned().collect()
 }
 
 /// The index or key of the partitioned table that this one belongs to.

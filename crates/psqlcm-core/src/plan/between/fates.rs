@@ -234,10 +234,11 @@ impl<'a> Fates<'a> {
         let below = self.from.below(id).map(|(below, _)| below);
         let [before, _] = self.dependents;
         let dependents = id.path().take(2).flat_map(|id| before.of(id)).copied();
-        // What comes may disturb what the thing that it needs has already.
+        // What comes may disturb what the thing that it needs has already, and what changes the other parts of its whole.
         let needed = if difference.before.is_none() { self.to.needs(id) } else { &[] };
-        let of_needed = needed.iter().flat_map(|needed| self.from.below(needed)).map(|(below, _)| below);
-        let around = below.chain(dependents).chain(of_needed);
+        let whole = id.parent().filter(|_| difference.before.is_some() && id.object() != id);
+        let beside = needed.iter().chain(whole).flat_map(|id| self.from.below(id)).map(|(below, _)| below);
+        let around = below.chain(dependents).chain(beside);
         let disturbed: Vec<_> = around.filter(|other| disturbs(&difference, other)).collect();
         for other in disturbed {
             self.again(other);

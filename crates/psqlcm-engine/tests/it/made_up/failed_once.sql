@@ -163,3 +163,28 @@ CREATE AGGREGATE s1.f1(date) (SFUNC = array_append, STYPE = date[]);
 ALTER FUNCTION s1.f1 DEPENDS ON EXTENSION citext;
 -- and then
 DROP EXTENSION citext CASCADE;
+
+-- Round: an index that is not built in the partitions stays so as its column gets another type
+CREATE INDEX "I 4" ON ONLY s1.p (b);
+-- and then
+ALTER TABLE s1.p ALTER COLUMN b TYPE char(3);
+
+-- Round: a new column is compressed otherwise than in the partition
+ALTER TABLE s1.p ALTER COLUMN b SET COMPRESSION pglz;
+-- and then
+ALTER TABLE s1.p DROP COLUMN b;
+
+-- Round: lists of varchar in checks, policies, views, indexes, triggers, defaults and functions
+CREATE TABLE s1.t3 (id integer, b varchar(10), c varchar(20));
+-- and then
+ALTER TABLE s1.t3 ADD CHECK (c IN ('a', 'b'));
+ALTER TABLE s1.t3 ADD e boolean DEFAULT ('a'::varchar IN ('a', 'it''s'));
+ALTER TABLE s1.t3 ADD f boolean GENERATED ALWAYS AS (c NOT IN ('a', 'b')) STORED;
+CREATE POLICY y1 ON s1.t3 USING (c IN ('a', 'b'));
+CREATE VIEW s1.v3 AS SELECT * FROM s1.t3 WHERE c IN ('a', 'b');
+CREATE INDEX ON s1.t3 (id) WHERE c IN ('a', 'b');
+CREATE STATISTICS s1.st2 ON (c IN ('a', 'b')), id FROM s1.t3;
+CREATE TRIGGER tr1 BEFORE INSERT ON s1.t3 FOR EACH ROW WHEN (NEW.c IN ('a', 'b')) EXECUTE FUNCTION s1.trig();
+CREATE DOMAIN s1.d1 AS varchar(3) CHECK (VALUE IN ('a', 'b'));
+CREATE FUNCTION s1.f1(t text) RETURNS boolean LANGUAGE sql BEGIN ATOMIC SELECT t::varchar IN ('a', 'b'); END;
+CREATE RULE y2 AS ON INSERT TO s1.t3 WHERE NEW.c IN ('a', 'b') DO INSTEAD NOTHING;
