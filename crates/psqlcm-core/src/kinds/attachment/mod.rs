@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     drop,
     also,
     disturbs,
+    takes,
     drops_alone: Alone::Always,
     effect: super::effect::of_attachment,
     cases: include_str!("cases.md"),
@@ -80,9 +81,21 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
     std::iter::once(format!("ALTER TABLE {parent} DETACH PARTITION {path}")).chain(left).collect()
 }
 
-/// An index or key that the partition's own does not belong to cannot be there when it comes: PostgreSQL would make one.
+/// What cannot be there when the partition comes.
 fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
-    let Some(table) = difference.id.parent().filter(|_| difference.before.is_none()) else { return false };
+    difference.before.is_none() && is_without(difference, other)
+}
+
+/// The same, where it leaves and comes again.
+fn takes(difference: &Difference<'_>) -> Vec<FactId> {
+    let parents = difference.to.needs(difference.id).iter().filter(|_| difference.before.is_some());
+    let parts = parents.flat_map(|parent| difference.from.below(parent)).map(|(id, _)| id);
+    parts.filter(|id| is_without(difference, id)).cloned().collect()
+}
+
+/// Whether it is an index or key of the partitioned table that the partition has no part of: PostgreSQL would make it one.
+fn is_without(difference: &Difference<'_>, other: &FactId) -> bool {
+    let Some(table) = difference.id.parent() else { return false };
     let is_partitioned = other.parent().is_some_and(|parent| difference.to.needs(difference.id).contains(parent));
     let is_index = match other.kind() {
         KindId::Index => true,

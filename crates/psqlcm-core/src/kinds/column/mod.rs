@@ -399,7 +399,7 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
     // What keeps rows of the table as values.
     let is_kept = other.parent().is_some_and(|parent| parent.kind() == KindId::MaterializedView);
     if difference.before.is_none() || !difference.from.needs(other).contains(difference.id) && other.parent() != Some(difference.id) {
-        return is_kept && other.kind() == KindId::Column;
+        return is_kept && other.kind() == KindId::Column && other.parent() != difference.id.parent();
     }
     let is_generated = |id: &FactId| {
         id.kind() == KindId::Column && difference.from.get(id).is_some_and(|fact| fact.get("generated").is_some())

@@ -188,3 +188,9 @@ CREATE TRIGGER tr1 BEFORE INSERT ON s1.t3 FOR EACH ROW WHEN (NEW.c IN ('a', 'b')
 CREATE DOMAIN s1.d1 AS varchar(3) CHECK (VALUE IN ('a', 'b'));
 CREATE FUNCTION s1.f1(t text) RETURNS boolean LANGUAGE sql BEGIN ATOMIC SELECT t::varchar IN ('a', 'b'); END;
 CREATE RULE y2 AS ON INSERT TO s1.t3 WHERE NEW.c IN ('a', 'b') DO INSTEAD NOTHING;
+
+-- Round: a partition without the key of its table gets other bounds
+ALTER TABLE ONLY s1.p ADD UNIQUE (id, a);
+-- and then
+ALTER TABLE s1.p DETACH PARTITION s1.p1;
+ALTER TABLE s1.p ATTACH PARTITION s1.p1 FOR VALUES FROM (10) TO (20);
