@@ -2,7 +2,6 @@
 //!
 //! It knows no order, and writes no statement.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Difference;
@@ -11,28 +10,22 @@ use crate::fact::{FactId, NO_FACT};
 use crate::kinds::{Reaction, Response};
 use crate::snapshot::Snapshot;
 
-/// Who needs the facts of a snapshot, looked up when somebody asks.
-pub(super) struct Dependents<'a> {
-    side: &'a Snapshot,
-    of: OnceCell<HashMap<&'a FactId, Vec<&'a FactId>>>,
-}
+/// Who needs the facts of a snapshot.
+pub(super) struct Dependents<'a>(HashMap<&'a FactId, Vec<&'a FactId>>);
 
 impl<'a> Dependents<'a> {
     pub(super) fn new(side: &'a Snapshot) -> Self {
-        Self { side, of: OnceCell::new() }
+        let mut dependents: HashMap<&FactId, Vec<&FactId>> = HashMap::new();
+        for (id, _) in side.facts() {
+            for needed in side.needs(id) {
+                dependents.entry(needed).or_default().push(id);
+            }
+        }
+        Self(dependents)
     }
 
     pub(super) fn of(&self, id: &FactId) -> &[&'a FactId] {
-        let dependents = self.of.get_or_init(|| {
-            let mut dependents: HashMap<&FactId, Vec<&FactId>> = HashMap::new();
-            for (id, _) in self.side.facts() {
-                for needed in self.side.needs(id) {
-                    dependents.entry(needed).or_default().push(id);
-                }
-            }
-            dependents
-        });
-        dependents.get(id).map_or(&[], Vec::as_slice)
+        self.0.get(id).map_or(&[], Vec::as_slice)
     }
 }
 
