@@ -198,11 +198,18 @@ pub(super) fn of_foreign_key(difference: &Difference<'_>, doing: Doing) -> Effec
         }
         Doing::Create => both(Touch::new(table, Lock::ShareRowExclusive).working(Work::Scan).failing(FAILS)),
         Doing::Alter => {
-            let is_said = super::foreign_key::is_checked_at_other_times(difference);
+            let is_enforced = super::foreign_key::is_enforced_otherwise(difference);
+            let is_said = is_enforced || super::foreign_key::is_checked_at_other_times(difference);
             let lock = if is_said { Lock::AccessExclusive } else { Lock::ShareUpdateExclusive };
             let touch = Touch::new(table, lock);
-            let validates = difference.differs("not_valid");
-            Effect::of(if validates { touch.working(Work::Scan).failing(FAILS) } else { touch })
+            match super::foreign_key::is_enforced(difference.becomes()) {
+                true if is_enforced => both(touch.working(Work::Scan).failing(FAILS)),
+                true if difference.differs("not_valid") => {
+                    Effect::of(touch.working(Work::Scan).failing(FAILS))
+                }
+                false if is_enforced => both(touch),
+                _ => Effect::of(touch),
+            }
         }
         Doing::Drop | Doing::SetAside | Doing::Rename => both(Touch::new(table, Lock::AccessExclusive)),
     }

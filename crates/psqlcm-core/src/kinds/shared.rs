@@ -174,6 +174,56 @@ pub(super) fn changed_foreign_options(difference: &Difference<'_>, attribute: &s
     (!changes.is_empty()).then(|| format!("OPTIONS ({})", changes.join(", ")))
 }
 
+/// `SET (a='1')` and `RESET (b)` for what stands after WITH in two definitions as PostgreSQL prints them.
+pub(super) fn changed_printed_options(before: &str, after: &str) -> Vec<String> {
+    let (before, after) = (printed_options(before), printed_options(after));
+    let name = |option: &'_ str| option.split_once('=').map_or(option, |(name, _)| name).to_owned();
+    let set: Vec<&str> = after.iter().copied().filter(|option| !before.contains(option)).collect();
+    let is_gone = |option: &&str| !after.iter().any(|other| name(other) == name(option));
+    let reset: Vec<String> = before.iter().copied().filter(is_gone).map(name).collect();
+    let list = |word: &str, options: String| (!options.is_empty()).then(|| format!("{word} ({options})"));
+    list("SET", set.join(", ")).into_iter().chain(list("RESET", reset.join(", "))).collect()
+}
+
+/// A definition as PostgreSQL prints it, without the list of options after WITH.
+pub(super) fn without_printed_options(definition: &str) -> String {
+    let Some((start, end)) = place_of_options(definition) else { return definition.to_owned() };
+    format!("{}{}", &definition[..start], &definition[end..])
+}
+
+/// That list: names and values as SQL.
+fn printed_options(definition: &str) -> Vec<&str> {
+    let place = place_of_options(definition);
+    place.map_or_else(Vec::new, |(start, end)| list_items(&definition[start + WITH.len()..end]))
+}
+
+const WITH: &str = " WITH (";
+
+/// Where it stands, with the word before it: outside of all quotes and brackets.
+fn place_of_options(definition: &str) -> Option<(usize, usize)> {
+    let bytes = definition.as_bytes();
+    let (mut at, mut depth, mut start) = (0, 0, None);
+    while at < bytes.len() {
+        match bytes[at] {
+            b' ' if depth == 0 && definition[at..].starts_with(WITH) => start = Some(at),
+            b'(' => depth += 1,
+            b')' => {
+                depth -= 1;
+                if let (0, Some(start)) = (depth, start) {
+                    return Some((start, at + 1));
+                }
+            }
+            quote @ (b'\'' | b'"') => {
+                at += quoted(&bytes[at..], quote, escapes(&definition[..at]));
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
 /// A namesake of an object that makes room for its successor.
 pub(super) fn aside(id: &FactId) -> FactId {
     let mut end = id.name().len().min(48);
@@ -293,7 +343,7 @@ pub(crate) fn list_items(text: &str) -> Vec<&str> {
                 start = at + 1;
             }
             quote @ (b'\'' | b'"') => {
-                at += quoted(&bytes[at..], quote, text[..at].ends_with(" E"));
+                at += quoted(&bytes[at..], quote, escapes(&text[..at]));
                 continue;
             }
             _ => {}
@@ -419,7 +469,7 @@ pub(super) fn settled(query: &str) -> String {
     let mut rest = query;
     while let Some(at) = rest.find(['\'', '"', '(']) {
         settled.push_str(&rest[..at]);
-        let escapes = rest[at..].starts_with('\'') && settled.ends_with(" E");
+        let escapes = rest[at..].starts_with('\'') && escapes(&settled);
         rest = &rest[at..];
         let end = match rest.as_bytes()[0] {
             b'(' if rest.starts_with(LIST) => {
@@ -436,6 +486,12 @@ pub(super) fn settled(query: &str) -> String {
     settled + rest
 }
 
+/// Whether a backslash escapes in the text whose quote follows that.
+fn escapes(before: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$' | '"');
+    before.strip_suffix('E').is_some_and(|before| !before.ends_with(is_part))
+}
+
 /// The length of what is quoted; a doubled quote is two quoted texts side by side, which comes to the same.
 pub(crate) fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
     let mut at = 1;
@@ -448,6 +504,33 @@ pub(crate) fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_are_found_outside_of_quotes_and_brackets_only() {
+        for (definition, expected) in [
+            (
+                "CREATE INDEX i ON t (a) WITH (fillfactor='50') WHERE (a > 0)",
+                "CREATE INDEX i ON t (a) WHERE (a > 0)",
+            ),
+            ("EXCLUDE USING btree (b WITH =) WITH (fillfactor='60')", "EXCLUDE USING btree (b WITH =)"),
+            (
+                "CREATE INDEX i ON t (a) WHERE (b = ' WITH (x)')",
+                "CREATE INDEX i ON t (a) WHERE (b = ' WITH (x)')",
+            ),
+            ("CREATE INDEX i ON t (f(E'\\'')) WITH (a=b)", "CREATE INDEX i ON t (f(E'\\''))"),
+            ("CREATE INDEX \" WITH (\" ON t (a)", "CREATE INDEX \" WITH (\" ON t (a)"),
+        ] {
+            assert_eq!(without_printed_options(definition), expected);
+        }
+        let changed = |before: &str, after: &str| changed_printed_options(before, after).join("; ");
+        let before = "CREATE INDEX i ON t (a) WITH (fillfactor='50', fastupdate=off) WHERE (b = 'x')";
+        assert_eq!(changed(before, before), "");
+        assert_eq!(changed(before, "CREATE INDEX i ON t (a)"), "RESET (fillfactor, fastupdate)");
+        assert_eq!(
+            changed(before, "i WITH (x='a, '')', fillfactor='50')"),
+            "SET (x='a, '')'); RESET (fastupdate)"
+        );
+    }
 
     #[test]
     fn items_are_divided_by_commas_of_their_own() {

@@ -166,13 +166,17 @@ fn definition(fact: &Fact) -> String {
     format!("{before}{}{when}", shared::with_options(options))
 }
 
-/// What PostgreSQL prints last of a constraint: when it is checked, and before it that it is not valid.
+/// What PostgreSQL prints last of a constraint: when it is checked; after that, that it is not valid or not enforced.
 pub(super) fn deferrable(definition: &str) -> (&str, &str) {
-    let definition = definition.strip_suffix(" NOT VALID").unwrap_or(definition);
+    let ends = [" NOT VALID", NOT_ENFORCED];
+    let definition = ends.iter().find_map(|end| definition.strip_suffix(end)).unwrap_or(definition);
     let ends = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"];
     let rest = ends.iter().find_map(|end| definition.strip_suffix(end)).unwrap_or(definition);
     (rest, &definition[rest.len()..])
 }
+
+/// What PostgreSQL prints last of a constraint that it does not look after.
+pub(super) const NOT_ENFORCED: &str = " NOT ENFORCED";
 
 /// What follows once the constraint's index is there.
 pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
@@ -218,26 +222,70 @@ fn edges(snapshot: &mut Snapshot) {
     }
 }
 
-/// That it was checked can be said in place, and what is said of its index.
+/// That it was checked can be said in place, what is said of its index, and whether children have it that a column is not
+/// null.
 fn respond(difference: &Difference<'_>) -> Response {
-    const IN_PLACE: [&str; 6] = ["inherited", "not_valid", "tablespace", "clustered", "replica_identity", "on_partitioned"];
-    let definition = |fact: &Fact| {
-        let text = fact.get_text("definition").unwrap_or_default();
-        text.strip_suffix(" NOT VALID").unwrap_or(text).to_owned()
-    };
-    let is_same = definition(difference.was()) == definition(difference.becomes()) && !difference.becomes().is("not_valid");
-    match is_same && difference.differs_only_in(&[&IN_PLACE[..], &["definition"]].concat()) {
-        true => shared::alters(difference),
-        false => Response::Again,
+    const IN_PLACE: [&str; 8] = [
+        "definition",
+        "inherited",
+        "not_valid",
+        "index_options",
+        "tablespace",
+        "clustered",
+        "replica_identity",
+        "on_partitioned",
+    ];
+    if comes_from_reaching(difference) {
+        return Response::Nothing;
+    }
+    let is_same = demand(difference.was()) == demand(difference.becomes());
+    let is_unproved = difference.becomes().is("not_valid") && !difference.was().is("not_valid");
+    let sets_nothing = difference.differs("index_options") && index::has_partitions(difference);
+    match is_same && !is_unproved && !sets_nothing {
+        true if difference.differs_only_in(&IN_PLACE) || reaches_others(difference) => shared::alters(difference),
+        _ => Response::Again,
     }
 }
 
+/// What it demands, without what can be said otherwise in place.
+fn demand(fact: &Fact) -> String {
+    let text = fact.get_text("definition").unwrap_or_default();
+    let text = text.strip_suffix(" NOT VALID").unwrap_or(text);
+    match is_not_null(fact) {
+        true => text.strip_suffix(" NO INHERIT").unwrap_or(text).to_owned(),
+        false => shared::without_printed_options(text),
+    }
+}
+
+/// Whether nothing differs but that children have it too, or not any more, that a column is not null.
+fn reaches_others(difference: &Difference<'_>) -> bool {
+    is_not_null(difference.becomes())
+        && difference.differs("no_inherit")
+        && difference.differs_only_in(&["definition", "inherited", "not_valid", "no_inherit"])
+}
+
+/// Whether it comes as the parent's, which is there already, reaches children.
+fn comes_from_reaching(difference: &Difference<'_>) -> bool {
+    let stopped = |of_parent: &FactId| {
+        let is = |snapshot: &Snapshot| snapshot.get(of_parent).map(|fact| fact.is("no_inherit"));
+        is(difference.from) == Some(true) && is(difference.to) == Some(false)
+    };
+    let is_child = |fact: &Fact| is_not_null(fact) && fact.is("inherited");
+    difference.before.is_none()
+        && difference.after.is_some_and(is_child)
+        && table::same_in_parents(difference).iter().any(stopped)
+}
+
 fn alter(difference: &Difference<'_>) -> Vec<String> {
-    let validate = difference.differs("not_valid").then(|| {
-        let (word, table) = (alter_word(difference.id), shared::parent_path(difference.id));
-        format!("{word} {table} VALIDATE CONSTRAINT {}", quote_ident(difference.id.name()))
+    let (word, table) = (alter_word(difference.id), shared::parent_path(difference.id));
+    let name = quote_ident(difference.id.name());
+    let validate = difference.differs("not_valid").then(|| format!("{word} {table} VALIDATE CONSTRAINT {name}"));
+    let reach = difference.differs("no_inherit").then(|| {
+        let inherit = if difference.becomes().is("no_inherit") { "NO INHERIT" } else { "INHERIT" };
+        format!("{word} {table} ALTER CONSTRAINT {name} {inherit}")
     });
-    validate.into_iter().chain(index::changed_settings(difference)).collect()
+    let options = index::set_options(difference.id, shared::changed_options(difference, "index_options", ""));
+    validate.into_iter().chain(reach).chain(options).chain(index::changed_settings(difference)).collect()
 }
 
 pub(super) fn drop(difference: &Difference<'_>) -> Vec<String> {

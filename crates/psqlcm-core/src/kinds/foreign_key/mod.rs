@@ -64,10 +64,12 @@ fn edges(snapshot: &mut Snapshot) {
     }
 }
 
-/// When it is checked can be changed in place, and that it has been.
+/// Whether and when it is checked can be changed in place, and that it has been.
 fn respond(difference: &Difference<'_>) -> Response {
     let rest = |fact: &Fact| constraint::deferrable(fact.get_text("definition").unwrap_or_default()).0.to_owned();
-    match rest(difference.was()) == rest(difference.becomes()) && !difference.becomes().is("not_valid") {
+    let (old, new) = (difference.was(), difference.becomes());
+    let is_unproved = new.is("not_valid") && !(old.is("not_valid") && is_enforced(old));
+    match rest(old) == rest(new) && !is_unproved {
         true => shared::alters(difference),
         false => Response::Again,
     }
@@ -81,10 +83,22 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
         let when = if when.is_empty() { " NOT DEFERRABLE" } else { when };
         statements.push(format!("ALTER TABLE {table} ALTER CONSTRAINT {name}{when}"));
     }
-    if difference.differs("not_valid") {
+    if is_enforced_otherwise(difference) {
+        let enforced = if is_enforced(difference.becomes()) { "ENFORCED" } else { "NOT ENFORCED" };
+        statements.push(format!("ALTER TABLE {table} ALTER CONSTRAINT {name} {enforced}"));
+    } else if difference.differs("not_valid") {
         statements.push(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"));
     }
     statements
+}
+
+/// Whether PostgreSQL is to look after it, or not any more; as it begins to it looks at all rows.
+pub(super) fn is_enforced_otherwise(difference: &Difference<'_>) -> bool {
+    is_enforced(difference.was()) != is_enforced(difference.becomes())
+}
+
+pub(super) fn is_enforced(fact: &Fact) -> bool {
+    !fact.get_text("definition").is_some_and(|text| text.ends_with(constraint::NOT_ENFORCED))
 }
 
 /// That a partition's index is attached only says when the key could be made; and while there is the key, what it refers to

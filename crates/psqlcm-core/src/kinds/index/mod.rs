@@ -5,6 +5,7 @@ use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "index",
@@ -15,11 +16,8 @@ pub(super) static KIND: Kind = Kind {
     ],
     reference: |id| format!("INDEX {}", shared::schema_path(id)),
     create,
-    respond: |difference| match difference.differs("definition") {
-        true => Response::Again,
-        false => shared::alters(difference),
-    },
-    alter: changed_settings,
+    respond,
+    alter,
     react,
     takes,
     comes_with,
@@ -100,6 +98,34 @@ pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
     statements
 }
 
+/// The options after WITH can be set in place, and what is said of the index.
+fn respond(difference: &Difference<'_>) -> Response {
+    let rest = |fact: &Fact| shared::without_printed_options(fact.get_text("definition").unwrap_or_default());
+    let options_differ = difference.differs("definition");
+    match rest(difference.was()) == rest(difference.becomes()) && !(options_differ && has_partitions(difference)) {
+        true => shared::alters(difference),
+        false => Response::Again,
+    }
+}
+
+/// Whether the table is partitioned: PostgreSQL sets no option of an index of such.
+pub(super) fn has_partitions(difference: &Difference<'_>) -> bool {
+    let table = difference.id.parent().and_then(|table| difference.to.get(table));
+    table.is_some_and(table::is_partitioned)
+}
+
+fn alter(difference: &Difference<'_>) -> Vec<String> {
+    let definition = |fact: &'_ Fact| fact.get_text("definition").unwrap_or_default().to_owned();
+    let options = shared::changed_printed_options(&definition(difference.was()), &definition(difference.becomes()));
+    set_options(difference.id, options).chain(changed_settings(difference)).collect()
+}
+
+/// `ALTER INDEX app.orders_pkey SET (fillfactor='50')`; constraints say the same of theirs.
+pub(super) fn set_options(id: &FactId, changes: Vec<String>) -> impl Iterator<Item = String> {
+    let index = shared::schema_path(id);
+    changes.into_iter().map(move |change| format!("ALTER INDEX {index} {change}"))
+}
+
 /// What is said of an index, where it is said otherwise; constraints say the same of theirs.
 pub(super) fn changed_settings(difference: &Difference<'_>) -> Vec<String> {
     let (fact, id) = (difference.becomes(), difference.id);
@@ -118,15 +144,18 @@ pub(super) fn changed_settings(difference: &Difference<'_>) -> Vec<String> {
             statements.push(format!("ALTER INDEX {index} ALTER COLUMN {number} SET STATISTICS {target}"));
         }
     }
-    if difference.differs("clustered") {
-        statements.push(match fact.is("clustered") {
-            true => format!("ALTER TABLE {table} CLUSTER ON {name}"),
-            false => format!("ALTER TABLE {table} SET WITHOUT CLUSTER"),
-        });
+    // A table has one such index at most: where another takes its place there is nothing to say of this one.
+    match fact.is("clustered") {
+        _ if !difference.differs("clustered") => {}
+        true => statements.push(format!("ALTER TABLE {table} CLUSTER ON {name}")),
+        false if is_followed(difference, "clustered") => {}
+        false => statements.push(format!("ALTER TABLE {table} SET WITHOUT CLUSTER")),
     }
-    if difference.differs("replica_identity") {
-        let identity = if fact.is("replica_identity") { format!("USING INDEX {name}") } else { "DEFAULT".to_owned() };
-        statements.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY {identity}"));
+    match fact.is("replica_identity") {
+        _ if !difference.differs("replica_identity") => {}
+        true => statements.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY USING INDEX {name}")),
+        false if is_followed(difference, "replica_identity") => {}
+        false => statements.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY DEFAULT")),
     }
     statements
 }
@@ -161,6 +190,17 @@ pub(super) fn comments_of_partitions(difference: &Difference<'_>, table: &FactId
         }
     }
     statements
+}
+
+/// Whether another index of the table, or the table itself, is to have what this one had.
+fn is_followed(difference: &Difference<'_>, attribute: &str) -> bool {
+    let table = difference.id.parent().and_then(|table| difference.to.entry(table));
+    table.is_some_and(|(id, fact)| fact.get(attribute).is_some() || is_of_an_index(difference.to, id, attribute))
+}
+
+/// Whether an index of the table has that.
+pub(super) fn is_of_an_index(snapshot: &Snapshot, table: &FactId, attribute: &str) -> bool {
+    snapshot.below(table).any(|(id, fact)| id.parent() == Some(table) && fact.is(attribute))
 }
 
 /// The index of a partition goes with the one of the partitioned table that it belongs to, while it is a partition.

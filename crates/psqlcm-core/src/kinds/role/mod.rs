@@ -12,7 +12,10 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     globals: &[Read { catalog: Catalog::Authid, sql: &[(OLDEST, include_str!("globals.sql"))], row: global }],
     create,
-    respond: |_| Response::Nothing,
+    respond: |difference| match (difference.before, difference.after) {
+        (Some(_), Some(_)) => Response::Nothing,
+        _ => Response::Again,
+    },
     drop: shared::goes_along,
     cases: include_str!("cases.md"),
     ..PART

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, plain, shared, Response};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, index, plain, shared, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -332,7 +332,8 @@ pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
         let tablespace = new.get_text("tablespace").unwrap_or("pg_default");
         statements.push(format!("{only} SET TABLESPACE {}", quote_ident(tablespace)));
     }
-    if difference.differs("replica_identity") {
+    let is_of_an_index = || index::is_of_an_index(difference.to, difference.id, "replica_identity");
+    if difference.differs("replica_identity") && !is_of_an_index() {
         let identity = new.get_text("replica_identity").unwrap_or("default").to_uppercase();
         statements.push(format!("{only} REPLICA IDENTITY {identity}"));
     }

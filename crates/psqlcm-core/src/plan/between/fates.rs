@@ -118,8 +118,10 @@ impl<'a> Fates<'a> {
     /// A fact of one side alone comes or goes with all that belongs to it, states too.
     fn put_side(&mut self, side: &'a Snapshot, id: &FactId, fate: Fate) {
         let Some((id, _)) = side.entry(id) else { return };
-        if self.response(id) == Response::Parent {
-            return self.again_parent(id);
+        match self.response(id) {
+            Response::Parent => return self.again_parent(id),
+            Response::Nothing => return,
+            Response::Alter | Response::Again => {}
         }
         for (id, _) in std::iter::once((id, &NO_FACT)).chain(side.below(id)) {
             self.put(id, fate);
