@@ -355,6 +355,15 @@ pub(crate) fn list_items(text: &str) -> Vec<&str> {
     items
 }
 
+/// Whether a text of SQL holds the name as a word of its own.
+pub(super) fn names(text: &str, name: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$' | '"');
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (text[..at].chars().next_back(), text[at + name.len()..].chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
 /// `CREATE kind name (WORD = value, ...)` for attributes that are SQL which PostgreSQL has quoted.
 pub(super) fn create_with(group: &Group<'_>, options: &[(&str, &str)]) -> String {
     let option = |(attribute, word): &(&str, &str)| {
@@ -530,6 +539,14 @@ mod tests {
             changed(before, "i WITH (x='a, '')', fillfactor='50')"),
             "SET (x='a, '')'); RESET (fastupdate)"
         );
+    }
+
+    #[test]
+    fn names_are_words() {
+        assert!(names("USING btree (a, lower(b))", "b"));
+        assert!(names("(\"B b\")", "\"B b\""));
+        assert!(!names("USING btree (ab, b_c)", "b"));
+        assert!(!names("(\"b\")", "b"));
     }
 
     #[test]

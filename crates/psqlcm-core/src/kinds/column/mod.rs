@@ -27,6 +27,7 @@ pub(super) static KIND: Kind = Kind {
     drop,
     create,
     react,
+    takes,
     disturbs,
     also,
     comes_with,
@@ -340,6 +341,22 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What a column that is made again takes along: keys, checks and indexes that name it, of which no edge tells.
+fn takes(difference: &Difference<'_>) -> Vec<FactId> {
+    let Some(table) = difference.id.parent() else { return Vec::new() };
+    let name = quote_ident(difference.id.name());
+    let is_taken = |id: &FactId, fact: &Fact| {
+        let text = fact.get_text("definition").unwrap_or_default();
+        match id.kind() {
+            KindId::Index | KindId::Constraint => shared::names(text, &name),
+            KindId::ForeignKey => shared::names(text.split(" REFERENCES ").next().unwrap_or(text), &name),
+            _ => false,
+        }
+    };
+    let siblings = difference.from.below(table).filter(|(id, fact)| id.parent() == Some(table) && is_taken(id, fact));
+    siblings.map(|(id, _)| id.clone()).collect()
 }
 
 /// Columns of views are what the definition makes of them.

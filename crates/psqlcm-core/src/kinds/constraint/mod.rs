@@ -1,6 +1,6 @@
 //! A check, primary key, unique, exclusion or not-null constraint of a table or domain.
 
-use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, index, order, plain, shared, table, Response, Space};
+use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, domain, index, order, plain, shared, table, Response, Space};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -225,6 +225,9 @@ fn edges(snapshot: &mut Snapshot) {
 /// That it was checked can be said in place, what is said of its index, and whether children have it that a column is not
 /// null.
 fn respond(difference: &Difference<'_>) -> Response {
+    if demands_more(difference) {
+        return Response::Parent;
+    }
     const IN_PLACE: [&str; 8] = [
         "definition",
         "inherited",
@@ -245,6 +248,13 @@ fn respond(difference: &Difference<'_>) -> Response {
         true if difference.differs_only_in(&IN_PLACE) || reaches_others(difference) => shared::alters(difference),
         _ => Response::Again,
     }
+}
+
+/// Whether it demands of a domain what PostgreSQL cannot look for in what is stored.
+fn demands_more(difference: &Difference<'_>) -> bool {
+    let domain = difference.id.parent().filter(|parent| parent.kind() == KindId::Domain);
+    let is_new = difference.after.is_some_and(|fact| !fact.is("not_valid")) && difference.before != difference.after;
+    domain.is_some_and(|domain| is_new && domain::is_used_within(domain, difference.from))
 }
 
 /// What it demands, without what can be said otherwise in place.

@@ -364,7 +364,7 @@ pub(super) fn also(difference: &Difference<'_>, _: Doing) -> Vec<FactId> {
 /// What is done before a column or constraint can go: what is inherited is dropped once the table is no partition of its parent,
 /// or no child; and what children have, once they are none.
 pub(super) fn before_it_goes(difference: &Difference<'_>) -> Vec<FactId> {
-    let parting = difference.id.parent().filter(|_| difference.was().is("inherited"));
+    let parting = difference.id.parent().filter(|table| is_table(table.kind()));
     let parting = parting.map(|table| vec![table.child(KindId::Attachment, ""), table.clone()]);
     let others = parting.into_iter().flatten().chain(same_in_parents(difference));
     others.chain(parted_children(difference)).collect()
