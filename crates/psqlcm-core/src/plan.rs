@@ -7,6 +7,7 @@
 mod between;
 mod effect;
 pub mod header;
+mod moved;
 mod renamed_from;
 mod renames;
 pub mod script;

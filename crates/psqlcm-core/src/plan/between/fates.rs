@@ -8,6 +8,7 @@ use super::Difference;
 use crate::delta::{Delta, What};
 use crate::fact::{FactId, NO_FACT};
 use crate::kinds::{Reaction, Response};
+use crate::plan::moved::Moves;
 use crate::snapshot::Snapshot;
 
 /// Who needs the facts of a snapshot.
@@ -70,12 +71,16 @@ impl<'a> Fates<'a> {
 
     /// What differs, and all that must be done again for its sake.
     pub(super) fn settle(&mut self) {
+        let moves = Moves::between(self.from, self.to);
         for delta in Delta::between(self.from, self.to).facts {
             match &delta.what {
                 What::Removed(_) => self.put_side(self.from, &delta.id, Fate::Drop),
                 What::Added(_) => self.put_side(self.to, &delta.id, Fate::Create),
                 What::Changed(_) => {
-                    if let Some((id, _)) = self.to.entry(&delta.id) {
+                    let before = self.from.get(&delta.id);
+                    if let (Some((id, after)), Some(before)) = (self.to.entry(&delta.id), before)
+                        && !moves.explain(id, before, after)
+                    {
                         self.respond(id);
                     }
                 }
