@@ -2,6 +2,7 @@
 //! what was to be reached, fact by fact.
 
 mod changes;
+mod renames;
 
 use psqlcm_core::delta::Delta;
 use psqlcm_core::kinds::KindId;

@@ -586,12 +586,14 @@ fn base(name: &str) -> &str {
     }
 }
 
+/// The columns of tables of the type are renamed with the attribute.
 fn rename(id: &FactId, name: &str) -> Option<Vec<String>> {
     let relation = id.parent()?;
     let (path, old, new) = (shared::path(relation), quote_ident(id.name()), quote_ident(name));
     match relation.kind() {
-        KindId::Composite => Some(vec![format!("ALTER TYPE {path} RENAME ATTRIBUTE {old} TO {new}")]),
+        KindId::Composite => Some(vec![format!("ALTER TYPE {path} RENAME ATTRIBUTE {old} TO {new} CASCADE")]),
         KindId::View => Some(vec![format!("ALTER VIEW {path} RENAME COLUMN {old} TO {new}")]),
+        KindId::MaterializedView => Some(vec![format!("ALTER MATERIALIZED VIEW {path} RENAME COLUMN {old} TO {new}")]),
         kind if table::is_table(kind) => Some(vec![format!("ALTER TABLE {path} RENAME COLUMN {old} TO {new}")]),
         _ => None,
     }

@@ -12,6 +12,7 @@ pub(super) static KIND: Kind = Kind {
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Conversion, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -13,6 +13,7 @@ pub(super) static KIND: Kind = Kind {
     create,
     respond: shared::alters,
     alter,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -12,6 +12,7 @@ pub(super) static KIND: Kind = Kind {
     create,
     respond: shared::alters,
     alter: shared::replace_by_create,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     display: |id| format!("operator class {} using {}", name(id), quote_ident(id.qualifier())),
     reference,
     create,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

@@ -15,6 +15,7 @@ pub(super) static KIND: Kind = Kind {
     },
     reference,
     create,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };

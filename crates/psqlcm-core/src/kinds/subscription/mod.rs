@@ -30,6 +30,7 @@ pub(super) static KIND: Kind = Kind {
     drop,
     respond: |difference| shared::alters_only(difference, &SETTABLE),
     alter,
+    rename: shared::rename,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
