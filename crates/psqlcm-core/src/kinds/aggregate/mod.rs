@@ -2,10 +2,11 @@
 //! of all its arguments, as functions are: every command but CREATE takes that, whatever is ordered by what.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, Response, plain, shared};
-use crate::fact::Fact;
+use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, number, oid, text};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "aggregate",
@@ -102,11 +103,27 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 
 /// It is replaced where it is called as before, and is sure to give the same type.
 fn respond(difference: &Difference<'_>) -> Response {
-    const CALL: [&str; 5] = ["arguments", "hypothetical", "state_type", "final_function", "final_extra"];
-    match CALL.iter().any(|attribute| difference.differs(attribute)) {
-        true => Response::Again,
-        false => shared::alters(difference),
+    let differ = |attributes: &[&str]| attributes.iter().any(|attribute| difference.differs(attribute));
+    let is_called_alike = !differ(&["arguments", "hypothetical"]);
+    let gives = |fact, side| result(difference.id, fact, side);
+    let gives_the_same = !differ(&["state_type", "final_function", "final_extra"])
+        || gives(difference.was(), difference.from)
+            .is_some_and(|result| Some(result) == gives(difference.becomes(), difference.to));
+    match is_called_alike && gives_the_same {
+        true => shared::alters(difference),
+        false => Response::Again,
     }
+}
+
+/// The type that it gives: that of its state, or what its final function says where that is known.
+fn result<'a>(id: &FactId, fact: &'a Fact, side: &'a Snapshot) -> Option<&'a str> {
+    // What a polymorphic one gives depends on what it is given.
+    let is_certain = |result: &&str| !result.contains("any");
+    let Some(name) = fact.get_text("final_function") else { return fact.get_text("state_type").filter(is_certain) };
+    let called = side.needs(id).iter().filter(|id| id.kind() == KindId::Function && shared::schema_path(id) == name);
+    let definitions = called.filter_map(|id| side.get(id)?.get_text("definition"));
+    let mut results = definitions.filter_map(|text| text.lines().find_map(|line| line.strip_prefix(" RETURNS ")));
+    results.next().filter(is_certain)
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

@@ -423,8 +423,7 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
     };
     let shows = matches!(
         other.kind(),
-        KindId::Default
-            | KindId::View
+        KindId::View
             | KindId::ViewDefinition
             | KindId::MaterializedView
             | KindId::Rule
@@ -434,7 +433,36 @@ fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
             | KindId::Procedure
             | KindId::PublicationTable
     );
-    is_other_type && (shows || is_generated(other))
+    let is_in_the_way = |id: &FactId| id.kind() == KindId::Default && !is_cast_along(difference, id);
+    is_other_type && (shows || is_generated(other) || is_in_the_way(other))
+}
+
+/// Whether PostgreSQL can make a default of the new type of a column what it was of the old one: by assignment, from the
+/// type that the expression has by itself. Of that little is known here.
+fn is_cast_along(difference: &Difference<'_>, default: &FactId) -> bool {
+    let side = |fact: &'_ Fact| fact.get_text("type").unwrap_or_default().to_owned();
+    let (old, new) = (side(difference.was()), side(difference.becomes()));
+    let expression = difference.from.get(default).and_then(|fact| fact.get_text("expression")).unwrap_or_default();
+    let calls = difference.from.needs(default).iter().any(|id| id.kind() != KindId::Sequence);
+    if difference.is_remade || calls || conversion(difference).is_some() {
+        return false;
+    }
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|letter| matches!(letter, '0'..='9' | '.' | '-' | '(' | ')'));
+    let is_type = |text: &str| text.matches('(').count() == text.matches(')').count() && !text.contains('\'');
+    let cast = expression.rsplit_once("::").map(|(_, cast)| cast).filter(|cast| is_type(cast));
+    match (family(&new), cast) {
+        (Some("text"), _) => true,
+        (_, Some(cast)) => [&old, &new].iter().any(|name| base(name) == base(cast) || is_akin(family(name), family(cast))),
+        (Some("integer" | "number"), None) => is_number(expression) || expression.starts_with("nextval("),
+        (Some("moment"), None) => family(&old) == Some("moment"),
+        _ => false,
+    }
+}
+
+/// Whether PostgreSQL converts between types of these families by assignment.
+fn is_akin(one: Option<&str>, other: Option<&str>) -> bool {
+    let is_numeric = |family: Option<&str>| matches!(family, Some("integer" | "number"));
+    one.is_some() && (one == other || is_numeric(one) && is_numeric(other))
 }
 
 /// A view's column comes with its definition; a parent's column comes, or goes, before those of its children. Who leaves a type does so
@@ -554,8 +582,7 @@ fn conversion(difference: &Difference<'_>) -> Option<String> {
         _ if difference.is_remade => Some(format!("{name}::text::{new}")),
         (Some("boolean"), Some("integer")) | (Some("integer"), Some("boolean")) => Some(format!("{name}::{new}")),
         (_, Some("text")) => None,
-        (Some(old), Some(new)) if old == new => None,
-        (Some("integer"), Some("number")) | (Some("number"), Some("integer")) => None,
+        (old, new) if is_akin(old, new) => None,
         _ if base(old) == base(new) => None,
         _ => Some(format!("{name}::text::{new}")),
     }
