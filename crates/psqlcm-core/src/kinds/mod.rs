@@ -160,6 +160,8 @@ pub struct Kind {
     pub takes: fn(&Difference<'_>) -> Vec<FactId>,
     /// The statements that drop it under that name.
     pub drop_aside: fn(&FactId) -> Vec<String>,
+    /// The attribute with the schema that what it brings is in, and moves to with it.
+    pub brings_into: Option<&'static str>,
     /// Whether it comes with an extension or with PostgreSQL, so that only what is said of it can go.
     pub is_given: bool,
     /// What a fact does when one that it needs goes, or is made anew.

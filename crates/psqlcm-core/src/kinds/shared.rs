@@ -32,6 +32,7 @@ pub(super) const PART: Kind = Kind {
     drops_alone: Alone::Never,
     rename: |_, _| None,
     is_given: false,
+    brings_into: None,
     set_aside: |_| Vec::new(),
     drop_aside: |_| Vec::new(),
     takes: |_| Vec::new(),

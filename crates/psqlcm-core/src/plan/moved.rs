@@ -1,32 +1,32 @@
-//! An extension that moves to another schema takes its members along, and whatever uses them is as it was: only the
+//! What brings things into a schema, an extension, takes them along to another, and whatever uses them is as it was: only the
 //! texts that the server prints name another schema then.
 //!
-//! It looks at texts of what needs the extension, and of that only where nothing else in the old schema can be meant. What
+//! It looks at texts of what needs it, and of that only where nothing else in the old schema can be meant. What
 //! has such a name in its own identity, as a function has the types of its arguments, is another thing.
 
 use crate::fact::{Fact, FactId, Value};
-use crate::kinds::{KindId, Nature};
+use crate::kinds::Nature;
 use crate::name::quote_ident;
 use crate::snapshot::Snapshot;
 
-/// The extensions that move.
+/// What moves.
 pub(super) struct Moves<'a> {
     from: &'a Snapshot,
     moves: Vec<Move<'a>>,
 }
 
 struct Move<'a> {
-    extension: &'a FactId,
+    what: &'a FactId,
     old: &'a str,
     new: &'a str,
 }
 
 impl<'a> Moves<'a> {
     pub(super) fn between(from: &'a Snapshot, to: &'a Snapshot) -> Self {
-        let extensions = from.facts().filter(|(id, _)| id.kind() == KindId::Extension);
-        let moves = extensions.filter_map(|(extension, fact)| {
-            let (old, new) = (fact.get_text("schema")?, to.get(extension)?.get_text("schema")?);
-            (old != new).then_some(Move { extension, old, new })
+        let moves = from.facts().filter_map(|(what, fact)| {
+            let schema = what.kind().kind().brings_into?;
+            let (old, new) = (fact.get_text(schema)?, to.get(what)?.get_text(schema)?);
+            (old != new).then_some(Move { what, old, new })
         });
         Self { from, moves: moves.collect() }
     }
@@ -36,7 +36,7 @@ impl<'a> Moves<'a> {
         let needed = self.from.needs(id);
         let is_used = |step: &&Move<'_>| {
             let is_in = |other: &FactId| other.schema() == Some(step.old) && other.parent().is_some();
-            needed.contains(step.extension) && !is_in(id) && !needed.iter().any(is_in)
+            needed.contains(step.what) && !is_in(id) && !needed.iter().any(is_in)
         };
         let used: Vec<&Move<'_>> = self.moves.iter().filter(is_used).collect();
         let is_told = |name: &str| !matches!(id.kind().kind().nature(name), Nature::Order | Nature::Local);
@@ -65,6 +65,7 @@ impl Move<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::KindId;
 
     #[test]
     fn only_what_uses_the_extension_moves_along() {

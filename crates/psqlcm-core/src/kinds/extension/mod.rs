@@ -14,6 +14,7 @@ pub(super) static KIND: Kind = Kind {
     create,
     respond: shared::alters,
     alter,
+    brings_into: Some("schema"),
     cases: include_str!("cases.md"),
     ..PART
 };
