@@ -322,6 +322,26 @@ pub fn failure(error: &SourceError) -> Failure {
     Failure::because("nothing can be compared", error).hint_if(hint(error))
 }
 
+/// What it says that the ledgers of a database cannot be done again, and what was to come of it.
+pub fn not_rebuilt(message: &str, error: &SourceError) -> Failure {
+    if let Some(interrupted) = error.interrupted() {
+        return Failure::from(interrupted);
+    }
+    let failure = Failure::because(message, error);
+    let failure = error.place().map_or_else(|| failure.clone(), |place| failure.clone().at(at("", place)));
+    let lacking = match error.inner() {
+        SourceError::Scratch(error) => error.lacking_roles(),
+        SourceError::Replay { error, .. } => error.lacking_roles(),
+        _ => None,
+    };
+    match lacking {
+        Some(_) => failure.hint(
+            "somebody has to create them on the server of --scratch-uri; without it they are made on a scratch cluster",
+        ),
+        None => failure.hint_if(hint(error)),
+    }
+}
+
 fn pair_failure(error: &PairError) -> Failure {
     let failure = Failure::usage(error.to_string());
     match error {

@@ -96,7 +96,7 @@ pub enum Drift {
 
 impl Drift {
     /// Whether it is as recorded, as far as can be compared.
-    fn is_none(&self) -> bool {
+    pub fn is_none(&self) -> bool {
         matches!(self, Self::None | Self::NoneInStructure { .. })
     }
 
@@ -157,12 +157,35 @@ pub fn status(
     let (captured, rest) = capture::captured_with(session, |session| read(session, ledger, &names, whole))?;
     let managed = rest.managed.iter().map(|(schema, _)| schema.as_str());
     let (facts, _) = own::split(captured, ledger.table(), managed);
-    let closed: Vec<String> = facts
-        .left_out
-        .iter()
-        .filter(|left_out| left_out.is_not_read() && !ignore.is_ignored(left_out))
-        .map(|left_out| left_out.reason.clone())
-        .collect();
+    Ok(judge(facts, rest, ignore))
+}
+
+/// The same of facts that were captured, without the tool's own: within the caller's transaction, or in none.
+///
+/// # Errors
+/// When the ledgers cannot be read.
+pub(crate) fn standing(
+    session: &mut Session,
+    ledger: &Ledger,
+    facts: &Snapshot,
+    schemas: &[String],
+    whole: bool,
+    ignore: &Ignore,
+) -> Result<DatabaseStatus, StatusError> {
+    let names: Vec<&str> = schemas.iter().map(String::as_str).collect();
+    let rest = read(session, ledger, &names, whole)?;
+    Ok(judge(facts.clone(), rest, ignore))
+}
+
+/// What of these facts the role could not read, and is not ignored: what seems to have drifted may only be that.
+pub(crate) fn not_read(facts: &Snapshot, ignore: &Ignore) -> Vec<String> {
+    let not_read =
+        facts.left_out.iter().filter(|left_out| left_out.is_not_read() && !ignore.is_ignored(left_out));
+    not_read.map(|left_out| left_out.reason.clone()).collect()
+}
+
+fn judge(facts: Snapshot, rest: Read, ignore: &Ignore) -> DatabaseStatus {
+    let closed = not_read(&facts, ignore);
     let judged = Judged::of(&facts, ignore);
     let ignored = judged.ignored.len();
     let mut now = Now { server_version: rest.server_version, facts, judged, by_rules: BTreeMap::new() };
@@ -186,7 +209,7 @@ pub fn status(
         });
         OfNoSchema { ledger, drift: now.drift("", recorded.as_ref()).unless(&closed) }
     });
-    Ok(DatabaseStatus { of_no_schema, schemas, ignored })
+    DatabaseStatus { of_no_schema, schemas, ignored }
 }
 
 /// What was read of the ledgers.

@@ -182,9 +182,9 @@ fn last(standing: &SchemaStatus) -> Option<String> {
 
 fn hint(outcome: Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::Different => {
-            Some("if it drifted, compare it with the tree, and submit what was done past psql-cm or undo it")
-        }
+        Outcome::Different => Some(
+            "if it drifted: psql-cm diff ledger:NAME db:NAME shows what was done, psql-cm submit --adopt records it",
+        ),
         Outcome::Pending => Some("submit the change that is done in part again: it goes on where it stopped"),
         Outcome::Unmanaged => Some("psql-cm setup takes it under control; --exclude-schema leaves it out"),
         _ => None,

@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::render;
 use crate::values::duration;
 
+mod adopt;
 mod trouble;
 
 /// Run a change and record it in the ledger, both or neither
@@ -44,13 +45,32 @@ mod trouble;
 /// entry before and after each; submit the same change again to go on after a crash. In several targets they need
 /// --sequential. Submits to one database wait for each other.
 ///
+/// With --adopt nothing is run: what was done past psql-cm since the last entries is recorded as an entry of kind drift, with
+/// the SQL that leads there, in all schemas under control or in those that are named; --dry-run shows it. What the ledgers
+/// say is built in a scratch database for that, on a throw-away cluster of the server programs on this machine or on the server
+/// of --scratch-uri, and the SQL must lead there from it to what is there. Exit code 0 when nothing drifted, too.
+///
 /// The role needs the privileges of the change, and INSERT on the ledger as its owner or a member of its owner.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// The change: SQL, a file or a folder; repeatable
-    #[arg(long, short, value_name = "SQL|FILE|DIR", required = true, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        short,
+        value_name = "SQL|FILE|DIR",
+        required_unless_present = "adopt",
+        allow_hyphen_values = true
+    )]
     pub change: Vec<String>,
+
+    /// Record what was done past psql-cm since the last entries, instead of running a change
+    #[arg(long, conflicts_with_all = NOT_WITH_ADOPT)]
+    pub adopt: bool,
+
+    /// With --adopt: a server on which scratch databases can be made [default: a throw-away cluster of local programs]
+    #[arg(long, value_name = "URI", conflicts_with = "change")]
+    pub scratch_uri: Option<String>,
 
     /// Run it in every schema under control, instead of public
     #[arg(long)]
@@ -105,6 +125,10 @@ pub struct Args {
     pub allow_outside: bool,
 }
 
+/// What says how a change is run: with `--adopt` none is.
+const NOT_WITH_ADOPT: [&str; 8] =
+    ["change", "atomic", "sequential", "max_failures", "again", "revert", "allow_outside", "lock_timeout"];
+
 /// The values of `--atomic`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum AtomicArg {
@@ -121,9 +145,10 @@ const EXAMPLES: &str = r#"Examples:
   psql-cm submit -d app -s billing -c change.sql --reason "ticket 4711"
   psql-cm submit -d app -c changes/ --dry-run                           see it first
   psql-cm submit -d app -c up.sql --revert down.sql
+  psql-cm submit -d app --adopt --reason "hotfix of last night"         record what was done past it
   psql-cm submit --all-databases --all-schemas -c change.sql --atomic schema --max-failures 3"#;
 
-/// Runs the changes.
+/// Runs the changes, or records what others ran.
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let changes = changes(args)?;
     let revert = args.revert.as_deref().map(|value| submit::read_script(value, "--revert")).transpose();
@@ -158,13 +183,24 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         },
         interrupt: &context.interrupt,
     };
+    let holders = Mutex::new(BTreeMap::new());
+    // The lock is asked for again and again; who has it is said once.
+    let is_known = |event: &Event<'_>| match event {
+        Event::Waiting { database, holder } => !is_news(&holders, database, holder),
+        _ => false,
+    };
+    if args.adopt {
+        return adopt::run(args, context, &request, &|event| {
+            if !is_known(&event) {
+                tell(context, &event);
+            }
+        });
+    }
     let targets = request.all_targets().len();
     let is_apart = request.options.atomic != Atomic::All && targets > 1;
     let progress = is_apart.then(|| context.ui.progress("submit", targets));
-    let holders = Mutex::new(BTreeMap::new());
     let ran = submit::submit(&request, &|event| match &event {
-        // The lock is asked for again and again; who has it is said once.
-        Event::Waiting { database, holder } if !is_news(&holders, database, holder) => {}
+        event if is_known(event) => {}
         Event::Finished { target } => {
             if let Some(progress) = &progress {
                 progress.step(&target.to_string());
@@ -221,12 +257,13 @@ fn targets(
     cluster: &Cluster<'_>,
     ledger: &Ledger,
 ) -> Result<Vec<(String, Vec<String>)>, Failure> {
-    let request = context.settings.schemas_of_change(args.all_schemas);
+    let is_of_all = args.all_schemas || args.adopt;
+    let request = context.settings.schemas_of_change(is_of_all);
     let mut targets = Vec::new();
     for database in cluster.databases()? {
         let mut session = cluster.connect_to_change(&database)?;
         let mut schemas = cluster.schemas(&mut session, &database, &request)?;
-        if args.all_schemas && request.named.is_empty() {
+        if is_of_all && request.named.is_empty() {
             let managed = ledger.managed(&mut session).map_err(|error| {
                 Failure::because("cannot look for the ledgers", &error).on(&Target::database(&database))
             })?;

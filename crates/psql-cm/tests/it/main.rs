@@ -7,6 +7,7 @@
     reason = "helpers of tests are tests, and talk to who runs them"
 )]
 
+mod adopt;
 mod bad_input;
 mod broken_on_purpose;
 mod catalog;

@@ -75,6 +75,8 @@ pub enum EntryKind {
     Base,
     /// A change that ran in a transaction.
     Change,
+    /// What was done past the tool, recorded afterwards.
+    Drift,
     /// A change recorded in another schema's ledger altered this schema too.
     Linked,
     /// A statement that cannot run in a transaction is about to start.
@@ -94,10 +96,11 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    const KNOWN: [Self; 10] = [
+    const KNOWN: [Self; 11] = [
         Self::Adoption,
         Self::Base,
         Self::Change,
+        Self::Drift,
         Self::Linked,
         Self::Before,
         Self::After,
@@ -114,6 +117,7 @@ impl EntryKind {
             Self::Adoption => "adoption",
             Self::Base => "base",
             Self::Change => "change",
+            Self::Drift => "drift",
             Self::Linked => "linked",
             Self::Before => "before",
             Self::After => "after",

@@ -7,6 +7,7 @@
 //! an [`Anchor`], the head of the chain as git knows it. It deliberately knows no session and no clock: the engine
 //! brings rows and times.
 
+pub mod drift;
 mod entry;
 mod evidence;
 mod hash;

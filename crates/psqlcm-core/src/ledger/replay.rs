@@ -25,10 +25,33 @@ pub struct Work {
     pub schema: String,
     /// The entry, in its ledger.
     pub entry: i64,
+    /// Its place among all entries of the database.
+    pub number: i64,
     /// Its text.
     pub content: String,
     /// The role it was done as.
     pub role: Option<String>,
+}
+
+impl Step {
+    /// The number of the entry that it begins with.
+    pub fn number(&self) -> i64 {
+        match self {
+            Self::Bases(bases) => bases.iter().map(|work| work.number).min().unwrap_or_default(),
+            Self::Change(work) => work.number,
+        }
+    }
+}
+
+/// What an entry says that was done, and nobody can do again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotRedone {
+    /// Whose ledger.
+    pub schema: String,
+    /// Which entry.
+    pub entry: i64,
+    /// Why not.
+    pub why: String,
 }
 
 /// Why nobody can tell what to do.
@@ -71,6 +94,7 @@ pub fn steps(ledgers: &[(String, Entry)], copies: &[(String, Entry)]) -> Result<
         let work = || Work {
             schema: text_of(entry, "schema").unwrap_or_else(|| schema.to_owned()),
             entry: entry.id,
+            number: entry.number.unwrap_or_default(),
             content: entry.content.clone(),
             role: entry.acting_role.clone(),
         };
@@ -81,7 +105,7 @@ pub fn steps(ledgers: &[(String, Entry)], copies: &[(String, Entry)]) -> Result<
                 Some(Step::Bases(bases)) => bases.push(work()),
                 _ => steps.push(Step::Bases(vec![work()])),
             },
-            Some(EntryKind::Change | EntryKind::After) => steps.push(Step::Change(work())),
+            Some(EntryKind::Change | EntryKind::Drift | EntryKind::After) => steps.push(Step::Change(work())),
             Some(EntryKind::Other(kind)) => {
                 return Err(ReplayError::Unknown {
                     schema: schema.to_owned(),
@@ -96,8 +120,70 @@ pub fn steps(ledgers: &[(String, Entry)], copies: &[(String, Entry)]) -> Result<
     Ok(steps)
 }
 
-/// All entries that have a number, each once, by the name that its schema had first.
-fn in_order<'a>(ledgers: &'a [(String, Entry)], copies: &'a [(String, Entry)]) -> Vec<(&'a str, &'a Entry)> {
+/// What the steps leave out although something was done: statements whose end is not known, and what is recorded in a
+/// ledger that is no more. What failed, or only says something, did nothing.
+pub fn not_redone(ledgers: &[(String, Entry)], copies: &[(String, Entry)]) -> Vec<NotRedone> {
+    let entries = in_order(ledgers, copies);
+    let digests: BTreeSet<&str> = entries.iter().filter_map(|(_, entry)| entry.digest.as_deref()).collect();
+    let is_ended = |at: usize, schema: &str| {
+        let part_of = |entry: &Entry| (text_of(entry, "change_digest"), number_of(entry, "part"));
+        let ends = |(other, entry): &(&str, &Entry)| {
+            *other == schema
+                && entry.kind == Some(EntryKind::After)
+                && part_of(entry) == part_of(entries[at].1)
+        };
+        entries[at + 1..].iter().any(ends)
+    };
+    let why = |(at, (schema, entry)): (usize, &(&str, &Entry))| {
+        let main = text_of(entry, "made_by").or_else(|| text_of(entry, "linked_to"));
+        let has_main = text_of(entry, "digest").is_none_or(|digest| digests.contains(digest.as_str()));
+        match (&entry.kind, main) {
+            (Some(EntryKind::Before), _) if !is_ended(at, schema) => {
+                Some("its statement was begun, and its end is not known".to_owned())
+            }
+            (Some(EntryKind::Linked | EntryKind::Base), Some(main)) if !has_main => Some(format!(
+                "the change that it belongs to stood in the ledger of {main}, and is not there any more"
+            )),
+            _ => None,
+        }
+    };
+    let found = entries.iter().enumerate().filter_map(|(at, of)| {
+        let why = why((at, of))?;
+        Some(NotRedone { schema: of.0.to_owned(), entry: of.1.id, why })
+    });
+    found.collect()
+}
+
+/// Whether an entry found another state of its schema than the entry before it had left, and nobody has recorded since
+/// what was done past the tool. Fingerprints of different servers or rules cannot be compared.
+pub fn has_gap(ledgers: &[(String, Entry)]) -> bool {
+    let of_drift = ledgers.iter().filter(|(_, entry)| entry.kind == Some(EntryKind::Drift));
+    let records_drift: BTreeSet<Option<i64>> = of_drift.map(|(_, entry)| entry.number).collect();
+    let mut left: BTreeMap<&str, (&str, Option<&str>, Option<Value>)> = BTreeMap::new();
+    let mut gaps: BTreeSet<&str> = BTreeSet::new();
+    for (schema, entry) in ledgers {
+        let (server, rules) = (entry.server_version.as_deref(), value_of(entry, "ignored"));
+        let (found, last) = (entry.fingerprint_before.as_deref(), left.get(schema.as_str()));
+        if records_drift.contains(&entry.number) {
+            gaps.remove(schema.as_str());
+        } else if let (Some(found), Some((last, of, by))) = (found, last)
+            && (*of, by) == (server, &rules)
+            && *last != found
+        {
+            gaps.insert(schema);
+        }
+        if let Some(after) = entry.fingerprint_after.as_deref() {
+            left.insert(schema, (after, server, rules));
+        }
+    }
+    !gaps.is_empty()
+}
+
+/// All entries that have a number, each once and by their numbers, by the name that its schema had first.
+pub fn in_order<'a>(
+    ledgers: &'a [(String, Entry)],
+    copies: &'a [(String, Entry)],
+) -> Vec<(&'a str, &'a Entry)> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut all: Vec<(&str, &Entry)> = Vec::new();
     // A schema that was renamed has its entries still: in the copy they stand by the old name.
@@ -115,10 +201,24 @@ fn in_order<'a>(ledgers: &'a [(String, Entry)], copies: &'a [(String, Entry)]) -
     all
 }
 
-/// A text of an entry's evidence.
-fn text_of(entry: &Entry, key: &str) -> Option<String> {
+/// A value of an entry's evidence.
+fn value_of(entry: &Entry, key: &str) -> Option<Value> {
     let evidence: Value = serde_json::from_str(entry.evidence.as_deref()?).ok()?;
-    evidence.get(key)?.as_str().map(str::to_owned)
+    evidence.get(key).cloned()
+}
+
+/// A text of an entry's evidence.
+pub fn text_of(entry: &Entry, key: &str) -> Option<String> {
+    value_of(entry, key)?.as_str().map(str::to_owned)
+}
+
+fn number_of(entry: &Entry, key: &str) -> Option<i64> {
+    value_of(entry, key)?.as_i64()
+}
+
+/// The rules by which objects of a schema were ignored when an entry recorded it; `None` if they cannot be read.
+pub fn rules_of(entry: &Entry) -> Option<Vec<String>> {
+    value_of(entry, "ignored").map_or(Some(Vec::new()), |rules| serde_json::from_value(rules).ok())
 }
 
 /// The schema whose ledger an entry keeps.
@@ -179,6 +279,44 @@ mod tests {
             [("new", old.clone()), ("new", renamed), ("new", entry(5, EntryKind::Change, "c5", &none))];
         let copies = [("old", old), ("gone", gone)];
         assert_eq!(shown(&ledgers, &copies), ["bases old: b1, gone: b2", "old: rename", "new: c5"]);
+    }
+
+    #[test]
+    fn what_nobody_can_do_again_is_named() {
+        let of = |change: &str| serde_json::json!({ "change_digest": change, "part": 1 });
+        let linked = serde_json::json!({ "linked_to": "gone", "digest": "d" });
+        let ledgers = [
+            ("app", entry(1, EntryKind::Base, "b1", &Value::Null)),
+            ("app", entry(2, EntryKind::Before, "v", &of("one"))),
+            ("app", entry(3, EntryKind::After, "v", &of("one"))),
+            ("app", entry(4, EntryKind::Before, "v", &of("two"))),
+            ("app", entry(5, EntryKind::Linked, "--", &linked)),
+        ];
+        let owned: Vec<_> =
+            ledgers.iter().map(|(schema, entry)| ((*schema).to_owned(), entry.clone())).collect();
+        let found: Vec<(i64, String)> =
+            not_redone(&owned, &[]).into_iter().map(|not| (not.entry, not.why)).collect();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].0 == 4 && found[0].1.contains("its end is not known"), "{found:?}");
+        assert!(found[1].0 == 5 && found[1].1.contains("the ledger of gone"), "{found:?}");
+    }
+
+    #[test]
+    fn what_an_entry_found_is_what_the_last_one_left() {
+        let left = |number: i64, before: Option<&str>, after: &str| Entry {
+            fingerprint_before: before.map(str::to_owned),
+            fingerprint_after: Some(after.to_owned()),
+            ..entry(number, EntryKind::Change, "c", &Value::Null)
+        };
+        let of = |entries: Vec<Entry>| -> bool {
+            has_gap(&entries.into_iter().map(|entry| ("app".to_owned(), entry)).collect::<Vec<_>>())
+        };
+        assert!(!of(vec![left(1, None, "a"), left(2, Some("a"), "b"), left(3, Some("b"), "c")]));
+        assert!(of(vec![left(1, None, "a"), left(2, Some("x"), "b")]));
+        let drift = Entry { kind: Some(EntryKind::Drift), ..left(3, Some("b"), "c") };
+        assert!(!of(vec![left(1, None, "a"), left(2, Some("x"), "b"), drift]));
+        let other = Entry { server_version: Some("18.1".to_owned()), ..left(2, Some("x"), "b") };
+        assert!(!of(vec![left(1, None, "a"), other]));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 12;
 
 /// For one transaction, whatever the session has set: the text is UTF-8, and names that are not qualified are
 /// PostgreSQL's own.
-const SETTINGS: &str = "\
+pub const SETTINGS: &str = "\
 SET LOCAL client_encoding = 'UTF8';
 SET LOCAL standard_conforming_strings = on;
 SET LOCAL check_function_bodies = off;

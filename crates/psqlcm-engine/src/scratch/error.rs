@@ -97,6 +97,14 @@ pub enum ScratchError {
 }
 
 impl ScratchError {
+    /// The roles that the server that was given does not have, if it is that.
+    pub fn lacking_roles(&self) -> Option<&[String]> {
+        match self {
+            Self::LackingRoles(roles) => Some(roles),
+            _ => None,
+        }
+    }
+
     /// Where it stands, if it is about a statement.
     pub fn place(&self) -> Option<&Place> {
         match self {

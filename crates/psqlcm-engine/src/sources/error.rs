@@ -79,6 +79,16 @@ impl SourceError {
         }
     }
 
+    /// The signal that came.
+    pub fn interrupted(&self) -> Option<Interrupted> {
+        match self.inner() {
+            Self::Interrupted(interrupted) | Self::Scratch(ScratchError::Interrupted(interrupted)) => {
+                Some(*interrupted)
+            }
+            _ => None,
+        }
+    }
+
     /// Where it stands.
     pub fn place(&self) -> Option<&Place> {
         match self.inner() {

@@ -6,87 +6,240 @@
 use std::collections::BTreeSet;
 
 use psqlcm_core::change::Script;
-use psqlcm_core::ledger::replay::{Step, Work, copy_of, steps};
+use psqlcm_core::ledger::replay::{self, NotRedone, Step, Work, copy_of, steps};
 use psqlcm_core::ledger::{Entry, Origin};
 use psqlcm_core::name::quote_ident;
 use psqlcm_core::narrow::Covered;
 use psqlcm_core::plan;
-use psqlcm_core::script::{is_shared, split};
+use psqlcm_core::script::{is_shared, label, split};
 use psqlcm_core::snapshot::Snapshot;
 use psqlcm_core::tree::{self, adapt};
 
 use super::{Read, Sides, SourceError};
 use crate::access::Access;
+use crate::interrupt::Interrupt;
 use crate::ledger::{Ledger, LedgerError, State};
-use crate::observe::ObserveError;
+use crate::observe::{ObserveError, Observed, observe};
 use crate::restore::cancel_on_interrupt;
-use crate::scratch::{ScratchDatabase, ScratchError, Sql};
-
-/// What a ledger tells of its database.
-struct Recorded {
-    schemas: Vec<String>,
-    entries: Vec<(String, Entry)>,
-    live: Snapshot,
-}
+use crate::scratch::{Scratch, ScratchDatabase, ScratchError, Sql};
+use crate::session::Session;
 
 /// Does all again that the ledgers of a database say, and reads what comes of it.
 pub(super) fn replay(sides: &Sides<'_>, access: &Access, database: &str) -> Result<Read, SourceError> {
-    let ledger = sides.request.ledger;
-    let recorded = read(sides, access, database)?;
-    let copies = copies(sides, ledger, &recorded.entries)?;
-    let steps = steps(&recorded.entries, &copies)?;
-    let made = match run(sides, database, &recorded.live, &recorded.schemas, &steps) {
-        // A schema that came under control later may have been there all the time.
-        Err(error @ SourceError::Replay { .. }) => {
-            let together = together(&steps);
-            if together == steps {
-                return Err(error);
-            }
-            run(sides, database, &recorded.live, &recorded.schemas, &together).map_err(|_| error)
-        }
-        made => made,
+    let place = Place {
+        scratch: sides.scratch.as_ref().ok_or(SourceError::NoScratch)?,
+        ledger: sides.request.ledger,
+        interrupt: sides.interrupt,
     };
-    let snapshot = sides.capture(&mut made?)?;
-    Ok(Read::new(snapshot, Covered { schemas: Some(recorded.schemas), ..Covered::INSIDE }))
+    let recorded = Recorded::read(access, database, place.ledger, place.interrupt)?;
+    let mut made = Rebuilding::of(place, &recorded)?.run(&mut |_, _| Ok(()))?;
+    Ok(Read::new(place.capture(&mut made)?, recorded.covered()))
 }
 
-fn read(sides: &Sides<'_>, access: &Access, database: &str) -> Result<Recorded, SourceError> {
-    let ledger = sides.request.ledger;
-    let mut session = access.connect(database)?;
-    let _guard = cancel_on_interrupt(sides.interrupt, &session);
-    let live = super::facts(&mut session, ledger)?;
-    let managed = ledger.managed(&mut session).map_err(ObserveError::from)?;
-    if managed.is_empty() {
-        return Err(SourceError::NoLedger);
+/// Where ledgers are done again.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The place.
+    pub scratch: &'a Scratch,
+    /// The ledgers.
+    pub ledger: &'a Ledger,
+    /// Whether to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Place<'_> {
+    /// What is in a scratch database, without ledgers that a script may have made.
+    ///
+    /// # Errors
+    /// The capture's, and a signal.
+    pub fn capture(&self, scratch: &mut ScratchDatabase) -> Result<Snapshot, SourceError> {
+        let captured = scratch.capture()?;
+        let managed = self.ledger.managed(scratch.session()).map_err(ObserveError::from)?;
+        Ok(super::without_own(captured, self.ledger, &managed))
     }
-    let ledgers: Vec<(&str, State)> =
-        managed.iter().map(|(schema, state)| (schema.as_str(), state.clone())).collect();
-    let mut entries = Vec::new();
-    let mut take = |schema: &str, entry| entries.push((schema.to_owned(), entry));
-    ledger.read(&mut session, &ledgers, &mut take).map_err(ObserveError::from)?;
-    Ok(Recorded { schemas: managed.into_iter().map(|(schema, _)| schema).collect(), entries, live })
+
+    /// A live database as the scratch server sees it: as it is where both are of one version, else loaded there.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub fn as_seen(&self, live: &Snapshot, database: &str) -> Result<Snapshot, SourceError> {
+        if live.server_version == self.scratch.server_version() {
+            return Ok(live.clone());
+        }
+        let sql = Sql::of_steps("the database as SQL", database, &plan::from_empty(live)?);
+        let (mut made, _) = self.scratch.database_for(&sql, database)?;
+        made.load(&sql, &|_| {})?;
+        self.capture(&mut made)
+    }
+}
+
+/// What the ledgers of a database say, and what the database is, at one moment.
+pub struct Recorded {
+    /// The database.
+    pub database: String,
+    /// The schemas under control.
+    pub schemas: Vec<String>,
+    /// The entries of each ledger, oldest first.
+    pub entries: Vec<(String, Entry)>,
+    /// The database, without the tool's own.
+    pub live: Snapshot,
+}
+
+impl Recorded {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it cannot be read, and when there is no ledger.
+    pub fn read(
+        access: &Access,
+        database: &str,
+        ledger: &Ledger,
+        interrupt: &Interrupt,
+    ) -> Result<Self, SourceError> {
+        let mut session = access.connect(database)?;
+        let _guard = cancel_on_interrupt(interrupt, &session);
+        let recorded = Self::of_session(&mut session, database, ledger);
+        interrupt.check().map_err(SourceError::Interrupted)?;
+        recorded
+    }
+
+    /// Reads it in that session, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`Recorded::read`].
+    pub fn of_session(session: &mut Session, database: &str, ledger: &Ledger) -> Result<Self, SourceError> {
+        // Nobody asks for what the sequences would give.
+        let Observed { facts, ledgers, .. } = observe(session, ledger, Some(&[]))?;
+        if ledgers.is_empty() {
+            return Err(SourceError::NoLedger);
+        }
+        let schemas = ledgers.keys().cloned().collect();
+        let entries = ledgers
+            .into_iter()
+            .flat_map(|(schema, of)| of.entries.into_iter().map(move |entry| (schema.clone(), entry)));
+        Ok(Self { database: database.to_owned(), schemas, entries: entries.collect(), live: facts })
+    }
+
+    /// What ledgers speak of.
+    pub fn covered(&self) -> Covered {
+        Covered { schemas: Some(self.schemas.clone()), ..Covered::INSIDE }
+    }
+}
+
+/// A database that is built anew from its ledgers.
+pub struct Rebuilding<'a> {
+    place: Place<'a>,
+    recorded: &'a Recorded,
+    /// The entries of schemas that are gone, as home ledgers kept them.
+    copies: Vec<(String, Entry)>,
+    steps: Vec<Step>,
+}
+
+/// Looks at what there is after a step; told the number of the entry that the next step begins with.
+pub type AfterStep<'a> = dyn FnMut(&mut ScratchDatabase, i64) -> Result<(), SourceError> + 'a;
+
+impl<'a> Rebuilding<'a> {
+    /// Makes ready what is to be done again.
+    ///
+    /// # Errors
+    /// When an entry cannot be understood.
+    pub fn of(place: Place<'a>, recorded: &'a Recorded) -> Result<Self, SourceError> {
+        let copies = copies(place, &recorded.entries)?;
+        let steps = steps(&recorded.entries, &copies)?;
+        Ok(Self { place, recorded, copies, steps })
+    }
+
+    /// How many entries are done again.
+    pub fn count(&self) -> usize {
+        let of = |step: &Step| match step {
+            Step::Bases(bases) => bases.len(),
+            Step::Change(_) => 1,
+        };
+        self.steps.iter().map(of).sum()
+    }
+
+    /// All entries, by their numbers, each with the name that its schema had first.
+    pub fn entries(&self) -> Vec<(&str, &Entry)> {
+        replay::in_order(&self.recorded.entries, &self.copies)
+    }
+
+    /// What is not done again, though it was done once: statements that have no known end, whose ledger is gone, or that
+    /// are about what all databases share.
+    pub fn not_redone(&self) -> Vec<NotRedone> {
+        let mut all = replay::not_redone(&self.recorded.entries, &self.copies);
+        for step in &self.steps {
+            let Step::Change(work) = step else { continue };
+            let statements = split(&work.content).unwrap_or_default();
+            let left =
+                statements.iter().filter(|statement| !is_redone(statement.text, &self.recorded.database));
+            all.extend(left.map(|statement| NotRedone {
+                schema: work.schema.clone(),
+                entry: work.entry,
+                why: format!(
+                    "line {}: {}: it is not about what is in this database",
+                    statement.line,
+                    label(statement.text)
+                ),
+            }));
+        }
+        all.sort();
+        all
+    }
+
+    /// Does it all, and hands out what comes of it.
+    ///
+    /// # Errors
+    /// [`SourceError::Replay`] names the entry that does not work; nothing is left.
+    pub fn run(&mut self, after: &mut AfterStep<'_>) -> Result<ScratchDatabase, SourceError> {
+        match self.try_steps(after) {
+            // A schema that came under control later may have been there all the time.
+            Err(error @ SourceError::Replay { .. }) => {
+                let in_turn = std::mem::take(&mut self.steps);
+                self.steps = together(&in_turn);
+                if self.steps == in_turn {
+                    return Err(error);
+                }
+                self.try_steps(after).map_err(|other| {
+                    self.steps = in_turn;
+                    if matches!(other, SourceError::Replay { .. }) { error } else { other }
+                })
+            }
+            made => made,
+        }
+    }
+
+    fn try_steps(&self, after: &mut AfterStep<'_>) -> Result<ScratchDatabase, SourceError> {
+        let Recorded { database, schemas, live, .. } = self.recorded;
+        let mut scratch = self.place.scratch.database()?;
+        let mut around = Some(surroundings(database, live, schemas, &self.steps)?);
+        for (index, step) in self.steps.iter().enumerate() {
+            self.place.interrupt.check().map_err(SourceError::Interrupted)?;
+            match step {
+                Step::Bases(bases) => load_bases(&mut scratch, bases, around.take().as_ref())?,
+                Step::Change(work) => redo(&mut scratch, work, database)?,
+            }
+            after(&mut scratch, self.steps.get(index + 1).map_or(i64::MAX, Step::number))?;
+        }
+        Ok(scratch)
+    }
 }
 
 /// The entries of schemas that are gone, as home ledgers kept them. They are kept as INSERTs, which are run to be read.
-fn copies(
-    sides: &Sides<'_>,
-    ledger: &Ledger,
-    entries: &[(String, Entry)],
-) -> Result<Vec<(String, Entry)>, SourceError> {
+fn copies(place: Place<'_>, entries: &[(String, Entry)]) -> Result<Vec<(String, Entry)>, SourceError> {
     let mut kept: Vec<Entry> =
         entries.iter().map(|(_, entry)| entry).filter(|entry| copy_of(entry).is_some()).cloned().collect();
     if kept.is_empty() {
         return Ok(Vec::new());
     }
     kept.sort_by_key(|entry| entry.number);
-    let mut scratch = sides.scratch_database()?;
+    let mut scratch = place.scratch.database()?;
     let mut found = Vec::new();
     // A home ledger that is gone may itself have kept others.
     while !kept.is_empty() {
         let mut next = Vec::new();
         for entry in kept {
             let Some(schema) = copy_of(&entry) else { continue };
-            let read = read_copy(&mut scratch, ledger, &schema, &entry.content);
+            let read = read_copy(&mut scratch, place.ledger, &schema, &entry.content);
             let read = read.map_err(ObserveError::from)?;
             next.extend(read.iter().filter(|entry| copy_of(entry).is_some()).cloned());
             found.extend(read.into_iter().map(|entry| (schema.clone(), entry)));
@@ -126,27 +279,10 @@ fn together(steps: &[Step]) -> Vec<Step> {
     std::iter::once(Step::Bases(bases)).chain(changes).collect()
 }
 
-fn run(
-    sides: &Sides<'_>,
-    database: &str,
-    live: &Snapshot,
-    managed: &[String],
-    steps: &[Step],
-) -> Result<ScratchDatabase, SourceError> {
-    let mut scratch = sides.scratch_database()?;
-    let mut around = Some(surroundings(database, live, managed, steps)?);
-    for step in steps {
-        match step {
-            Step::Bases(bases) => load_bases(&mut scratch, bases, around.take().as_ref())?,
-            Step::Change(work) => {
-                redo(&mut scratch, work, database).map_err(|error| replayed(work, error))?;
-            }
-        }
-    }
-    Ok(scratch)
-}
-
 fn replayed(work: &Work, error: ScratchError) -> SourceError {
+    if let ScratchError::Interrupted(interrupted) = error {
+        return SourceError::Interrupted(interrupted);
+    }
     SourceError::Replay { schema: work.schema.clone(), entry: work.entry, error: Box::new(error) }
 }
 
@@ -198,9 +334,20 @@ fn load_bases(
     })
 }
 
-/// Does a change again as submit did it. What all databases share is not this database's, and left out.
-fn redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Result<(), ScratchError> {
-    let is_redone = |text: &str| !is_shared(text) && tree::renamed(text, database, database).is_none();
+/// Whether a statement is done again: what all databases share is not this database's, and left out.
+fn is_redone(text: &str, database: &str) -> bool {
+    !is_shared(text) && tree::renamed(text, database, database).is_none()
+}
+
+/// Does a change again as submit did it.
+///
+/// # Errors
+/// [`SourceError::Replay`] where it does not work.
+pub(crate) fn redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Result<(), SourceError> {
+    try_redo(scratch, work, database).map_err(|error| replayed(work, error))
+}
+
+fn try_redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Result<(), ScratchError> {
     let public = if work.schema == "public" { "" } else { "public, " };
     let path =
         format!("SET search_path = {}, {public}pg_temp; SET row_security = on", quote_ident(&work.schema));
@@ -213,7 +360,7 @@ fn redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Result<()
     if is_whole {
         scratch.session().run("BEGIN").map_err(doing)?;
     }
-    scratch.run_some(&name(work), &work.content, is_redone)?;
+    scratch.run_some(&name(work), &work.content, |text| is_redone(text, database))?;
     if is_whole {
         scratch.session().run("SET CONSTRAINTS ALL IMMEDIATE; COMMIT").map_err(doing)?;
     }

@@ -19,6 +19,8 @@ use psqlcm_core::targets::{Selection, databases_of_cluster};
 use psqlcm_core::{file_name, ledger::own};
 
 pub use error::SourceError;
+pub(crate) use ledger::redo;
+pub use ledger::{AfterStep, Place, Rebuilding, Recorded};
 pub use pairing::{PairError, Pairing};
 
 use crate::access::{self, Access};

@@ -613,7 +613,7 @@ fn order(entries: &mut [(usize, String, NewEntry)]) {
     });
 }
 
-fn count(facts: &[FactDelta]) -> Value {
+pub(super) fn count(facts: &[FactDelta]) -> Value {
     let of = |op: Op| facts.iter().filter(|fact| fact.op() == op).count();
     json!({ "added": of(Op::Add), "removed": of(Op::Remove), "changed": of(Op::Change) })
 }

@@ -7,6 +7,7 @@ use psqlcm_core::targets::Target;
 use crate::capture::CaptureError;
 use crate::ledger::{LedgerError, LockError};
 use crate::session::DbError;
+use crate::sources::SourceError;
 
 /// Why a run ended before all was done.
 #[derive(Debug, thiserror::Error)]
@@ -244,6 +245,60 @@ pub enum SubmitError {
         hash: String,
         /// How the connection ended.
         source: DbError,
+    },
+    /// What the ledgers say cannot be built on scratch.
+    #[error("what the ledgers say cannot be built, to be compared with the database")]
+    Rebuild {
+        /// The database.
+        database: String,
+        /// Why.
+        source: Box<SourceError>,
+    },
+    /// A change was begun and nobody knows how it ended: what is there may be its doing.
+    #[error("{source_name} was begun in schema {schema}, and its end is not known")]
+    Unfinished {
+        /// The database.
+        database: String,
+        /// The schema.
+        schema: String,
+        /// The file of the change.
+        source_name: String,
+    },
+    /// SQL of another version may not be what the database's own server takes.
+    #[error("the scratch server is PostgreSQL {}, and the database is of {}", scratch / 10_000, live / 10_000)]
+    OtherVersion {
+        /// The database.
+        database: String,
+        /// The version of the scratch server.
+        scratch: u32,
+        /// The version of the database's server.
+        live: u32,
+    },
+    /// What could not be read would be recorded as gone.
+    #[error("not all of the database could be read: {}", what.join("; "))]
+    NotRead {
+        /// The database.
+        database: String,
+        /// What could not be read, and why.
+        what: Vec<String>,
+    },
+    /// The SQL that was to record what drifted does not work on scratch.
+    #[error("what drifted cannot be done again after what the ledgers say")]
+    DriftFails {
+        /// The database.
+        database: String,
+        /// Whether all that drifted is recorded, and not some schemas alone.
+        is_whole: bool,
+        /// Which statement, and why.
+        source: Box<SourceError>,
+    },
+    /// The SQL that was to record what drifted leads elsewhere.
+    #[error("the SQL for what drifted does not lead to what is there: {} left", facts.len())]
+    DriftLeft {
+        /// The database.
+        database: String,
+        /// What is left.
+        facts: Vec<FactDelta>,
     },
     /// A signal came.
     #[error("interrupted")]

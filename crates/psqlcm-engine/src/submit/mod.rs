@@ -3,8 +3,9 @@
 //! [`together`] runs all bodies and writes all entries, in all databases, before the first COMMIT; with one COMMIT
 //! after the other, a failure between two of them is told exactly, and not undone. [`apart`] finishes each database,
 //! or each schema, by itself. Several databases are worked on at once. What a change means is never guessed from its
-//! text: it is captured before and after.
+//! text: it is captured before and after. [`adopt`] runs nothing, and records what others ran.
 
+mod adopt;
 mod alone;
 mod apart;
 mod attempt;
@@ -28,6 +29,7 @@ use psqlcm_core::ignore::Ignore;
 use psqlcm_core::ledger::{Entry, digest};
 use psqlcm_core::targets::{Glob, Target};
 
+pub use adopt::{Adoption, adopt};
 pub use error::{LedgerTouch, Missing, Recorded, SubmitError};
 pub use locks::HeldLock;
 pub use source::{SourceError, read_changes, read_script};

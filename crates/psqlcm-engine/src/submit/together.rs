@@ -50,7 +50,7 @@ pub(super) fn run(
 }
 
 /// The first databases are committed, the next one failed at it, and those after it are rolled back.
-fn tell_apart(works: &[Work<'_>], unfinished: Unfinished, outcome: &mut Outcome) {
+pub(super) fn tell_apart(works: &[Work<'_>], unfinished: Unfinished, outcome: &mut Outcome) {
     let of = |work: &Work<'_>| targets(work.database(), &work.schemas());
     let (failed, left) = works.split_at(unfinished.committed.len() + 1);
     outcome.done.extend(unfinished.committed);
@@ -62,7 +62,7 @@ fn tell_apart(works: &[Work<'_>], unfinished: Unfinished, outcome: &mut Outcome)
 
 /// Connects to all databases and takes their locks, in the order of names, so that two runs cannot wait for each
 /// other.
-fn open<'a>(request: &'a Request<'a>, tell: &Tell<'_>) -> Result<Vec<Work<'a>>, SubmitError> {
+pub(super) fn open<'a>(request: &'a Request<'a>, tell: &Tell<'_>) -> Result<Vec<Work<'a>>, SubmitError> {
     let mut order: Vec<usize> = (0..request.targets.len()).collect();
     order.sort_by_key(|index| &request.targets[*index].0);
     let mut works = Vec::new();

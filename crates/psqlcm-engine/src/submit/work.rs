@@ -81,7 +81,7 @@ pub(super) enum Settled {
 }
 
 /// How often a capture within a transaction is tried again when objects vanish while it reads them.
-const CAPTURE_TRIES: u32 = 5;
+pub(super) const CAPTURE_TRIES: u32 = 5;
 
 impl<'a> Work<'a> {
     /// Connects, and takes the submit lock on a connection of its own.
@@ -436,7 +436,7 @@ impl<'a> Work<'a> {
         Ok(snapshot)
     }
 
-    fn catalog_state(&mut self) -> Result<CatalogState, SubmitError> {
+    pub fn catalog_state(&mut self) -> Result<CatalogState, SubmitError> {
         capture::catalog_state(&mut self.session).map_err(self.db_error("look at the catalogs"))
     }
 

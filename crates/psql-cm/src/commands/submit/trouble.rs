@@ -1,7 +1,7 @@
 //! How a submit that failed is told: exit code, place, cause and what to do next.
 
 use psqlcm_core::change::{Refusal, Script, natural_order};
-use psqlcm_core::delta::{FactDelta, main_facts};
+use psqlcm_core::delta::{Delta, FactDelta, main_facts};
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::script::{SplitErrorKind, is_shared};
 use psqlcm_core::source::{Source, char_to_byte};
@@ -11,7 +11,10 @@ use psqlcm_engine::session::DbError;
 use psqlcm_engine::submit::{Applied, Atomic, Change, Missing, Outcome as Ran, Recorded, SubmitError};
 
 use super::Told;
+use crate::differences;
 use crate::failure::{Failure, Place};
+use crate::render::Paint;
+use crate::sources;
 
 /// `lock_not_available`
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -55,7 +58,7 @@ impl Told<'_> {
     }
 
     /// The targets that have it from before, failed, or were left.
-    fn not_done(&self, ran: &Ran) -> Vec<TargetReport> {
+    pub fn not_done(&self, ran: &Ran) -> Vec<TargetReport> {
         let failed = ran.failures.iter().flat_map(|failed| {
             let outcome = match failed.error {
                 SubmitError::InDoubt { .. } => Outcome::InDoubt,
@@ -71,7 +74,7 @@ impl Told<'_> {
         self.recorded_before(ran).chain(failed).chain(left).collect()
     }
 
-    fn of(&self, error: &SubmitError) -> Failure {
+    pub fn of(&self, error: &SubmitError) -> Failure {
         let message = error.to_string();
         match error {
             SubmitError::Refused { change, refusal } => self.refused(&self.request.changes[*change], refusal),
@@ -153,6 +156,27 @@ impl Told<'_> {
                 .on(&Target::database(database))
                 .hint("nothing was changed; submit it again"),
             SubmitError::Interrupted => Failure::new(Exit::Failed, message),
+            SubmitError::Rebuild { database, source } => {
+ sources::not_rebuilt(&message, source).on(&Target::database(database)) }
+            SubmitError::Unfinished { database, schema, .. } => Failure::new(Exit::Refused, message)
+                .on(&Target::schema(database, schema))
+                .hint("submit it again first: it goes on where it stopped; what is there may be its doing"),
+            SubmitError::OtherVersion { database, live, .. } => Failure::new(Exit::Refused, message)
+                .on(&Target::database(database))
+                .hint(format!("name a server of PostgreSQL {} with --scratch-uri, or none", live / 10_000)),
+            SubmitError::NotRead { database, .. } => Failure::new(Exit::Failed, message)
+                .on(&Target::database(database))
+                .hint("it would be recorded as gone; --role names a role that may read it"),
+            SubmitError::DriftFails { database, is_whole, source } => {
+                sources::not_rebuilt(&message, source).on(&Target::database(database)).hint(not_led(*is_whole))
+            }
+            SubmitError::DriftLeft { database, facts } => {
+                let left = Delta { facts: facts.clone(), ..Delta::default() };
+                Failure::new(Exit::Failed, message)
+                    .on(&Target::database(database))
+                    .detail("left", differences::text(&left, Paint(false)))
+                    .hint(not_led(true))
+            }
             SubmitError::Connect { database, source } => {
                 Failure::new(Exit::Failed, message).on(&Target::database(database)).cause(source)
             }
@@ -258,8 +282,17 @@ impl Told<'_> {
     }
 }
 
+fn not_led(is_whole: bool) -> &'static str {
+    match is_whole {
+        true => "this is a defect of psql-cm: please report it; nothing was recorded",
+        false => {
+            "it may need what drifted elsewhere: name no schema, and all that drifted is recorded; nothing was"
+        }
+    }
+}
+
 /// Several failures as one; the worst exit code counts.
-fn join(one: Failure, other: Failure) -> Failure {
+pub fn join(one: Failure, other: Failure) -> Failure {
     let exit = one.exit.max(other.exit);
     Failure { exit, ..one.and(other) }
 }
