@@ -17,7 +17,7 @@ use psqlcm_engine::run::database::Abandoned;
 use psqlcm_engine::scratch::{Scratch, ScratchError};
 use psqlcm_engine::session::shown_version;
 use psqlcm_engine::sources::{
-    Event, Pair, PairError, Pairing, Request, Sides, Source, SourceError, Tell, TreeFiles, What,
+    Event, LazyScratch, Pair, PairError, Pairing, Request, Sides, Source, SourceError, Tell, TreeFiles, What,
 };
 
 use crate::cluster::{self, Cluster};
@@ -281,6 +281,14 @@ pub fn tell_abandoned(context: &Context, abandoned: &[Abandoned]) {
                     .warn(&format!("the scratch database {name:?} is left, and could not be dropped: {why}"));
             }
         }
+    }
+}
+
+/// The same of a place that may have been needed, once all databases there are dropped.
+pub fn tell_scratch(context: &Context, scratch: &LazyScratch<'_>) {
+    if let Some(scratch) = scratch.opened() {
+        tell_abandoned(context, scratch.abandoned());
+        tell_abandoned(context, &scratch.left());
     }
 }
 

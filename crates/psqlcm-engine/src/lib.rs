@@ -8,6 +8,7 @@
 //! - [`dump`], [`restore`]: a database to a tree, and back
 //! - [`submit`]: changes run and recorded
 //! - [`status`], [`mod@log`], [`verify`]: how schemas stand, what happened, whether the ledgers are whole
+//! - [`replay`]: a database built anew from its ledgers, and compared
 //! - [`ledger`]: the ledger in a database: its state, its entries, its lock
 //! - [`sources`]: two sides of a comparison, whatever they are
 //! - [`session`], [`access`]: one connection; the databases of one cluster
@@ -36,6 +37,7 @@ pub mod log;
 pub mod manifests;
 pub mod observe;
 pub mod rehearsal;
+pub mod replay;
 pub mod restore;
 pub mod run;
 pub mod scratch;

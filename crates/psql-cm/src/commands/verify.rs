@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use psqlcm_core::ledger::{Finding, Problem as LedgerProblem, Severity};
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::Target;
+use psqlcm_engine::sources::LazyScratch;
 use psqlcm_engine::verify::{self, Verified};
 use serde_json::{Value, json};
 
@@ -12,6 +13,10 @@ use crate::cluster::Cluster;
 use crate::commands::{Done, dump};
 use crate::context::Context;
 use crate::failure::{Failure, Problem};
+use crate::sources;
+use replays::Replays;
+
+mod replays;
 
 /// Prove that the ledgers are whole, by themselves and against their anchors in the tree
 ///
@@ -20,20 +25,37 @@ use crate::failure::{Failure, Problem};
 /// anchor (the database was restored from an older backup); a fork (the database is a copy of another); and a chain
 /// rewritten as a whole. Exit code 0 when every chain is whole, 1 when one is not. It changes nothing.
 ///
+/// With --replay each database is also built anew from its ledgers, bases and changes in the order in which they were done,
+/// in a scratch database, and compared with what it is. Where both differ that is shown as psql-cm diff shows it, with the
+/// entry from which they part, and the exit code is 3. An entry that cannot be done again is named, with exit code 1; so is
+/// what is not done again, such as statements about roles.
+///
 /// The role needs USAGE on every schema under control and SELECT on its ledger. With SELECT on the ledger's sequence too
 /// it can tell entries that were removed at the end from an older backup.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// Build each database anew from its ledgers, and compare it with what it is
+    #[arg(long)]
+    pub replay: bool,
+
+    /// With --replay: a server on which scratch databases can be made [default: a throw-away cluster of local programs]
+    #[arg(long, value_name = "URI", requires = "replay")]
+    pub scratch_uri: Option<String>,
+}
 
 const EXAMPLES: &str = r#"Examples:
   psql-cm --database app verify
+  psql-cm --database app verify --replay
   psql-cm --all-databases verify --sql-path db/schema"#;
 
 /// Judges each database. All findings are told, whatever they are.
-pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
+pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let ledger = cluster.ledger()?;
+    let given = args.scratch_uri.as_ref().map(|uri| sources::scratch(uri, context)).transpose()?;
+    let scratch = LazyScratch::new(given.as_ref(), &context.interrupt);
+    let replays = args.replay.then(|| Replays::new(context, &cluster, &ledger, &scratch));
     let named = &context.settings.schemas.value.named;
     let named = (!named.is_empty()).then_some(named.as_slice());
     let report = cluster.each_database("verify", &cluster.databases()?, |database| {
@@ -71,9 +93,22 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
                 context.ui.warn(&format!("{database}: {}; {}", notice.message(), notice.hint()));
             }
         }
-        if problems.is_empty() { Ok(targets) } else { Err(Failure { exit: Exit::Failed, targets, problems }) }
-    })?;
-    Ok(report.into())
+        if !problems.is_empty() {
+            return Err(Failure { exit: Exit::Failed, targets, problems });
+        }
+        if let Some(replays) = replays.as_ref().filter(|_| !verified.is_empty()) {
+            match replays.one(database) {
+                Ok(target) => targets.push(target),
+                Err(failure) => return Err(failure.with_targets(targets)),
+            }
+        }
+        Ok(targets)
+    });
+    sources::tell_scratch(context, &scratch);
+    match replays {
+        Some(replays) => replays.done(report?),
+        None => Ok(report?.into()),
+    }
 }
 
 /// After a restore or a copy the chains hold and contain what git knows; that is worth a word, once, and no warning.

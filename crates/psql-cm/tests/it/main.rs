@@ -24,6 +24,7 @@ mod names;
 mod plan;
 mod poolers;
 mod published;
+mod replay;
 mod restore;
 mod secrets;
 mod settings;

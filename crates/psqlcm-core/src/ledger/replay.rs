@@ -163,7 +163,7 @@ pub fn has_gap(ledgers: &[(String, Entry)]) -> bool {
     let mut gaps: BTreeSet<&str> = BTreeSet::new();
     for (schema, entry) in ledgers {
         let (server, rules) = (entry.server_version.as_deref(), value_of(entry, "ignored"));
-        let (found, last) = (entry.fingerprint_before.as_deref(), left.get(schema.as_str()));
+        let (found, last) = (found_by(entry), left.get(schema.as_str()));
         if records_drift.contains(&entry.number) {
             gaps.remove(schema.as_str());
         } else if let (Some(found), Some((last, of, by))) = (found, last)
@@ -177,6 +177,11 @@ pub fn has_gap(ledgers: &[(String, Entry)]) -> bool {
         }
     }
     !gaps.is_empty()
+}
+
+/// The fingerprint of its ledger's schema that an entry found; of a change that ran in another schema it is not that.
+pub fn found_by(entry: &Entry) -> Option<&str> {
+    entry.fingerprint_before.as_deref().filter(|_| text_of(entry, "schema").is_none())
 }
 
 /// All entries that have a number, each once and by their numbers, by the name that its schema had first.

@@ -4,6 +4,7 @@
 //! live database as far as no change makes it, and is no part of what is compared.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use psqlcm_core::change::Script;
 use psqlcm_core::ledger::replay::{self, NotRedone, Step, Work, copy_of, steps};
@@ -21,7 +22,7 @@ use crate::interrupt::Interrupt;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::observe::{ObserveError, Observed, observe};
 use crate::restore::cancel_on_interrupt;
-use crate::scratch::{Scratch, ScratchDatabase, ScratchError, Sql};
+use crate::scratch::{Scratch, ScratchDatabase, ScratchError, Sql, Wanted};
 use crate::session::Session;
 
 /// Does all again that the ledgers of a database say, and reads what comes of it.
@@ -32,8 +33,47 @@ pub(super) fn replay(sides: &Sides<'_>, access: &Access, database: &str) -> Resu
         interrupt: sides.interrupt,
     };
     let recorded = Recorded::read(access, database, place.ledger, place.interrupt)?;
-    let mut made = Rebuilding::of(place, &recorded)?.run(&mut |_, _| Ok(()))?;
+    let mut made = Rebuilding::of(place, &recorded)?.run()?;
     Ok(Read::new(place.capture(&mut made)?, recorded.covered()))
+}
+
+/// Scratch that is made ready when it is first needed: one place for all databases of a run.
+pub struct LazyScratch<'a> {
+    given: Option<&'a Access>,
+    interrupt: &'a Interrupt,
+    opened: Mutex<Option<Scratch>>,
+}
+
+impl<'a> LazyScratch<'a> {
+    /// Nothing is made yet. Without a server that was given it will be a cluster of local programs.
+    pub fn new(given: Option<&'a Access>, interrupt: &'a Interrupt) -> Self {
+        Self { given, interrupt, opened: Mutex::default() }
+    }
+
+    /// The place, of the major version of the session's server, where all belongs to the session's role unless it says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// As [`Scratch::open`].
+    pub fn like(&self, session: &mut Session) -> Result<Scratch, SourceError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scratch) = &*opened {
+            return Ok(scratch.clone());
+        }
+        let role = session.rows("SELECT current_user")?.into_iter().flatten().flatten().next();
+        let wanted = Wanted {
+            given: self.given,
+            major: Some(session.server_version() / 10_000),
+            role_map: None,
+            role: role.as_deref(),
+        };
+        Ok(opened.insert(Scratch::open(&wanted, self.interrupt)?).clone())
+    }
+
+    /// The place, if it was needed.
+    pub fn opened(&self) -> Option<Scratch> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Where ledgers are done again.
@@ -48,6 +88,15 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// The version of the server as it calls itself.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn version_of(&self, scratch: &mut ScratchDatabase) -> Result<String, SourceError> {
+        let rows = scratch.session().rows("SELECT pg_catalog.current_setting('server_version')")?;
+        Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+    }
+
     /// What is in a scratch database, without ledgers that a script may have made.
     ///
     /// # Errors
@@ -190,8 +239,8 @@ impl<'a> Rebuilding<'a> {
     ///
     /// # Errors
     /// [`SourceError::Replay`] names the entry that does not work; nothing is left.
-    pub fn run(&mut self, after: &mut AfterStep<'_>) -> Result<ScratchDatabase, SourceError> {
-        match self.try_steps(after) {
+    pub fn run(&mut self) -> Result<ScratchDatabase, SourceError> {
+        match self.watch(&mut |_, _| Ok(())) {
             // A schema that came under control later may have been there all the time.
             Err(error @ SourceError::Replay { .. }) => {
                 let in_turn = std::mem::take(&mut self.steps);
@@ -199,7 +248,7 @@ impl<'a> Rebuilding<'a> {
                 if self.steps == in_turn {
                     return Err(error);
                 }
-                self.try_steps(after).map_err(|other| {
+                self.watch(&mut |_, _| Ok(())).map_err(|other| {
                     self.steps = in_turn;
                     if matches!(other, SourceError::Replay { .. }) { error } else { other }
                 })
@@ -208,7 +257,11 @@ impl<'a> Rebuilding<'a> {
         }
     }
 
-    fn try_steps(&self, after: &mut AfterStep<'_>) -> Result<ScratchDatabase, SourceError> {
+    /// The same in the order that [`Rebuilding::run`] found to work, with a look after each step.
+    ///
+    /// # Errors
+    /// The same, and those of the looks.
+    pub fn watch(&self, after: &mut AfterStep<'_>) -> Result<ScratchDatabase, SourceError> {
         let Recorded { database, schemas, live, .. } = self.recorded;
         let mut scratch = self.place.scratch.database()?;
         let mut around = Some(surroundings(database, live, schemas, &self.steps)?);

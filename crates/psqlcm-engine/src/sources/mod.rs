@@ -20,7 +20,7 @@ use psqlcm_core::{file_name, ledger::own};
 
 pub use error::SourceError;
 pub(crate) use ledger::redo;
-pub use ledger::{AfterStep, Place, Rebuilding, Recorded};
+pub use ledger::{AfterStep, LazyScratch, Place, Rebuilding, Recorded};
 pub use pairing::{PairError, Pairing};
 
 use crate::access::{self, Access};

@@ -24,22 +24,21 @@ use super::effects::{Before, count, evidence};
 use super::error::SubmitError;
 use super::work::{CAPTURE_TRIES, Start, Work};
 use super::{Applied, Event, Failed, Outcome, PlaceApplied, PlacePart, Request, Tell, estimate, together};
-use crate::access::Access;
 use crate::capture::CaptureError;
 use crate::ledger::{State, database_evidence, home_entry, schema_evidence};
-use crate::scratch::{Scratch, ScratchDatabase, Wanted};
+use crate::scratch::{Scratch, ScratchDatabase};
 use crate::session::shown_version;
-use crate::sources::{Place, Rebuilding, Recorded, SourceError, redo};
+use crate::sources::{LazyScratch, Place, Rebuilding, Recorded, SourceError, redo};
 use crate::status::{self, DatabaseStatus, StatusError};
 
 /// What the entries call the change.
 const SOURCE: &str = "--adopt";
 
 /// How drift is recorded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Adoption<'a> {
-    /// The server for scratch databases; without one, a cluster of local programs.
-    pub scratch: Option<&'a Access>,
+    /// Where what the ledgers say is built.
+    pub scratch: &'a LazyScratch<'a>,
     /// Whether what belongs to no schema is looked at too.
     pub is_whole: bool,
 }
@@ -63,15 +62,14 @@ fn run(
     estimate::connections(request)?;
     let mut works = together::open(request, tell)?;
     let mut bases = Vec::new();
-    let mut scratch: Option<Scratch> = None;
     for mut work in std::mem::take(&mut works) {
         work.check_targets()?;
-        if let Some(base) = Base::of(&mut work, adoption, &mut scratch, tell)? {
+        if let Some(base) = Base::of(&mut work, adoption, tell)? {
             works.push(work);
             bases.push(base);
         }
     }
-    let Some(scratch) = scratch.filter(|_| !works.is_empty()) else { return Ok(()) };
+    let Some(scratch) = adoption.scratch.opened().filter(|_| !works.is_empty()) else { return Ok(()) };
     let place = Place { scratch: &scratch, ledger: request.ledger, interrupt: request.interrupt };
     let staged = with_retries(request, &mut works, tell, &mut |works| {
         let each = works.iter_mut().zip(&mut bases);
@@ -96,12 +94,7 @@ struct Base {
 
 impl Base {
     /// Builds it, unless the fingerprints tell that nothing drifted.
-    fn of(
-        work: &mut Work<'_>,
-        adoption: Adoption<'_>,
-        scratch: &mut Option<Scratch>,
-        tell: &Tell<'_>,
-    ) -> Result<Option<Self>, SubmitError> {
+    fn of(work: &mut Work<'_>, adoption: Adoption<'_>, tell: &Tell<'_>) -> Result<Option<Self>, SubmitError> {
         let (request, database) = (work.request, work.database());
         let recorded = Recorded::of_session(&mut work.session, database, request.ledger);
         let recorded = recorded.map_err(|error| source_error(work, error))?;
@@ -111,28 +104,19 @@ impl Base {
         }
         must_be_ended(work, &standing)?;
         must_be_read(work, &recorded.live)?;
-        if scratch.is_none() {
-            *scratch = Some(open_scratch(work, adoption)?);
-        }
-        let Some(scratch) = scratch.as_ref() else { return Ok(None) };
+        let scratch = open_scratch(work, adoption)?;
         let text = "building what the ledgers say on scratch".to_owned();
         tell(Event::Detail { database: work.database(), text });
-        let place = Place { scratch, ledger: request.ledger, interrupt: request.interrupt };
+        let place = Place { scratch: &scratch, ledger: request.ledger, interrupt: request.interrupt };
         let mut built = build(work, place, &recorded)?;
         let facts = place.capture(&mut built).map_err(|error| source_error(work, error))?;
         Ok(Some(Self { recorded, facts, built: Some(built) }))
     }
 }
 
-fn open_scratch(work: &Work<'_>, adoption: Adoption<'_>) -> Result<Scratch, SubmitError> {
-    let wanted = Wanted {
-        given: adoption.scratch,
-        major: Some(work.session.server_version() / 10_000),
-        role_map: None,
-        role: Some(&work.origin.acting_role),
-    };
-    let scratch = Scratch::open(&wanted, work.request.interrupt);
-    let scratch = scratch.map_err(|error| source_error(work, error.into()))?;
+fn open_scratch(work: &mut Work<'_>, adoption: Adoption<'_>) -> Result<Scratch, SubmitError> {
+    let scratch = adoption.scratch.like(&mut work.session);
+    let scratch = scratch.map_err(|error| source_error(work, error))?;
     let (of_scratch, live) = (scratch.server_version(), work.session.server_version());
     match of_scratch / 10_000 == live / 10_000 {
         true => Ok(scratch),
@@ -143,7 +127,7 @@ fn open_scratch(work: &Work<'_>, adoption: Adoption<'_>) -> Result<Scratch, Subm
 }
 
 fn build(work: &Work<'_>, place: Place<'_>, recorded: &Recorded) -> Result<ScratchDatabase, SubmitError> {
-    let built = Rebuilding::of(place, recorded).and_then(|mut rebuilding| rebuilding.run(&mut |_, _| Ok(())));
+    let built = Rebuilding::of(place, recorded).and_then(|mut rebuilding| rebuilding.run());
     built.map_err(|error| source_error(work, error))
 }
 

@@ -4,9 +4,8 @@ use psqlcm_core::delta::{FactDelta, main_facts};
 use psqlcm_core::ledger::{Entry, EntryKind};
 use psqlcm_core::report::{Exit, FactChange, Outcome, Report, TargetReport};
 use psqlcm_core::targets::Target;
-use psqlcm_engine::submit::{
-    self, Adoption, Applied, Event, Outcome as Ran, PlaceApplied, PlacePart, Request,
-};
+use psqlcm_engine::sources::LazyScratch;
+use psqlcm_engine::submit::{self, Adoption, Applied, Outcome as Ran, PlaceApplied, PlacePart, Request};
 use serde_json::json;
 
 use super::trouble::join;
@@ -27,8 +26,9 @@ pub fn run(
 ) -> Result<Done, Failure> {
     let scratch = args.scratch_uri.as_ref().map(|uri| sources::scratch(uri, context)).transpose()?;
     let is_whole = context.settings.schemas.value.named.is_empty();
-    let adoption = Adoption { scratch: scratch.as_ref(), is_whole };
-    let ran = submit::adopt(request, adoption, &|event: Event<'_>| tell(event));
+    let scratch = LazyScratch::new(scratch.as_ref(), &context.interrupt);
+    let ran = submit::adopt(request, Adoption { scratch: &scratch, is_whole }, tell);
+    sources::tell_scratch(context, &scratch);
     let told = Recorded { told: Told { request } };
     if ran.failures.is_empty() { Ok(told.done(context, &ran)) } else { Err(told.failure(&ran)) }
 }
