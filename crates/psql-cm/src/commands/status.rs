@@ -1,9 +1,12 @@
 //! `status`: says how the targets are.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::State;
-use psqlcm_engine::status::{self, Drift, OfNoSchema, Pending, SchemaStatus};
+use psqlcm_engine::status::{self, DatabaseStatus, Drift, OfNoSchema, Pending, SchemaStatus};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -15,8 +18,11 @@ use crate::failure::Failure;
 ///
 /// Drift is a schema that differs from what its last entry recorded: someone changed it past psql-cm. What belongs to
 /// no schema, such as extensions and the settings of the database, has a line of its own unless schemas are named. What
-/// [ignore] in psql-cm.toml names is no drift; --verbose counts it. A
-/// change that was begun and not ended is pending. A publication that carries a ledger to subscribers is named. Exit code 0 when all is as recorded, 3 when something drifted, is pending or came after setup and is not under control. It
+/// [ignore] in psql-cm.toml names is no drift; --verbose counts it. After an upgrade of the server what it prints
+/// otherwise is no drift. psql-cm diff ledger:NAME db:NAME shows what was done, psql-cm submit --adopt records it.
+///
+/// A change that was begun and not ended is pending. A publication that carries a ledger to subscribers is named. Exit
+/// code 0 when all is as recorded, 3 when something drifted, is pending or came after setup and is not under control. It
 /// changes nothing and works on a standby.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -32,6 +38,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     let ledger = cluster.ledger()?;
     let ignore = &context.settings.ignore;
     let whole = context.settings.schemas.value.named.is_empty();
+    let drifted: Mutex<BTreeSet<String>> = Mutex::default();
     let mut report = cluster.each_database("status", &cluster.databases()?, |database| {
         let standing = cluster.read(database, |session| {
             let schemas = cluster.readable_schemas(session, database)?;
@@ -48,6 +55,9 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
                     .verbose(&format!("{database}: [ignore] covers {count} objects, which are not judged"));
             }
         }
+        if has_drifted(&standing) {
+            drifted.lock().unwrap_or_else(PoisonError::into_inner).insert(database.to_owned());
+        }
         let mut targets = Vec::from_iter(standing.of_no_schema.iter().map(|of| of_no_schema(database, of)));
         targets.extend(standing.schemas.iter().map(|schema| target(database, schema)));
         Ok(targets)
@@ -56,9 +66,16 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
         report.exit_code = Exit::Different;
     }
     for target in &report.targets {
-        if let Some(hint) = hint(target.outcome) {
+        if let Some(hint) = hint(target) {
             context.ui.say(&format!("hint: {}: {hint}", target.target));
         }
+    }
+    for database in drifted.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        context.ui.say(&format!(
+            "hint: {}: if it drifted, psql-cm diff ledger:{database} db:{database} shows what was done past psql-cm, and \
+             psql-cm submit --adopt records it",
+            Target::database(&database)
+        ));
     }
     Ok(report.into())
 }
@@ -126,6 +143,10 @@ fn target(database: &str, standing: &SchemaStatus) -> TargetReport {
     reasons.extend(standing.published.iter().map(|published| format!("{published}: subscribers need it")));
     let mut target = TargetReport::new(&Target::schema(database, &standing.schema), outcome);
     target.reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+    if let State::Damaged(damages) = &standing.state {
+        let damages = damages.iter().map(|damage| json!(damage.to_string()));
+        target.details.insert("damages".to_owned(), damages.collect());
+    }
     if let Some(last) = &standing.last {
         let last = json!({
             "id": last.id, "number": last.number, "created_at": last.at, "kind": last.kind,
@@ -180,13 +201,20 @@ fn last(standing: &SchemaStatus) -> Option<String> {
     Some(format!("entry {}, {}, {at}, {}", last.id, last.kind, last.implementer))
 }
 
-fn hint(outcome: Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Different => Some(
-            "if it drifted: psql-cm diff ledger:NAME db:NAME shows what was done, psql-cm submit --adopt records it",
-        ),
+/// Whether something that is under control is not as recorded, or nobody can tell.
+fn has_drifted(standing: &DatabaseStatus) -> bool {
+    let is_other = |schema: &SchemaStatus| schema.state.is_ledger() && !schema.drift.is_none();
+    standing.schemas.iter().any(is_other)
+        || standing.of_no_schema.as_ref().is_some_and(|of| !of.drift.is_none())
+}
+
+fn hint(target: &TargetReport) -> Option<&'static str> {
+    match target.outcome {
         Outcome::Pending => Some("submit the change that is done in part again: it goes on where it stopped"),
         Outcome::Unmanaged => Some("psql-cm setup takes it under control; --exclude-schema leaves it out"),
+        Outcome::Different if target.details.contains_key("damages") => Some(
+            "find out who did it (psql-cm verify); psql-cm setup puts the protection back, and records that",
+        ),
         _ => None,
     }
 }

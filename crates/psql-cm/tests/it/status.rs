@@ -120,7 +120,12 @@ fn what_was_done_past_the_tool_is_drift_in_its_schema_only() {
             .says("app: different (drifted: it is not what entry 1 recorded; entry 1, base");
         assert_eq!(ran.out.matches(": good").count(), 3, "{}", ran.out);
         // Data to standard output, talk to standard error.
-        assert!(ran.err.contains("hint: ") && !ran.out.contains("hint: "), "{ran:?}");
+        let name = database.name();
+        let hint = format!(
+            "hint: {name}: if it drifted, psql-cm diff ledger:{name} db:{name} shows what was done past psql-cm, and \
+             psql-cm submit --adopt records it\n"
+        );
+        assert!(ran.err.contains(&hint) && !ran.out.contains("hint: "), "{ran:?}");
         let report = run(database, &["--format", "json", "-s", "app", "status"]).exits(3).json();
         let target = &report["targets"][0];
         assert_eq!(
@@ -132,7 +137,9 @@ fn what_was_done_past_the_tool_is_drift_in_its_schema_only() {
         // A schema that came later, and a guard that was taken off.
         database.psql("CREATE SCHEMA late; ALTER TABLE other.pg_psql_cm DISABLE TRIGGER USER").unwrap();
         let ran = run(database, &["status"]).exits(3).says("late: not under control\n");
-        ran.says("other: different (its append-only trigger is disabled; entry 1");
+        let ran = ran.says("other: different (its append-only trigger is disabled; entry 1");
+        // That is no drift, and --adopt is no remedy.
+        assert!(ran.err.contains("puts the protection back") && !ran.err.contains("--adopt"), "{ran:?}");
         run(database, &["--exclude-schema", "late", "-s", "app", "status"]).exits(0);
     });
 }
@@ -152,10 +159,14 @@ fn an_upgrade_of_the_server_is_no_drift() {
         run(database, &["status"])
             .exits(0)
             .says("recorded on PostgreSQL 12.1: what the server prints is not compared");
+        run(database, &["submit", "--adopt"]).exits(0).says("unchanged (nothing drifted)");
         database.psql("ALTER TABLE app.t ADD by_hand int").unwrap();
         run(database, &["status"]).exits(3).says("app: different (drifted");
         pretend("evidence = NULL");
         run(database, &["status"]).exits(3).says("drift cannot be told: it was recorded on PostgreSQL 12.1");
+        // What is there is recorded as this server has it.
+        run(database, &["submit", "--adopt"]).exits(0);
+        run(database, &["status"]).exits(0);
     });
 }
 
