@@ -261,6 +261,9 @@ pub fn tell(context: &Context, meter: &Meter<'_>, event: &Event<'_>) {
         Event::NoProperties { source } => ui.say(&format!(
             "{source}: the scratch server cannot give a database its encoding or locale: these are not compared"
         )),
+        Event::NotRedone { database, not_redone } => {
+            ui.say(&format!("ledger:{database}: not done again: {not_redone}"));
+        }
         Event::NotInTree { databases } => {
             ui.say(&format!("not in the tree, and not compared: {}", databases.join(", ")));
         }

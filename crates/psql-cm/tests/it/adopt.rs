@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use psqlcm_testkit::changes::{BASE, Changes};
 use psqlcm_testkit::{TestDatabase, server, servers};
 use serde_json::Value;
 
@@ -249,6 +250,54 @@ fn several_databases_are_recorded_together() {
     }
 }
 
+/// Statements made up at random, some submitted and some past the tool: whatever they do, it is recorded and can be done
+/// again. `PSQL_CM_DRIFT` says how many seeds are tried, `PSQL_CM_DRIFT_SEED` which is the first.
+#[test]
+fn whatever_is_done_past_the_tool_is_recorded() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (first, count) = (number("PSQL_CM_DRIFT_SEED").unwrap_or(1), number("PSQL_CM_DRIFT").unwrap_or(2));
+    for server in servers() {
+        for seed in first..first + count {
+            let database = server.database("adopt_random");
+            database.psql(BASE).unwrap();
+            let case = Case { tool: Tool::new(&server), database };
+            case.ok(&["setup"]);
+            case.drift_at_random(seed, server.major());
+        }
+    }
+}
+
+impl Case {
+    fn drift_at_random(&self, seed: u64, major: u32) {
+        let mut changes = Changes::new(seed, major);
+        let mut done = vec![format!("seed {seed} on {major}")];
+        for _ in 0..2 {
+            // Many make no sense where they are run.
+            for _ in 0..changes.number(0..=8) {
+                let statement = changes.statement();
+                if self.tool.run(&self.words(&["-s", "public", "submit", "-c", &statement])).code == 0 {
+                    done.push(format!("submitted: {statement};"));
+                }
+            }
+            for _ in 0..changes.number(1..=20) {
+                let statement = changes.statement();
+                // A ledger that goes with its schema leaves nothing to begin with.
+                let moves_ledger =
+                    ["DROP SCHEMA", "ALTER SCHEMA"].iter().any(|verb| statement.starts_with(verb));
+                if !moves_ledger && self.database.psql(&statement).is_ok() {
+                    done.push(format!("past it: {statement};"));
+                }
+            }
+            for words in [&["submit", "--adopt"][..], &["verify", "--replay"], &["status"]] {
+                let ran = self.tool.run(&self.words(words));
+                assert_eq!(ran.code, 0, "{words:?}: {}\n{}{}", done.join("\n"), ran.stdout, ran.stderr);
+                done.push(format!("{words:?}"));
+            }
+        }
+        self.is_settled();
+    }
+}
+
 #[test]
 fn it_is_no_change_and_takes_nothing_of_one() {
     let tool = Tool::new(&server(15));
@@ -292,10 +341,18 @@ fn what_cannot_be_told_is_refused() {
         tool.fails(
             &["-d", name, "submit", "--adopt"],
             1,
-            &["what the ledgers say cannot be built", "entry 2 of schema app", "column \"past\""],
+            &[
+                "what the ledgers say cannot be built",
+                "entry 2 of schema app",
+                "column \"past\"",
+                "begin anew",
+            ],
         );
         assert_eq!(tool.ledgers(name), before);
-        tool.fails(&["-d", name, "verify", "--format", "json"], 0, &[]);
+        // As the hint says it.
+        tool.ok(&["-d", name, "setup", "--remove"]);
+        tool.ok(&["-d", name, "setup"]);
+        tool.ok(&["-d", name, "verify", "--replay"]);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::tool::{Ran, Tool};
 
 const SEED: &str = "
     CREATE SCHEMA app; CREATE SCHEMA log; CREATE SCHEMA outside;
+    CREATE FOREIGN DATA WRAPPER w;
     CREATE TYPE outside.kind AS ENUM ('a', 'b');
     CREATE TABLE app.t (id int PRIMARY KEY, k outside.kind);
     CREATE TABLE log.l (a int);
@@ -73,6 +74,9 @@ fn all_that_ledgers_hold_leads_to_what_is_there() {
         case.submit("app", "CREATE TABLE u (a int); INSERT INTO u VALUES (2); ALTER TABLE log.l ADD b text");
         case.submit("log", "CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2'");
         case.submit("app", "CREATE INDEX CONCURRENTLY u_a ON u (a)");
+        // What belongs to no schema is there already, or is gone, as the live database has it.
+        case.submit("app", "CREATE PUBLICATION of_u FOR TABLE u WITH (publish = 'insert'); CREATE CAST (u AS text) WITH INOUT; CREATE SERVER s FOREIGN DATA WRAPPER w");
+        case.submit("app", "COMMENT ON PUBLICATION of_u IS 'u'; ALTER PUBLICATION of_u ADD TABLE t; DROP SERVER s; DROP FOREIGN DATA WRAPPER w; ALTER TABLE u ADD e int");
         // Fails after its first part, and goes on later.
         case.psql("INSERT INTO app.u VALUES (1), (1)");
         let held = "ALTER TABLE u ADD c int; CREATE UNIQUE INDEX CONCURRENTLY u_once ON u (a); ALTER TABLE u ADD d int";
@@ -98,6 +102,12 @@ fn all_that_ledgers_hold_leads_to_what_is_there() {
         case.tool.server.drop_database(case.name());
         case.ok(&["restore"]);
         case.is_good();
+        let ran = case.tool.run(&case.words(&["verify", "--replay"]));
+        assert!(
+            ran.stderr.contains("DROP FOREIGN DATA WRAPPER w: foreign-data wrapper \"w\" does not exist"),
+            "{}",
+            ran.stderr
+        );
         case.submit("app", "ALTER TABLE u ADD after_restore int");
         case.is_good();
         let said = case.ok(&["verify"]);

@@ -4,6 +4,7 @@
 //! of a statement outside of transactions the entry after it has the statement, if it succeeded. Running is the engine's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::Value;
 
@@ -52,6 +53,12 @@ pub struct NotRedone {
     pub entry: i64,
     /// Why not.
     pub why: String,
+}
+
+impl fmt::Display for NotRedone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "entry {} of {}: {}", self.entry, self.schema, self.why)
+    }
 }
 
 /// Why nobody can tell what to do.

@@ -7,6 +7,7 @@
 mod class;
 mod cursor;
 mod lexer;
+mod schemaless;
 mod shared;
 
 use std::ops::Range;
@@ -14,6 +15,7 @@ use std::ops::Range;
 pub use class::{
     Class, ConcurrentIndex, CopyDirection, NonTransactional, classify, label, read_ident, read_name,
 };
+pub use schemaless::is_schemaless;
 pub use shared::is_shared;
 
 use lexer::{LexError, LexErrorKind, Lexer, Token, TokenKind};

@@ -232,31 +232,47 @@ impl ScratchDatabase {
     /// # Errors
     /// What in it is refused, before anything is run; what the server says of a statement.
     pub fn run_script(&mut self, name: &str, text: &str) -> Result<(), ScratchError> {
-        self.run_some(name, text, |_| true)
+        self.run_some(name, text, |_| Choice::Run).map(drop)
     }
 
-    /// The same, with some of its statements only.
+    /// The same, with some of its statements only. What may fail and did is handed out.
     pub(crate) fn run_some(
         &mut self,
         name: &str,
         text: &str,
-        is_wanted: impl Fn(&str) -> bool,
-    ) -> Result<(), ScratchError> {
+        choose: impl Fn(&str) -> Choice,
+    ) -> Result<Vec<Missed>, ScratchError> {
         let source = Source { name, text };
-        let mut statements = self.check_script(source, &is_wanted)?;
+        let mut missed = Vec::new();
+        let mut statements = self.check_script(source, &|text| choose(text) != Choice::Leave)?;
         for statement in &mut statements {
             statement.sql = adapt::with_roles(&statement.sql, &self.server.role_map);
         }
         self.see_to_needs(&statements.iter().collect::<Vec<_>>())?;
         for statement in &statements {
             self.server.interrupt.check().map_err(ScratchError::Interrupted)?;
-            let Err(error) = self.session().run(&statement.sql) else { continue };
-            // The other side may have made the role: there is one cluster for both.
-            if is_shared(&statement.sql) && error.sqlstate() == Some(DUPLICATE_OBJECT) {
+            let may_fail = choose(&statement.sql) == Choice::Try;
+            let run = if may_fail {
+                self.run_under_savepoint(&statement.sql)
+            } else {
+                self.session().run(&statement.sql)
+            };
+            let Err(error) = run else { continue };
+            // The other side may have made the role: there is one cluster for both. What may fail may be there.
+            if (may_fail || is_shared(&statement.sql)) && error.sqlstate() == Some(DUPLICATE_OBJECT) {
                 continue;
             }
             if error.is_connection_lost() {
                 return Err(ScratchError::Db { doing: "the connection was lost", error });
+            }
+            self.server.interrupt.check().map_err(ScratchError::Interrupted)?;
+            if may_fail {
+                missed.push(Missed {
+                    line: source.line_column(statement.offset).0,
+                    sql: statement.sql.clone(),
+                    error,
+                });
+                continue;
             }
             let is_as_written = text[statement.offset..].starts_with(&statement.sql);
             let within = error.position().filter(|_| is_as_written);
@@ -264,7 +280,19 @@ impl ScratchDatabase {
             let place = Box::new(Place::of(source, statement.offset + within));
             return Err(ScratchError::Statement { place, error, others: 0 });
         }
-        Ok(())
+        Ok(missed)
+    }
+
+    /// What fails does not end the transaction, if there is one.
+    fn run_under_savepoint(&mut self, sql: &str) -> Result<(), DbError> {
+        let session = self.session();
+        if session.run("SAVEPOINT psql_cm_try").is_err_and(|error| error.sqlstate() == Some(NO_TRANSACTION)) {
+            return session.run(sql);
+        }
+        let outcome = session.run(sql);
+        let end = if outcome.is_ok() { "RELEASE" } else { "ROLLBACK TO" };
+        session.run(&format!("{end} SAVEPOINT psql_cm_try"))?;
+        outcome
     }
 
     /// Goes on as another role. On our own cluster it may do all, as nobody knows what it might do elsewhere.
@@ -318,6 +346,29 @@ impl ScratchDatabase {
     }
 }
 
+/// What becomes of a statement of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// It is left out.
+    Leave,
+    /// It is run, and may fail.
+    Try,
+    /// It is run.
+    Run,
+}
+
+/// A statement that may fail, and did.
+pub(crate) struct Missed {
+    /// Its line in the script.
+    pub line: u32,
+    /// The statement.
+    pub sql: String,
+    /// Why.
+    pub error: DbError,
+}
+
+/// `no_active_sql_transaction`
+const NO_TRANSACTION: &str = "25P01";
 const DUPLICATE_OBJECT: &str = "42710";
 
 fn refused_as_shared(source: Source<'_>, offset: usize, text: &str) -> ScratchError {

@@ -19,6 +19,7 @@ use psqlcm_core::tree;
 
 pub use error::ScratchError;
 pub use load::Sql;
+pub(crate) use load::{Choice, Missed};
 
 use crate::access::Access;
 use crate::capture;

@@ -12,28 +12,37 @@ use psqlcm_core::ledger::{Entry, Origin};
 use psqlcm_core::name::quote_ident;
 use psqlcm_core::narrow::Covered;
 use psqlcm_core::plan;
-use psqlcm_core::script::{is_shared, label, split};
+use psqlcm_core::script::{is_schemaless, is_shared, label, split};
 use psqlcm_core::snapshot::Snapshot;
 use psqlcm_core::tree::{self, adapt};
 
-use super::{Read, Sides, SourceError};
+use super::{Event, Read, Sides, SourceError, Tell};
 use crate::access::Access;
 use crate::interrupt::Interrupt;
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::observe::{ObserveError, Observed, observe};
 use crate::restore::cancel_on_interrupt;
-use crate::scratch::{Scratch, ScratchDatabase, ScratchError, Sql, Wanted};
+use crate::scratch::{Choice, Missed, Scratch, ScratchDatabase, ScratchError, Sql, Wanted};
 use crate::session::Session;
 
 /// Does all again that the ledgers of a database say, and reads what comes of it.
-pub(super) fn replay(sides: &Sides<'_>, access: &Access, database: &str) -> Result<Read, SourceError> {
+pub(super) fn replay(
+    sides: &Sides<'_>,
+    access: &Access,
+    database: &str,
+    tell: &Tell<'_>,
+) -> Result<Read, SourceError> {
     let place = Place {
         scratch: sides.scratch.as_ref().ok_or(SourceError::NoScratch)?,
         ledger: sides.request.ledger,
         interrupt: sides.interrupt,
     };
     let recorded = Recorded::read(access, database, place.ledger, place.interrupt)?;
-    let mut made = Rebuilding::of(place, &recorded)?.run()?;
+    let mut rebuilding = Rebuilding::of(place, &recorded)?;
+    let mut made = rebuilding.run()?;
+    for not_redone in rebuilding.not_redone() {
+        tell(Event::NotRedone { database, not_redone: &not_redone });
+    }
     Ok(Read::new(place.capture(&mut made)?, recorded.covered()))
 }
 
@@ -182,6 +191,8 @@ pub struct Rebuilding<'a> {
     /// The entries of schemas that are gone, as home ledgers kept them.
     copies: Vec<(String, Entry)>,
     steps: Vec<Step>,
+    /// What belongs to no schema and could not be done again.
+    missed: Vec<NotRedone>,
 }
 
 /// Looks at what there is after a step; told the number of the entry that the next step begins with.
@@ -195,7 +206,7 @@ impl<'a> Rebuilding<'a> {
     pub fn of(place: Place<'a>, recorded: &'a Recorded) -> Result<Self, SourceError> {
         let copies = copies(place, &recorded.entries)?;
         let steps = steps(&recorded.entries, &copies)?;
-        Ok(Self { place, recorded, copies, steps })
+        Ok(Self { place, recorded, copies, steps, missed: Vec::new() })
     }
 
     /// How many entries are done again.
@@ -213,14 +224,15 @@ impl<'a> Rebuilding<'a> {
     }
 
     /// What is not done again, though it was done once: statements that have no known end, whose ledger is gone, or that
-    /// are about what all databases share.
+    /// are about what all databases share; and, after a run, what of that which belongs to no schema failed.
     pub fn not_redone(&self) -> Vec<NotRedone> {
         let mut all = replay::not_redone(&self.recorded.entries, &self.copies);
         for step in &self.steps {
             let Step::Change(work) = step else { continue };
             let statements = split(&work.content).unwrap_or_default();
-            let left =
-                statements.iter().filter(|statement| !is_redone(statement.text, &self.recorded.database));
+            let left = statements
+                .iter()
+                .filter(|statement| choice(statement.text, &self.recorded.database) == Choice::Leave);
             all.extend(left.map(|statement| NotRedone {
                 schema: work.schema.clone(),
                 entry: work.entry,
@@ -231,6 +243,7 @@ impl<'a> Rebuilding<'a> {
                 ),
             }));
         }
+        all.extend(self.missed.iter().cloned());
         all.sort();
         all
     }
@@ -240,7 +253,7 @@ impl<'a> Rebuilding<'a> {
     /// # Errors
     /// [`SourceError::Replay`] names the entry that does not work; nothing is left.
     pub fn run(&mut self) -> Result<ScratchDatabase, SourceError> {
-        match self.watch(&mut |_, _| Ok(())) {
+        match self.try_steps(&mut |_, _| Ok(())) {
             // A schema that came under control later may have been there all the time.
             Err(error @ SourceError::Replay { .. }) => {
                 let in_turn = std::mem::take(&mut self.steps);
@@ -248,13 +261,22 @@ impl<'a> Rebuilding<'a> {
                 if self.steps == in_turn {
                     return Err(error);
                 }
-                self.watch(&mut |_, _| Ok(())).map_err(|other| {
+                let made = self.try_steps(&mut |_, _| Ok(())).map_err(|other| {
                     self.steps = in_turn;
                     if matches!(other, SourceError::Replay { .. }) { error } else { other }
-                })
+                });
+                self.take_missed(made?)
             }
-            made => made,
+            made => self.take_missed(made?),
         }
+    }
+
+    fn take_missed(
+        &mut self,
+        (made, missed): (ScratchDatabase, Vec<NotRedone>),
+    ) -> Result<ScratchDatabase, SourceError> {
+        self.missed = missed;
+        Ok(made)
     }
 
     /// The same in the order that [`Rebuilding::run`] found to work, with a look after each step.
@@ -262,6 +284,11 @@ impl<'a> Rebuilding<'a> {
     /// # Errors
     /// The same, and those of the looks.
     pub fn watch(&self, after: &mut AfterStep<'_>) -> Result<ScratchDatabase, SourceError> {
+        self.try_steps(after).map(|(made, _)| made)
+    }
+
+    fn try_steps(&self, after: &mut AfterStep<'_>) -> Result<(ScratchDatabase, Vec<NotRedone>), SourceError> {
+        let mut missed = Vec::new();
         let Recorded { database, schemas, live, .. } = self.recorded;
         let mut scratch = self.place.scratch.database()?;
         let mut around = Some(surroundings(database, live, schemas, &self.steps)?);
@@ -269,11 +296,11 @@ impl<'a> Rebuilding<'a> {
             self.place.interrupt.check().map_err(SourceError::Interrupted)?;
             match step {
                 Step::Bases(bases) => load_bases(&mut scratch, bases, around.take().as_ref())?,
-                Step::Change(work) => redo(&mut scratch, work, database)?,
+                Step::Change(work) => missed.extend(redo(&mut scratch, work, database)?),
             }
             after(&mut scratch, self.steps.get(index + 1).map_or(i64::MAX, Step::number))?;
         }
-        Ok(scratch)
+        Ok((scratch, missed))
     }
 }
 
@@ -387,20 +414,35 @@ fn load_bases(
     })
 }
 
-/// Whether a statement is done again: what all databases share is not this database's, and left out.
-fn is_redone(text: &str, database: &str) -> bool {
-    !is_shared(text) && tree::renamed(text, database, database).is_none()
+/// What all databases share is not this database's, and left out. What belongs to no schema is not compared, and may be there,
+/// or be gone, as the live database has it.
+fn choice(text: &str, database: &str) -> Choice {
+    match () {
+        () if is_shared(text) || tree::renamed(text, database, database).is_some() => Choice::Leave,
+        () if is_schemaless(text) => Choice::Try,
+        () => Choice::Run,
+    }
 }
 
-/// Does a change again as submit did it.
+/// Does a change again as submit did it. What belongs to no schema and could not be done again is handed out.
 ///
 /// # Errors
 /// [`SourceError::Replay`] where it does not work.
-pub(crate) fn redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Result<(), SourceError> {
-    try_redo(scratch, work, database).map_err(|error| replayed(work, error))
+pub(crate) fn redo(
+    scratch: &mut ScratchDatabase,
+    work: &Work,
+    database: &str,
+) -> Result<Vec<NotRedone>, SourceError> {
+    let missed = try_redo(scratch, work, database).map_err(|error| replayed(work, error))?;
+    let not_redone = |Missed { line, sql, error }: Missed| NotRedone {
+        schema: work.schema.clone(),
+        entry: work.entry,
+        why: format!("line {line}: {}: {}", label(&sql), error.message()),
+    };
+    Ok(missed.into_iter().map(not_redone).collect())
 }
 
-fn try_redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Result<(), ScratchError> {
+fn try_redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Result<Vec<Missed>, ScratchError> {
     let public = if work.schema == "public" { "" } else { "public, " };
     let path =
         format!("SET search_path = {}, {public}pg_temp; SET row_security = on", quote_ident(&work.schema));
@@ -413,9 +455,10 @@ fn try_redo(scratch: &mut ScratchDatabase, work: &Work, database: &str) -> Resul
     if is_whole {
         scratch.session().run("BEGIN").map_err(doing)?;
     }
-    scratch.run_some(&name(work), &work.content, |text| is_redone(text, database))?;
+    let missed = scratch.run_some(&name(work), &work.content, |text| choice(text, database))?;
     if is_whole {
         scratch.session().run("SET CONSTRAINTS ALL IMMEDIATE; COMMIT").map_err(doing)?;
     }
-    scratch.clean()
+    scratch.clean()?;
+    Ok(missed)
 }

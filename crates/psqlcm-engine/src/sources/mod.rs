@@ -12,6 +12,7 @@ mod pairing;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use psqlcm_core::ledger::replay::NotRedone;
 use psqlcm_core::narrow::{Covered, Scope};
 use psqlcm_core::plan::{self, RenamedFrom};
 use psqlcm_core::snapshot::{LeftOut, Snapshot};
@@ -132,6 +133,13 @@ pub enum Event<'a> {
     NoProperties {
         /// Whose.
         source: &'a str,
+    },
+    /// What a ledger holds that is not done again.
+    NotRedone {
+        /// Of which database.
+        database: &'a str,
+        /// What.
+        not_redone: &'a NotRedone,
     },
     /// Databases of a cluster that the tree does not have.
     NotInTree {
@@ -345,7 +353,7 @@ impl<'a> Sides<'a> {
             }
             What::Ledger { access, database } => {
                 tell(Event::Loading { source: name, version: self.version, statements: 0 });
-                ledger::replay(self, access, database)
+                ledger::replay(self, access, database, tell)
             }
         }
     }

@@ -108,7 +108,7 @@ impl Base {
         let text = "building what the ledgers say on scratch".to_owned();
         tell(Event::Detail { database: work.database(), text });
         let place = Place { scratch: &scratch, ledger: request.ledger, interrupt: request.interrupt };
-        let mut built = build(work, place, &recorded)?;
+        let mut built = build(work, place, &recorded, tell)?;
         let facts = place.capture(&mut built).map_err(|error| source_error(work, error))?;
         Ok(Some(Self { recorded, facts, built: Some(built) }))
     }
@@ -126,8 +126,19 @@ fn open_scratch(work: &mut Work<'_>, adoption: Adoption<'_>) -> Result<Scratch, 
     }
 }
 
-fn build(work: &Work<'_>, place: Place<'_>, recorded: &Recorded) -> Result<ScratchDatabase, SubmitError> {
-    let built = Rebuilding::of(place, recorded).and_then(|mut rebuilding| rebuilding.run());
+fn build(
+    work: &Work<'_>,
+    place: Place<'_>,
+    recorded: &Recorded,
+    tell: &Tell<'_>,
+) -> Result<ScratchDatabase, SubmitError> {
+    let built = Rebuilding::of(place, recorded).and_then(|mut rebuilding| {
+        let built = rebuilding.run()?;
+        for not_redone in rebuilding.not_redone() {
+            tell(Event::Detail { database: work.database(), text: format!("not done again: {not_redone}") });
+        }
+        Ok(built)
+    });
     built.map_err(|error| source_error(work, error))
 }
 
@@ -212,7 +223,7 @@ impl Drifted<'_> {
             must_be_read(work, &before.facts)?;
             let Some(found) = self.find(work, &before)? else { return Ok(applied(work, Vec::new())) };
             let main = self.main_ledger(work, &before, &found)?;
-            self.prove(work, &main.schema, &before, &found)?;
+            self.prove(work, &main.schema, &before, &found, tell)?;
             // What came meanwhile must not be torn: what is recorded was there all at once.
             if work.catalog_state()? != state && !is_same(&before, &work.look()?) {
                 let text = "somebody changed the database meanwhile; looking again".to_owned();
@@ -288,20 +299,22 @@ impl Drifted<'_> {
         schema: &str,
         before: &Before,
         found: &Found,
+        tell: &Tell<'_>,
     ) -> Result<(), SubmitError> {
         if found.actions.is_empty() {
             return Ok(());
         }
         let mut built = match self.base.built.take() {
             Some(built) => built,
-            None => build(work, self.place, &self.base.recorded)?,
+            None => build(work, self.place, &self.base.recorded, tell)?,
         };
         let next = before.heads.get(schema).and_then(|head| head.last.as_ref()).map_or(1, |(id, _)| id + 1);
         for (entry, content) in (next..).zip(&found.texts) {
             let role = Some(work.origin.acting_role.clone());
             let again =
                 Redo { schema: schema.to_owned(), entry, number: entry, content: content.clone(), role };
-            redo(&mut built, &again, work.database()).map_err(|error| match error.interrupted() {
+            let done = redo(&mut built, &again, work.database());
+            done.map_err(|error| match error.interrupted() {
                 Some(_) => SubmitError::Interrupted,
                 None => SubmitError::DriftFails {
                     database: work.database().to_owned(),

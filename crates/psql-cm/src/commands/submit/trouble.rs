@@ -8,6 +8,7 @@ use psqlcm_core::source::{Source, char_to_byte};
 use psqlcm_core::targets::Target;
 use psqlcm_engine::ledger::LockError;
 use psqlcm_engine::session::DbError;
+use psqlcm_engine::sources::SourceError;
 use psqlcm_engine::submit::{Applied, Atomic, Change, Missing, Outcome as Ran, Recorded, SubmitError};
 
 use super::Told;
@@ -157,7 +158,13 @@ impl Told<'_> {
                 .hint("nothing was changed; submit it again"),
             SubmitError::Interrupted => Failure::new(Exit::Failed, message),
             SubmitError::Rebuild { database, source } => {
- sources::not_rebuilt(&message, source).on(&Target::database(database)) }
+                let failure = sources::not_rebuilt(&message, source).on(&Target::database(database));
+                let is_stuck = matches!(source.inner(), SourceError::Replay { .. });
+                failure.hint_if(is_stuck.then_some(
+                    "nothing was recorded; psql-cm setup --remove and psql-cm setup begin anew with what is there: the tree \
+                     keeps the old entries",
+                ))
+            }
             SubmitError::Unfinished { database, schema, .. } => Failure::new(Exit::Refused, message)
                 .on(&Target::schema(database, schema))
                 .hint("submit it again first: it goes on where it stopped; what is there may be its doing"),

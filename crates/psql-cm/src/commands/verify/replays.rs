@@ -72,8 +72,7 @@ impl<'a> Replays<'a> {
 
     fn tell(&self, target: &Target, database: &str, replayed: &Replayed) -> TargetReport {
         for not in &replayed.not_redone {
-            let what = format!("entry {} of {}: {}", not.entry, not.schema, not.why);
-            self.context.ui.say(&format!("{database}: not done again: {what}"));
+            self.context.ui.say(&format!("{database}: not done again: {not}"));
         }
         for id in &replayed.delta.not_compared {
             self.context.ui.warn(&format!("{target}: not compared, as two server versions printed it: {id}"));
