@@ -347,7 +347,8 @@ pub fn not_rebuilt(message: &str, error: &SourceError) -> Failure {
     };
     match lacking {
         Some(_) => failure.hint(
-            "somebody has to create them on the server of --scratch-uri; without it they are made on a scratch cluster",
+            "somebody has to create them on the server of --scratch-uri; without it they are made on a scratch \
+             cluster",
         ),
         None => failure.hint_if(hint(error)),
     }

@@ -72,8 +72,8 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     }
     for database in drifted.into_inner().unwrap_or_else(PoisonError::into_inner) {
         context.ui.say(&format!(
-            "hint: {}: if it drifted, psql-cm diff ledger:{database} db:{database} shows what was done past psql-cm, and \
-             psql-cm submit --adopt records it",
+            "hint: {}: if it drifted, psql-cm diff ledger:{database} db:{database} shows what was done past \
+             psql-cm, and psql-cm submit --adopt records it",
             Target::database(&database)
         ));
     }

@@ -45,10 +45,11 @@ mod trouble;
 /// entry before and after each; submit the same change again to go on after a crash. In several targets they need
 /// --sequential. Submits to one database wait for each other.
 ///
-/// With --adopt nothing is run: what was done past psql-cm since the last entries is recorded as an entry of kind drift, with
-/// the SQL that leads there, in all schemas under control or in those that are named; --dry-run shows it. What the ledgers
-/// say is built in a scratch database for that, on a throw-away cluster of the server programs on this machine or on the server
-/// of --scratch-uri, and the SQL must lead there from it to what is there. Exit code 0 when nothing drifted, too.
+/// With --adopt nothing is run: what was done past psql-cm since the last entries is recorded as an entry of kind drift,
+/// with the SQL that leads there, in all schemas under control or in those that are named; --dry-run shows it. What the
+/// ledgers say is built in a scratch database for that, on a throw-away cluster of the server programs on this machine
+/// or on the server of --scratch-uri, and there the SQL must lead from it to what is there. Exit code 0 when nothing
+/// drifted, too.
 ///
 /// The role needs the privileges of the change, and INSERT on the ledger as its owner or a member of its owner.
 #[derive(Debug, clap::Args)]

@@ -25,10 +25,10 @@ mod replays;
 /// anchor (the database was restored from an older backup); a fork (the database is a copy of another); and a chain
 /// rewritten as a whole. Exit code 0 when every chain is whole, 1 when one is not. It changes nothing.
 ///
-/// With --replay each database is also built anew from its ledgers, bases and changes in the order in which they were done,
-/// in a scratch database, and compared with what it is. Where both differ that is shown as psql-cm diff shows it, with the
-/// entry from which they part, and the exit code is 3. An entry that cannot be done again is named, with exit code 1; so is
-/// what is not done again, such as statements about roles.
+/// With --replay each database is also built anew from its ledgers, bases and changes in the order in which they were
+/// done, in a scratch database, and compared with what it is. Where both differ that is shown as psql-cm diff shows it,
+/// with the entry from which they part, and the exit code is 3. An entry that cannot be done again is named, with exit
+/// code 1; what is left out, such as statements about roles, is named too.
 ///
 /// The role needs USAGE on every schema under control and SELECT on its ledger. With SELECT on the ledger's sequence too
 /// it can tell entries that were removed at the end from an older backup.

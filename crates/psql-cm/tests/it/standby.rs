@@ -27,9 +27,14 @@ fn what_reads_works_and_what_writes_says_so() {
         let (replica, primary) = pair(&server);
         let standby = primary.on(&replica.standby());
         standby.ok(&["-d", "app", "dump"]);
-        for words in
-            [&["status"][..], &["verify"], &["log"], &["setup", "--dry-run"], &["dump", "--no-commit"]]
-        {
+        for words in [
+            &["status"][..],
+            &["verify"],
+            &["verify", "--replay"],
+            &["log"],
+            &["setup", "--dry-run"],
+            &["dump", "--no-commit"],
+        ] {
             assert_eq!(
                 standby.ok(&[&["-d", "app"], words].concat()),
                 primary.ok(&[&["-d", "app"], words].concat())
@@ -40,6 +45,7 @@ fn what_reads_works_and_what_writes_says_so() {
             &["-d", "app", "setup"][..],
             &["-d", "app", "setup", "--remove"],
             &["-d", "app", "submit", "-c", "CREATE TABLE w ()"],
+            &["-d", "app", "submit", "--adopt"],
             &["-d", "app", "restore", "--as", "other"],
         ] {
             standby.fails(

@@ -161,13 +161,12 @@ impl Told<'_> {
                 let failure = sources::not_rebuilt(&message, source).on(&Target::database(database));
                 let is_stuck = matches!(source.inner(), SourceError::Replay { .. });
                 failure.hint_if(is_stuck.then_some(
-                    "nothing was recorded; psql-cm setup --remove and psql-cm setup begin anew with what is there: the tree \
-                     keeps the old entries",
+                    "psql-cm setup --remove and psql-cm setup begin anew: the tree keeps the old entries",
                 ))
             }
             SubmitError::Unfinished { database, schema, .. } => Failure::new(Exit::Refused, message)
                 .on(&Target::schema(database, schema))
-                .hint("submit it again first: it goes on where it stopped; what is there may be its doing"),
+                .hint("submit it again first: what is there may be its doing"),
             SubmitError::OtherVersion { database, live, .. } => Failure::new(Exit::Refused, message)
                 .on(&Target::database(database))
                 .hint(format!("name a server of PostgreSQL {} with --scratch-uri, or none", live / 10_000)),
@@ -292,9 +291,7 @@ impl Told<'_> {
 fn not_led(is_whole: bool) -> &'static str {
     match is_whole {
         true => "this is a defect of psql-cm: please report it; nothing was recorded",
-        false => {
-            "it may need what drifted elsewhere: name no schema, and all that drifted is recorded; nothing was"
-        }
+        false => "it may need what drifted elsewhere: name no schema, and all of it is recorded",
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! All points are tried where there are few; of the others some, and all with `PSQL_CM_FAULTS=all`.
 
+mod adopt;
 mod crash;
 mod dump;
 mod globals;
