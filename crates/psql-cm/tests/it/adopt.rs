@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use psqlcm_testkit::changes::{BASE, Changes};
-use psqlcm_testkit::{TestDatabase, server, servers};
+use psqlcm_testkit::{TestDatabase, server, servers, try_load_corpus};
 use serde_json::Value;
 
 use crate::support::session;
@@ -295,6 +295,34 @@ impl Case {
             }
         }
         self.is_settled();
+    }
+}
+
+/// Schemas of other projects, which became in years what others did past the tool. `PSQL_CM_DRIFT=all` takes all there are.
+#[test]
+fn what_real_schemas_became_is_recorded() {
+    let all =
+        ["procrastinate_2021_2026", "danbooru_2022_2026", "farmbot_2020_2026", "kitchen_sink_2022_2026"];
+    let takes_all = std::env::var("PSQL_CM_DRIFT").is_ok_and(|which| which == "all");
+    for server in servers() {
+        for pair in all.iter().take(if takes_all { all.len() } else { 1 }) {
+            let side = |side: &str| try_load_corpus(&server, &format!("pairs/{pair}/{side}"));
+            let (Some(Ok(old)), Some(Ok(new))) = (side("old"), side("new")) else { continue };
+            let case = Case { tool: Tool::new(&server), database: old };
+            case.ok(&["setup"]);
+            let sides = [format!("db:{}", case.name()), format!("db:{}", new.name())];
+            let script = case.tool.folder().join("plan.sql");
+            let words =
+                ["plan", &sides[0], &sides[1], "--allow", "data-loss", "--no-verify", "-o", "plan.sql"];
+            case.tool.fails(&words, 3, &[]);
+            server.psql_file(case.name(), &script).unwrap();
+            case.ok(&["submit", "--adopt"]);
+            case.ok(&["verify", "--replay"]);
+            // What came as a whole schema comes under control by itself.
+            case.ok(&["setup"]);
+            case.ok(&["verify", "--replay"]);
+            case.is_settled();
+        }
     }
 }
 
