@@ -269,8 +269,13 @@ pub enum Space<'a> {
     Relation(Option<&'a str>, &'a str),
     /// Of types of a schema, row types included (`pg_type`).
     Type(Option<&'a str>, &'a str),
+    /// Of multiranges, which are types too, as PostgreSQL prints them.
+    Multirange(&'a str),
     /// Of functions, procedures, aggregates with these arguments (`pg_proc`).
     Routine(Option<&'a str>, &'a str, &'a str),
+    /// Of the functions of a schema that make ranges over that type. A type that was renamed left its own as they were, so
+    /// that nobody knows what they are called.
+    RangeOver(Option<&'a str>, &'a str),
     /// Of constraints of a table or domain.
     Constraint(Option<&'a FactId>, &'a str),
     /// What a table can have only one of at a time.

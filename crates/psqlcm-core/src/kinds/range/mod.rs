@@ -1,8 +1,10 @@
 //! A range type and its multirange.
 
-use super::{Attribute, Catalog, Kind, KindId, Nature, OLDEST, Read, enum_type, plain, shared, shell_type};
+use super::{
+    Attribute, Catalog, Kind, KindId, Nature, OLDEST, Read, Space, enum_type, plain, shared, shell_type,
+};
 use crate::fact::{Fact, FactId};
-use crate::name::quote_ident;
+use crate::name::{quote_ident, quote_literal};
 use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid};
 use crate::snapshot::Snapshot;
@@ -22,7 +24,7 @@ pub(super) static KIND: Kind = Kind {
     set_aside,
     takes: shell_type::takes,
     drop_aside: shared::drop_aside,
-    spaces: shared::type_space,
+    spaces,
     drop: shell_type::drop_type,
     rename: shared::rename,
     cases: include_str!("cases.md"),
@@ -89,22 +91,34 @@ fn create(group: &Group<'_>) -> Vec<String> {
     vec![format!("CREATE TYPE {} AS RANGE ({}\n)", shared::path(group.id), options.join(","))]
 }
 
-/// Its multirange makes room too, and so do those of the functions that make values of both which could be in the way;
-/// all go with it.
+/// Its multirange makes room too, and so do the functions that make values of both, which would be in the way; all go with it.
+/// Only the catalog knows what those are called: a type that was renamed left them as they were.
 fn set_aside(difference: &Difference<'_>) -> Vec<String> {
-    let (own, aside) = (shared::path(difference.id), shared::aside(difference.id));
-    let subtype = difference.was().get_text("subtype").unwrap_or_default();
-    let multirange = format!("{}_m", aside.name());
-    let (aside, multirange) = (quote_ident(aside.name()), quote_ident(&multirange));
-    let mut statements = shared::rename_aside(difference);
-    for arguments in [format!("{subtype}, {subtype}"), format!("{subtype}, {subtype}, text")] {
-        statements.push(format!("ALTER FUNCTION {own}({arguments}) RENAME TO {aside}"));
-    }
-    if let Some(path) = difference.was().get_text("multirange") {
-        statements.push(format!("ALTER TYPE {path} RENAME TO {multirange}"));
-        statements.push(format!("ALTER FUNCTION {path}() RENAME TO {multirange}"));
-    }
-    statements
+    let own = shared::path(difference.id);
+    let aside = shared::aside(difference.id);
+    let multirange = difference.was().get_text("multirange");
+    let types: Vec<_> = std::iter::once(own.as_str()).chain(multirange).map(quote_literal).collect();
+    let functions = format!(
+        "DO $do$\nDECLARE\n    f pg_catalog.regprocedure;\nBEGIN\n    \
+         FOR f IN SELECT objid FROM pg_catalog.pg_depend\n        \
+         WHERE classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND deptype = 'i'\n            \
+         AND refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass\n            \
+         AND refobjid = ANY (ARRAY[{}]::pg_catalog.regtype[])\n    \
+         LOOP\n        EXECUTE pg_catalog.format('ALTER FUNCTION %s RENAME TO %I', f, {});\n    \
+         END LOOP;\nEND\n$do$",
+        types.join(", "),
+        quote_literal(aside.name())
+    );
+    let multirange = multirange.map(|path| {
+        format!("ALTER TYPE {path} RENAME TO {}", quote_ident(&format!("{}_m", aside.name())))
+    });
+    std::iter::once(functions).chain(multirange).chain(shared::rename_aside(difference)).collect()
+}
+
+fn spaces<'a>(id: &'a FactId, fact: &'a Fact) -> Vec<Space<'a>> {
+    let multirange = fact.get_text("multirange").map(Space::Multirange);
+    let functions = fact.get_text("subtype").map(|subtype| Space::RangeOver(id.schema(), subtype));
+    shared::type_space(id, fact).into_iter().chain(multirange).chain(functions).collect()
 }
 
 /// A canonical function takes and gives the range.

@@ -2,12 +2,12 @@
 //!
 //! It knows no order, and writes no statement.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Difference;
 use crate::delta::{Delta, What};
 use crate::fact::{FactId, NO_FACT};
-use crate::kinds::{Reaction, Response};
+use crate::kinds::{Reaction, Response, Space};
 use crate::plan::moved::Moves;
 use crate::snapshot::Snapshot;
 
@@ -89,6 +89,7 @@ impl<'a> Fates<'a> {
         self.follow();
         self.set_meddlers_apart();
         self.follow();
+        self.make_room();
     }
 
     fn follow(&mut self) {
@@ -113,6 +114,25 @@ impl<'a> Fates<'a> {
         for id in meddlers {
             self.again(id);
         }
+    }
+
+    /// What can go only once others are changed keeps no name from those that they are changed for.
+    fn make_room(&mut self) {
+        let spaces = |side: &'a Snapshot, id: &'a FactId| {
+            side.get(id).map(|fact| (id.kind().kind().spaces)(id, fact)).unwrap_or_default()
+        };
+        let made = self.of.iter().filter(|(_, fate)| fate.creates());
+        let wanted: HashSet<Space<'a>> = made.flat_map(|(id, _)| spaces(self.to, id)).collect();
+        let [before, _] = self.dependents;
+        let is_held = |id: &FactId| before.of(id).iter().any(|one| self.of.get(one) == Some(&Fate::Alter));
+        let gone = self.of.iter().filter(|(_, fate)| **fate == Fate::Drop).map(|(id, _)| *id);
+        let in_the_way = gone.filter(|id| {
+            spaces(self.from, id).iter().any(|space| wanted.contains(space))
+                && is_held(id)
+                && !(id.kind().kind().set_aside)(&self.difference(id)).is_empty()
+        });
+        let in_the_way: Vec<_> = in_the_way.collect();
+        self.aside.extend(in_the_way);
     }
 
     /// What makes room under another name, with all that belongs to it, if that is so.

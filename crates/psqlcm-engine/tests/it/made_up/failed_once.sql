@@ -194,3 +194,9 @@ ALTER TABLE ONLY s1.p ADD UNIQUE (id, a);
 -- and then
 ALTER TABLE s1.p DETACH PARTITION s1.p1;
 ALTER TABLE s1.p ATTACH PARTITION s1.p1 FOR VALUES FROM (10) TO (20);
+
+-- Round: a range in use has another name, and its multirange the same
+CREATE TYPE s1.span AS RANGE (subtype = integer);
+CREATE TABLE s1.spans (a s1.span, b s1.span DEFAULT '[1,2)');
+-- and then
+ALTER TYPE s1.span RENAME TO stretch;
