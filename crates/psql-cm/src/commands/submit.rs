@@ -282,6 +282,14 @@ fn targets(
     Ok(targets)
 }
 
+/// The schema, or the database for what belongs to none, in which something was recorded.
+fn target_of(applied: &Applied, place: &PlaceApplied) -> Target {
+    match &place.schema {
+        Some(schema) => Target::schema(&applied.database, schema),
+        None => Target::database(&applied.database),
+    }
+}
+
 fn tell(context: &Context, event: &Event<'_>) {
     let ui = &context.ui;
     match event {
@@ -371,10 +379,7 @@ impl Told<'_> {
     }
 
     fn target(&self, applied: &Applied, place: &PlaceApplied) -> TargetReport {
-        let name = match &place.schema {
-            Some(schema) => Target::schema(&applied.database, schema),
-            None => Target::database(&applied.database),
-        };
+        let name = target_of(applied, place);
         let is_dry = self.request.options.dry_run;
         let mut target = TargetReport::new(&name, if is_dry { Outcome::Planned } else { Outcome::Done });
         let change = &self.request.changes[applied.change];

@@ -101,10 +101,7 @@ impl Recorded<'_> {
     }
 
     fn target(&self, applied: &Applied, place: &PlaceApplied) -> TargetReport {
-        let name = match &place.schema {
-            Some(schema) => Target::schema(&applied.database, schema),
-            None => Target::database(&applied.database),
-        };
+        let name = super::target_of(applied, place);
         let outcome = if self.is_dry() { Outcome::Planned } else { Outcome::Done };
         let mut target = TargetReport::new(&name, outcome).because(self.words(applied, place));
         target.details.insert("change".to_owned(), "--adopt".into());
