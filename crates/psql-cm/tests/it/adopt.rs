@@ -6,8 +6,9 @@ use psqlcm_testkit::changes::{BASE, Changes};
 use psqlcm_testkit::{TestDatabase, server, servers, try_load_corpus};
 use serde_json::Value;
 
+use crate::case::Case;
 use crate::support::session;
-use crate::tool::{Ran, Tool};
+use crate::tool::{Ran, Tool, no_scratch_stays};
 
 const SEED: &str = "
     CREATE SCHEMA app; CREATE SCHEMA log;
@@ -27,41 +28,9 @@ const BY_HAND: &str = "
     COMMENT ON TABLE app.t IS E'two\\nlines';
     CREATE INDEX t_m ON app.t (m)";
 
-/// A database with its ledgers.
-struct Case {
-    tool: Tool,
-    database: TestDatabase,
-}
-
 impl Case {
     fn everywhere(seed: &str, check: impl Fn(&Self)) {
-        for server in servers() {
-            let database = server.database("adopt");
-            database.psql(seed).unwrap();
-            let case = Self { tool: Tool::new(&server), database };
-            case.ok(&["setup"]);
-            check(&case);
-        }
-    }
-
-    fn name(&self) -> &str {
-        self.database.name()
-    }
-
-    fn psql(&self, sql: &str) -> String {
-        self.database.psql(sql).unwrap()
-    }
-
-    fn words<'w>(&'w self, words: &[&'w str]) -> Vec<&'w str> {
-        [&["-d", self.name()], words].concat()
-    }
-
-    fn ok(&self, words: &[&str]) -> String {
-        self.tool.ok(&self.words(words))
-    }
-
-    fn fails(&self, words: &[&str], code: i32, says: &[&str]) -> Ran {
-        self.tool.fails(&self.words(words), code, says)
+        Self::made_by(seed, &["setup"], check);
     }
 
     fn json(&self, words: &[&str]) -> Value {
@@ -408,10 +377,7 @@ fn a_change_whose_end_is_not_known_comes_first_and_scratch_is_of_the_same_versio
         tool.ok(&["-d", name, "-s", "app", "submit", "-c", change]);
         tool.ok(&["-d", name, "submit", "--adopt", "--scratch-uri", &server.uri("postgres")]);
         tool.ok(&["-d", name, "status"]);
-        assert_eq!(
-            tool.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname ~ ' scratch '").trim(),
-            "0"
-        );
+        no_scratch_stays(server);
     }
 }
 

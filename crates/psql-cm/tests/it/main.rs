@@ -10,6 +10,7 @@
 mod adopt;
 mod bad_input;
 mod broken_on_purpose;
+mod case;
 mod catalog;
 mod closed;
 mod diff;

@@ -10,7 +10,7 @@ use psqlcm_testkit::{
 };
 use serde_json::Value;
 
-use crate::tool::{Ran, Tool, at_a_terminal};
+use crate::tool::{Ran, Tool, at_a_terminal, no_scratch_stays};
 
 /// Objects that need each other.
 const SHOP: &str = r#"
@@ -444,9 +444,7 @@ fn it_is_tried_out_unless_told_otherwise_and_nothing_stays() {
         let uri = server.uri("postgres");
         let ran = two.plan(&["--scratch-uri", &uri]);
         assert_eq!(ran.code, 3, "{}", ran.stderr);
-        let left =
-            two.tool.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'psql-cm%'");
-        assert_eq!(left.trim(), "0");
+        no_scratch_stays(&server);
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::process::{Command, Stdio};
 
-use psqlcm_testkit::{TestDatabase, server, servers, unique};
+use psqlcm_testkit::{server, servers, unique};
 use serde_json::Value;
 
-use crate::tool::{Ran, Tool};
+use crate::case::Case;
+use crate::tool::{Ran, Tool, no_scratch_stays};
 
 const SEED: &str = "
     CREATE SCHEMA app; CREATE SCHEMA log; CREATE SCHEMA outside;
@@ -15,37 +16,9 @@ const SEED: &str = "
     CREATE TABLE log.l (a int);
     CREATE VIEW app.v AS SELECT a FROM log.l";
 
-/// A database with two schemas under control.
-struct Case {
-    tool: Tool,
-    database: TestDatabase,
-}
-
 impl Case {
-    fn everywhere(check: impl Fn(&Self)) {
-        for server in servers() {
-            let database = server.database("replay");
-            database.psql(SEED).unwrap();
-            let case = Self { tool: Tool::new(&server), database };
-            case.ok(&["-m", "app,log", "setup"]);
-            check(&case);
-        }
-    }
-
-    fn name(&self) -> &str {
-        self.database.name()
-    }
-
-    fn psql(&self, sql: &str) -> String {
-        self.database.psql(sql).unwrap()
-    }
-
-    fn words<'w>(&'w self, words: &[&'w str]) -> Vec<&'w str> {
-        [&["-d", self.name()], words].concat()
-    }
-
-    fn ok(&self, words: &[&str]) -> String {
-        self.tool.ok(&self.words(words))
+    fn log_and_app(check: impl Fn(&Self)) {
+        Self::made_by(SEED, &["-m", "app,log", "setup"], check);
     }
 
     fn submit(&self, schema: &str, change: &str) {
@@ -69,7 +42,7 @@ impl Case {
 
 #[test]
 fn all_that_ledgers_hold_leads_to_what_is_there() {
-    Case::everywhere(|case| {
+    Case::log_and_app(|case| {
         case.is_good();
         case.submit("app", "CREATE TABLE u (a int); INSERT INTO u VALUES (2); ALTER TABLE log.l ADD b text");
         case.submit("log", "CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2'");
@@ -117,7 +90,7 @@ fn all_that_ledgers_hold_leads_to_what_is_there() {
 
 #[test]
 fn what_was_done_since_the_last_entry_is_shown_as_diff_shows_it() {
-    Case::everywhere(|case| {
+    Case::log_and_app(|case| {
         case.submit("app", "ALTER TABLE t ADD recorded int");
         case.psql("ALTER TABLE app.t ADD by_hand int; DROP VIEW app.v");
         let name = case.name();
@@ -156,7 +129,7 @@ fn what_was_done_since_the_last_entry_is_shown_as_diff_shows_it() {
 
 #[test]
 fn the_entry_that_found_what_nobody_recorded_is_named() {
-    Case::everywhere(|case| {
+    Case::log_and_app(|case| {
         case.submit("app", "ALTER TABLE t ADD a int");
         case.psql("ALTER TABLE app.t ADD by_hand int");
         case.submit("app", "ALTER TABLE t ADD b int");
@@ -174,7 +147,7 @@ fn the_entry_that_found_what_nobody_recorded_is_named() {
 
 #[test]
 fn the_entry_that_leads_elsewhere_is_named() {
-    Case::everywhere(|case| {
+    Case::log_and_app(|case| {
         case.submit("app", "ALTER TABLE t ADD a int");
         let elsewhere = "DO $$ BEGIN IF current_database() !~ ' scratch ' THEN CREATE TABLE only_here (a int); END IF; END $$";
         case.submit("log", elsewhere);
@@ -189,7 +162,7 @@ fn the_entry_that_leads_elsewhere_is_named() {
 
 #[test]
 fn what_cannot_be_done_again_is_named() {
-    Case::everywhere(|case| {
+    Case::log_and_app(|case| {
         let role = unique("replay_role");
         case.submit(
             "app",
@@ -220,7 +193,7 @@ fn what_cannot_be_done_again_is_named() {
 
 #[test]
 fn a_statement_whose_end_is_not_known_is_named() {
-    Case::everywhere(|case| {
+    Case::log_and_app(|case| {
         case.submit("app", "CREATE INDEX CONCURRENTLY t_k ON t (k)");
         // As a crash within the statement leaves it.
         case.psql(
@@ -264,11 +237,7 @@ fn a_broken_chain_comes_first_and_scratch_may_be_elsewhere() {
             tool.fails(&words, 3, &["submit --adopt"]);
             other.psql("postgres", &format!("DROP ROLE {role}")).unwrap();
         }
-        for server in &all {
-            let left =
-                server.psql("postgres", "SELECT count(*) FROM pg_database WHERE datname ~ ' scratch '");
-            assert_eq!(left.unwrap().trim(), "0");
-        }
+        all.iter().for_each(no_scratch_stays);
         database
             .psql(
                 "ALTER TABLE pg_psql_cm DISABLE TRIGGER USER; UPDATE pg_psql_cm SET content = 'x' WHERE id = 2;

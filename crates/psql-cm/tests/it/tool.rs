@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use psqlcm_testkit::{TestServer, assert_same_text};
 
@@ -212,3 +214,19 @@ pub fn at_a_terminal(mut script: Command, question: &str, typed: &str) -> String
     script.wait().unwrap();
     shown
 }
+
+/// No scratch database of this moment stays. Other tests have theirs on the same server, which go when they are done.
+#[track_caller]
+pub fn no_scratch_stays(server: &TestServer) {
+    let of_now = "SELECT coalesce(string_agg(quote_literal(datname), ','), 'NULL') FROM pg_database WHERE datname ~ ' scratch '";
+    let names = server.psql("postgres", of_now).unwrap();
+    let left = format!("SELECT count(*) FROM pg_database WHERE datname IN ({})", names.trim());
+    let begin = Instant::now();
+    while server.psql("postgres", &left).unwrap().trim() != "0" {
+        assert!(begin.elapsed() < PATIENCE, "still there: {names}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What lasts longer was forgotten.
+const PATIENCE: Duration = Duration::from_secs(300);

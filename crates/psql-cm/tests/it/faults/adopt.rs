@@ -2,8 +2,8 @@
 
 use psqlcm_testkit::{Harm, Moment};
 
-use super::submit::{SEED, STATE};
-use super::{At, Site, Template, each_point, exit_says, is_one_of};
+use super::submit::{SEED, STATE, is_old_or_new};
+use super::{At, Site, Template, each_point, is_one_of};
 
 const OLD: &str = "a,b||base";
 const NEW: &str = "a,b||base,drift";
@@ -32,12 +32,7 @@ fn drift_of_two_databases() {
 fn check(site: &Site, n: usize, harm: &Harm, words: &[&str]) -> bool {
     site.reset();
     let Some(ran) = site.harmed(words, At::Message(n), harm) else { return false };
-    if !matches!(harm, Harm::Kill(_)) {
-        site.settle();
-        let states = site.states(STATE);
-        states.iter().for_each(|state| is_one_of(state, &[OLD, NEW], &ran));
-        exit_says(&ran, harm, states.iter().filter(|state| *state == NEW).count(), states.len());
-    }
+    is_old_or_new(site, &ran, harm, [OLD, NEW]);
     let again = site.again(words);
     assert_eq!(again.code, 0, "again: {}{}", again.stdout, again.stderr);
     site.states(STATE).iter().for_each(|state| is_one_of(state, &[NEW], &again));

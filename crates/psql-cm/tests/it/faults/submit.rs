@@ -3,6 +3,7 @@
 use super::{
     At, HARMS, Harm, Site, Template, each_harm, each_point, exit_says, is_one_of, when_nothing_is_done,
 };
+use crate::tool::Ran;
 
 pub const SEED: &str = "CREATE TABLE t (a int)";
 /// Columns, indexes and entries.
@@ -20,14 +21,19 @@ pub const NEW: &str = "a,b||base,change";
 pub fn check_change(site: &Site, n: usize, harm: &Harm, words: &[&str]) -> bool {
     site.reset();
     let Some(ran) = site.harmed(words, At::Message(n), harm) else { return false };
+    is_old_or_new(site, &ran, harm, [OLD, NEW]);
+    finish(site, words);
+    true
+}
+
+/// Each database is as it was or as it is to be, and the exit code says which; nobody can ask a tool that was killed.
+pub fn is_old_or_new(site: &Site, ran: &Ran, harm: &Harm, [old, new]: [&str; 2]) {
     if !matches!(harm, Harm::Kill(_)) {
         site.settle();
         let states = site.states(STATE);
-        states.iter().for_each(|state| is_one_of(state, &[OLD, NEW], &ran));
-        exit_says(&ran, harm, states.iter().filter(|state| *state == NEW).count(), states.len());
+        states.iter().for_each(|state| is_one_of(state, &[old, new], ran));
+        exit_says(ran, harm, states.iter().filter(|state| *state == new).count(), states.len());
     }
-    finish(site, words);
-    true
 }
 
 /// The same change again, where it is not done.
