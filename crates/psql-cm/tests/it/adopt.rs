@@ -1,6 +1,6 @@
 //! `submit --adopt` on real servers: what was done past the tool becomes an entry that leads there.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use psqlcm_testkit::changes::{BASE, Changes};
 use psqlcm_testkit::{TestDatabase, server, servers, try_load_corpus};
@@ -444,20 +444,9 @@ fn a_signal_leaves_nothing() {
     let before = tool.ledgers(name);
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let uri = server.uri("postgres");
-        let mut command = tool.psql_cm(&["-d", name, "submit", "--adopt", "--scratch-uri", &uri]);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let words = ["-d", name, "submit", "--adopt", "--scratch-uri", &uri];
         let mine = "SELECT datname FROM pg_stat_activity WHERE datname ~ ' scratch ' AND query ~ 'SELECT slow\\(\\)'";
-        let place = loop {
-            let place = tool.psql("postgres", mine);
-            if !place.trim().is_empty() {
-                break place.trim().to_owned();
-            }
-        };
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
-        let ran = Ran::of(&child.wait_with_output().unwrap());
-        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{}", ran.stderr);
-        assert!(!tool.has_database(&place), "{place}");
+        tool.leaves_no_scratch(&words, mine, signal, code);
         assert_eq!(tool.ledgers(name), before);
     }
     // Nobody holds the lock.

@@ -1,12 +1,10 @@
 //! `verify --replay` on real servers: ledgers lead to what is there, or the entry is named from which both part.
 
-use std::process::{Command, Stdio};
-
 use psqlcm_testkit::{server, servers, unique};
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::tool::{Ran, Tool, no_scratch_stays};
+use crate::tool::{Tool, no_scratch_stays};
 
 const SEED: &str = "
     CREATE SCHEMA app; CREATE SCHEMA log; CREATE SCHEMA outside;
@@ -285,19 +283,8 @@ fn a_signal_leaves_nothing() {
     tool.ok(&["-d", name, "submit", "-c", slow]);
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let uri = server.uri("postgres");
-        let mut command = tool.psql_cm(&["-d", name, "verify", "--replay", "--scratch-uri", &uri]);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let words = ["-d", name, "verify", "--replay", "--scratch-uri", &uri];
         let mine = "SELECT datname FROM pg_stat_activity WHERE datname ~ ' scratch ' AND query ~ '^DO .. BEGIN IF current_database'";
-        let place = loop {
-            let place = tool.psql("postgres", mine);
-            if !place.trim().is_empty() {
-                break place.trim().to_owned();
-            }
-        };
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
-        let ran = Ran::of(&child.wait_with_output().unwrap());
-        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{}", ran.stderr);
-        assert!(!tool.has_database(&place), "{place}");
+        tool.leaves_no_scratch(&words, mine, signal, code);
     }
 }

@@ -114,6 +114,23 @@ impl Tool {
         ran.stdout
     }
 
+    /// Runs the binary, which gets a signal once `mine` tells the name of its scratch database: it ends with that code, and the
+    /// database is gone.
+    pub fn leaves_no_scratch(&self, words: &[&str], mine: &str, signal: &str, code: i32) {
+        let child = self.psql_cm(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let place = loop {
+            let place = self.psql("postgres", mine);
+            if !place.trim().is_empty() {
+                break place.trim().to_owned();
+            }
+        };
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+        let ran = Ran::of(&child.wait_with_output().unwrap());
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{}", ran.stderr);
+        assert!(!self.has_database(&place), "{place}");
+    }
+
     /// Runs the binary, which must end with that code and say all of that.
     pub fn fails(&self, words: &[&str], code: i32, says: &[&str]) -> Ran {
         let ran = self.run(words);
