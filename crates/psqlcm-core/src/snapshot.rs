@@ -93,6 +93,14 @@ impl Snapshot {
         self.add_need(id, other);
     }
 
+    /// Makes `other` need `needed` in the place of `id`.
+    pub(crate) fn hand_on_need(&mut self, id: &FactId, needed: &FactId, other: &FactId) {
+        if let Some(needs) = self.needs.get_mut(id) {
+            needs.retain(|known| known != needed);
+        }
+        self.add_need(other, needed);
+    }
+
     /// What a fact needs, its parent aside; sorted once the snapshot is settled.
     pub fn needs(&self, id: &FactId) -> &[FactId] {
         self.needs.get(id).map_or(&[], Vec::as_slice)

@@ -86,6 +86,7 @@ kinds! {
     MaterializedView => materialized_view,
     OwnedBy => owned_by,
     Attachment => attachment,
+    Typing => typing,
     Constraint => constraint,
     Index => index,
     IndexAttachment => index_attachment,

@@ -1,7 +1,7 @@
 //! A column of a table, view or composite type. Those of views are what their definition makes of them; they
 //! are facts because comments, grants and other objects hang on them.
 
-use super::{Alone, constraint, index, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, sequence, shared, table, Reaction, Response};
+use super::{Alone, constraint, index, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, order, plain, sequence, shared, table, typing, Reaction, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -134,7 +134,7 @@ pub(super) fn named_type(id: &FactId, fact: &Fact) -> String {
 /// The column as CREATE TABLE takes it, with what is folded into it. Of a column that comes from the table's type
 /// only what the table adds is said, if anything.
 pub(super) fn definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> Option<String> {
-    if group.fact.get("of_type").is_none() {
+    if typing::said_by_table(group).is_none() {
         return Some(own_definition(group, id, fact));
     }
     let constraints = constraints(group, id, fact);
@@ -249,8 +249,7 @@ fn of_others(group: &Group<'_>) -> Vec<String> {
 
 /// The word that makes a change of a composite type reach the tables that are of it, if there are any.
 fn cascade(composite: &FactId, snapshot: &Snapshot) -> &'static str {
-    let path = shared::path(composite);
-    let is_of_type = |(id, fact): (&FactId, &Fact)| id.kind() == KindId::Table && fact.get_text("of_type") == Some(&*path);
+    let is_of_type = |(id, _): (&FactId, &Fact)| id.kind() == KindId::Typing && snapshot.needs(id).contains(composite);
     if snapshot.facts().any(is_of_type) { " CASCADE" } else { "" }
 }
 
@@ -465,21 +464,15 @@ fn is_akin(one: Option<&str>, other: Option<&str>) -> bool {
     one.is_some() && (one == other || is_numeric(one) && is_numeric(other))
 }
 
-/// A view's column comes with its definition; a parent's column comes, or goes, before those of its children. Who leaves a type does so
-/// before that changes.
+/// A view's column comes with its definition; a parent's column comes, or goes, before those of its children.
 fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let Some(relation) = difference.id.parent() else { return Vec::new() };
     match relation.kind() {
         KindId::View if doing != Doing::Drop => vec![relation.child(KindId::ViewDefinition, "")],
-        KindId::Composite => table::leave_type(difference, relation),
-        kind if table::is_table(kind) => {
-            let others = match doing {
-                Doing::Drop => table::before_it_goes(difference),
-                _ => given_by(difference),
-            };
-            let leaves_type = table::leaves_type(difference, relation).then(|| relation.clone());
-            others.into_iter().chain(leaves_type).collect()
-        }
+        kind if table::is_table(kind) => match doing {
+            Doing::Drop => table::before_it_goes(difference),
+            _ => given_by(difference),
+        },
         _ => Vec::new(),
     }
 }

@@ -338,7 +338,7 @@ fn inherited_from(difference: &Difference<'_>) -> Vec<FactId> {
 
 /// What the children have checked already comes before what the parent has not: it would not be valid with that.
 fn valid_in_children(difference: &Difference<'_>) -> Vec<FactId> {
-    let mut children = table::kept_by_children(difference, difference.id);
+    let mut children = table::in_children(difference, difference.id);
     children.retain(|id| difference.becomes().is("not_valid") && !is_not_valid(difference, id));
     children
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, index, plain, shared, Response};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, index, plain, shared, typing, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -45,7 +45,6 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("partition_key"),
     plain("partition_bound"),
     plain("parents"),
-    plain("of_type"),
     plain("access_method"),
     plain("tablespace"),
     plain("replica_identity"),
@@ -90,12 +89,14 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .text("partition_bound", filled(bound))
         .text("access_method", access_method.filter(|&name| name != "heap"))
         .text("tablespace", tablespace)
-        .text("of_type", of_type)
         .text("replica_identity", replica_identity)
         .yes("row_security", flag(row_security)?)
         .yes("force_row_security", flag(force_row_security)?);
     let cells = &[own, namespace, name, row_type, row_array, owner, acl, usual];
-    shared::add_relation(reader, KindId::Table, cells, fact)?;
+    let table = shared::add_relation(reader, KindId::Table, cells, fact)?;
+    if let (Some(table), Some(_)) = (table, of_type) {
+        reader.add_part(typing::of(&table), Fact::new().text("type", of_type));
+    }
     Ok(())
 }
 
@@ -214,6 +215,7 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
     let path = shared::path(group.id);
     let mut parts = Vec::new();
     let mut after = Vec::new();
+    let of_type = typing::said_by_table(group);
     let mut inline = BTreeSet::new();
     let mut keys = BTreeSet::new();
     for (id, column) in group.children(group.id, KindId::Column) {
@@ -225,7 +227,7 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
                 inline.insert(id.name());
             }
         }
-        after.extend(column::settings(id, column, !inherited && fact.get("of_type").is_none()));
+        after.extend(column::settings(id, column, !inherited && of_type.is_none()));
     }
     for (id, part) in group.members_of(group.id, KindId::Constraint) {
         let with_column = inline.contains(part.get_text("column").unwrap_or_default());
@@ -242,7 +244,7 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
     let parts: Vec<_> = parts.iter().map(|part| format!("\n    {part}")).collect();
     let unlogged = if fact.is("unlogged") { " UNLOGGED" } else { "" };
     let foreign = if group.id.kind() == KindId::ForeignTable { " FOREIGN" } else { "" };
-    let of_type = fact.get_text("of_type").map(|of_type| format!(" OF {of_type}")).unwrap_or_default();
+    let of_type = of_type.map(|of_type| format!(" OF {of_type}")).unwrap_or_default();
     let mut create = format!("CREATE{unlogged}{foreign} TABLE {path}{of_type}");
     // A typed table has its columns from its type, and may have nothing to add.
     if of_type.is_empty() || !parts.is_empty() {
@@ -312,12 +314,6 @@ pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
     let (left, joined) = (own_parents(old), own_parents(new));
     statements.extend(left.iter().filter(|parent| !joined.contains(parent)).map(|parent| format!("{only} NO INHERIT {parent}")));
     statements.extend(joined.iter().filter(|parent| !left.contains(parent)).map(|parent| format!("{only} INHERIT {parent}")));
-    if difference.differs("of_type") {
-        statements.push(match new.get_text("of_type") {
-            Some(of_type) => format!("{only} OF {of_type}"),
-            None => format!("{only} NOT OF"),
-        });
-    }
     if difference.differs("unlogged") {
         statements.push(format!("{only} SET {}", if new.is("unlogged") { "UNLOGGED" } else { "LOGGED" }));
     }
@@ -346,16 +342,14 @@ pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
     statements
 }
 
-/// A table that joins a parent, or a type, must have all that it has.
+/// A table that joins a parent must have all that it has.
 pub(super) fn also(difference: &Difference<'_>, _: Doing) -> Vec<FactId> {
     let left = difference.was().get_list("parents");
     let joins = difference.becomes().get_list("parents").iter().any(|parent| !left.contains(parent));
-    let joins_type = difference.differs("of_type") && difference.becomes().get("of_type").is_some();
-    if !(joins || joins_type) || difference.after.is_none_or(is_partition) {
+    if !joins || difference.after.is_none_or(is_partition) {
         return Vec::new();
     }
-    let is_joined = |id: &&FactId| is_table(id.kind()) || (joins_type && id.kind() == KindId::Composite);
-    let parents = difference.to.needs(difference.id).iter().filter(is_joined);
+    let parents = difference.to.needs(difference.id).iter().filter(|id| is_table(id.kind()));
     let tables = std::iter::once(difference.id).chain(parents);
     let parts = tables.flat_map(|table| difference.to.below(table).map(|(id, _)| id));
     parts.filter(|id| matches!(id.kind(), KindId::Column | KindId::Constraint)).cloned().collect()
@@ -379,24 +373,13 @@ pub(super) fn lost_in_parents(difference: &Difference<'_>) -> Vec<FactId> {
 
 /// The attribute of that name in the type that the table is of all the time.
 pub(super) fn same_in_type(difference: &Difference<'_>) -> Option<FactId> {
-    let table = difference.id.parent()?;
-    let type_in = |side: &Snapshot| side.get(table)?.get_text("of_type").map(str::to_owned);
-    let of_type = type_in(difference.from).filter(|name| type_in(difference.to).as_ref() == Some(name))?;
-    let is_it = |id: &&FactId| id.kind() == KindId::Composite && shared::path(id) == of_type;
-    let composite = difference.to.needs(table).iter().find(is_it)?;
+    let typing = typing::of(difference.id.parent()?);
+    let [before, after] = [difference.from, difference.to].map(|side| side.get(&typing));
+    if difference.drops(&typing) || before.is_none() || before != after {
+        return None;
+    }
+    let composite = difference.to.needs(&typing).iter().find(|id| id.kind() == KindId::Composite)?;
     Some(composite.child(KindId::Column, difference.id.name()))
-}
-
-/// Whether the table is of no type any more.
-pub(super) fn leaves_type(difference: &Difference<'_>, table: &FactId) -> bool {
-    let is_typed = |side: &Snapshot| side.get(table).is_some_and(|fact| fact.get("of_type").is_some());
-    is_typed(difference.from) && !is_typed(difference.to)
-}
-
-/// The tables that are not of that type any more.
-pub(super) fn leave_type(difference: &Difference<'_>, composite: &FactId) -> Vec<FactId> {
-    let leaves = |id: &&&FactId| is_table(id.kind()) && leaves_type(difference, id);
-    difference.dependents(composite).iter().filter(leaves).map(|id| (*id).clone()).collect()
 }
 
 /// What makes children of the table children no more: what the table loses goes once that is done, as it would go from them too.
@@ -412,16 +395,20 @@ pub(super) fn parted_children(difference: &Difference<'_>) -> Vec<FactId> {
 
 /// What the children that stay children have of a table's column or constraint, and only from there, and keep.
 pub(super) fn kept_by_children(difference: &Difference<'_>, part: &FactId) -> Vec<FactId> {
+    let mut parts = in_children(difference, part);
+    parts.retain(|part| difference.from.get(part).is_some_and(|fact| fact.is("inherited")));
+    parts
+}
+
+/// What the children that stay children have in the end of the name of a table's column or constraint.
+pub(super) fn in_children(difference: &Difference<'_>, part: &FactId) -> Vec<FactId> {
     let Some(table) = part.parent() else { return Vec::new() };
     let children = difference.dependents(table).iter().filter_map(|id| match id.kind() {
         KindId::Attachment => id.parent().filter(|_| difference.to.needs(id).contains(table)),
         kind => Some(*id).filter(|_| is_table(kind) && difference.to.needs(id).contains(table)),
     });
     let parts = children.map(|child| child.child(part.kind(), part.name()));
-    let is_kept = |part: &FactId| {
-        difference.from.get(part).is_some_and(|fact| fact.is("inherited")) && difference.to.get(part).is_some()
-    };
-    parts.filter(is_kept).collect()
+    parts.filter(|part| difference.to.get(part).is_some()).collect()
 }
 
 /// Whether a table loses a column or constraint without its children. Partitions lose it always.

@@ -192,6 +192,7 @@ impl<'a> Steps<'a> {
             let wish = match (doing, self.nodes[part].0) {
                 (Doing::Create, Doing::Alter | Doing::Create) => (Wish::Unused, at, part),
                 (Doing::Create, Doing::Drop) => (Wish::Gone, at, part),
+                (Doing::Drop, Doing::Create) => (Wish::Gone, part, at),
                 (Doing::Drop, Doing::Alter | Doing::Drop) => (Wish::Unused, part, at),
                 _ => continue,
             };

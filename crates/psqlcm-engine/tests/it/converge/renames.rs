@@ -138,9 +138,9 @@ fn parents(snapshot: &Snapshot) -> BTreeMap<FactId, bool> {
 /// Whether it has its name by itself: not from what a table inherits from, from its type, or as the copy of a trigger.
 fn is_its_own(snapshot: &Snapshot, id: &FactId, fact: &Fact, parents: &BTreeMap<FactId, bool>) -> bool {
     let Some(table) = id.parent() else { return true };
-    let is_like =
-        |of_table: &Fact| of_table.get("of_type").is_some() || !of_table.get_list("parents").is_empty();
-    let is_free = !snapshot.get(table).is_some_and(is_like);
+    let is_child = |table: &Fact| !table.get_list("parents").is_empty();
+    let is_typed = snapshot.get(&table.child(KindId::Typing, "")).is_some();
+    let is_free = !is_typed && !snapshot.get(table).is_some_and(is_child);
     match id.kind() {
         KindId::Column => is_free && parents.get(table) != Some(&true),
         KindId::Constraint => is_free && !parents.contains_key(table),

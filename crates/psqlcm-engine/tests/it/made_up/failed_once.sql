@@ -200,3 +200,22 @@ CREATE TYPE s1.span AS RANGE (subtype = integer);
 CREATE TABLE s1.spans (a s1.span, b s1.span DEFAULT '[1,2)');
 -- and then
 ALTER TYPE s1.span RENAME TO stretch;
+
+-- Round: a check that is not valid, of a table whose partition has partitions, is made again
+ALTER TABLE s1.p ADD CONSTRAINT k1 CHECK (s1.twice(id::integer) > 0) NOT VALID;
+CREATE TABLE s1.p3 PARTITION OF s1.p FOR VALUES FROM (20) TO (30) PARTITION BY LIST (b);
+-- and then
+DROP FUNCTION s1.twice(integer) CASCADE; CREATE FUNCTION s1.twice(n integer) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT n * 2::bigint';
+
+-- Round: a typed table is of another type, with an attribute more
+CREATE TABLE s1.t3 OF s1.pair;
+-- and then
+ALTER TYPE s1.pair ADD ATTRIBUTE id numeric CASCADE;
+ALTER TYPE s1.pair RENAME TO k1;
+
+-- Round: a table of the same name is of a type, and had other columns
+;
+-- and then
+ALTER TABLE s1.base RENAME TO t4;
+ALTER TYPE s1.pair RENAME TO k1;
+CREATE TABLE s1.base OF s1.k1;
