@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, index, plain, shared, typing, Response};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, column, constraint, effect, index, plain, shared, typing, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -31,9 +31,10 @@ pub(super) static KIND: Kind = Kind {
     respond,
     alter,
     also,
+    disturbs,
     spaces: shared::relation_and_type_space,
     rename: shared::rename,
-    effect: super::effect::of_table,
+    effect: effect::of_table,
     cases: include_str!("cases.md"),
     ..shared::PART
 };
@@ -342,8 +343,42 @@ pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
     statements
 }
 
+/// What had better been made what it is to be before the table is.
+pub(super) fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
+    let mut others = of_parents(difference);
+    if doing == Doing::Alter && difference.differs("unlogged") {
+        others.extend(logged_first(difference));
+    }
+    others
+}
+
+/// A logged table cannot refer to one that is not: the tables that refer to it stop being logged before it does, and those that
+/// it refers to are logged before it is.
+fn logged_first(difference: &Difference<'_>) -> Vec<FactId> {
+    let keys = foreign_keys(difference.to);
+    match difference.becomes().is("unlogged") {
+        true => keys.filter(|(_, referred)| *referred == difference.id).map(|(table, _)| table.clone()).collect(),
+        false => keys.filter(|(table, _)| *table == difference.id).map(|(_, referred)| referred.clone()).collect(),
+    }
+}
+
+/// Neither of two tables that refer to each other can stop being logged, or be logged, before the other.
+fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
+    let is_mutual = |table: &FactId| {
+        let mut referred = effect::needed_relations(difference.from, other);
+        referred.any(|referred| foreign_keys(difference.from).any(|key| key == (referred, table)))
+    };
+    difference.differs("unlogged") && other.kind() == KindId::ForeignKey && other.parent().is_some_and(is_mutual)
+}
+
+/// The tables with foreign keys, each with another that it refers to.
+fn foreign_keys(side: &Snapshot) -> impl Iterator<Item = (&FactId, &FactId)> {
+    let keys = side.facts().map(|(id, _)| id).filter(|id| id.kind() == KindId::ForeignKey);
+    keys.flat_map(|key| effect::needed_relations(side, key).filter_map(|referred| Some((key.parent()?, referred))))
+}
+
 /// A table that joins a parent must have all that it has.
-pub(super) fn also(difference: &Difference<'_>, _: Doing) -> Vec<FactId> {
+fn of_parents(difference: &Difference<'_>) -> Vec<FactId> {
     let left = difference.was().get_list("parents");
     let joins = difference.becomes().get_list("parents").iter().any(|parent| !left.contains(parent));
     if !joins || difference.after.is_none_or(is_partition) {

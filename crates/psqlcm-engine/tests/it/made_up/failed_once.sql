@@ -219,3 +219,9 @@ ALTER TYPE s1.pair RENAME TO k1;
 ALTER TABLE s1.base RENAME TO t4;
 ALTER TYPE s1.pair RENAME TO k1;
 CREATE TABLE s1.base OF s1.k1;
+
+-- Round: tables that refer to each other are not logged any more
+;
+-- and then
+ALTER TABLE s1.t1 SET UNLOGGED;
+ALTER TABLE s1.base SET UNLOGGED;
