@@ -113,7 +113,7 @@ impl Delta {
                 Nature::Deparsed if !same_server && old.is_some() && new.is_some() => is_unclear = true,
                 Nature::Newer if !same_server => is_unclear = true,
                 _ if kinds::is_of_state(id) => local.push(change),
-                Nature::Plain | Nature::Deparsed | Nature::Newer => real.push(change),
+                Nature::Plain | Nature::Deparsed | Nature::Newer | Nature::Live => real.push(change),
                 Nature::Order => order.push(change),
                 Nature::Local => local.push(change),
             }

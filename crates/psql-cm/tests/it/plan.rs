@@ -174,6 +174,39 @@ fn each_step_says_what_it_means() {
 }
 
 #[test]
+fn extensions_are_updated_to_the_version_of_a_live_database() {
+    let old = "CREATE SCHEMA app; CREATE EXTENSION citext SCHEMA app VERSION '1.4';";
+    let new = "ALTER EXTENSION citext UPDATE TO '1.5';";
+    for server in servers() {
+        let two = Two::new(&server, old, new);
+        let [from, to] = two.sources();
+        let name = two.from.name();
+        two.tool.ok(&["-d", name, "-s", "app", "setup"]);
+        // That alone is worth a plan, which submit takes.
+        two.script(&[]);
+        two.tool.ok(&["-d", name, "-s", "app", "submit", "-c", "change.sql"]);
+        two.check_same();
+        two.from.psql("DROP EXTENSION citext; CREATE EXTENSION citext SCHEMA app VERSION '1.4'").unwrap();
+        two.to.psql("CREATE EXTENSION hstore SCHEMA app VERSION '1.4'").unwrap();
+        let shown = two.tool.run(&["diff", &from, &to]);
+        assert_eq!(shown.code, 3, "{}", shown.stderr);
+        assert!(shown.stdout.contains("installed version: 1.4 -> 1.5"), "{}", shown.stdout);
+        let script = two.script(&[]);
+        assert!(script.contains("\nALTER EXTENSION citext UPDATE TO '1.5';\n"), "{script}");
+        assert!(script.contains("-- psql-cm: verified \"PostgreSQL "), "{script}");
+        two.run_by_psql().unwrap_or_else(|error| panic!("{error}\n{script}"));
+        two.check_same();
+        let versions = "SELECT extname, extversion FROM pg_extension ORDER BY 1";
+        assert_eq!(two.from.psql(versions).unwrap(), two.to.psql(versions).unwrap());
+        // A tree says no version.
+        two.tool.ok(&["-d", two.to.name(), "dump", "--no-commit"]);
+        two.from.psql("ALTER EXTENSION citext UPDATE").unwrap();
+        let same = two.tool.run(&["plan", &from, &format!("tree:sql#{}", two.to.name())]);
+        assert_eq!(same.code, 0, "{}{}", same.stdout, same.stderr);
+    }
+}
+
+#[test]
 fn submit_takes_it_and_refuses_it_elsewhere() {
     for server in servers() {
         let two = Two::new(&server, SHOP, CHANGES);

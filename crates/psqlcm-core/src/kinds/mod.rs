@@ -14,6 +14,7 @@ pub mod cases;
 mod effect;
 mod shared;
 
+pub use extension::{say_versions, say_versions_as};
 pub(crate) use shared::{list_items, quoted, schema_path};
 
 macro_rules! kinds {
@@ -211,6 +212,8 @@ pub enum Nature {
     Order,
     /// No difference: it belongs to the cluster or the installation, not to this database's schema.
     Local,
+    /// A difference between live databases, which alone say it; no part of what is recorded.
+    Live,
 }
 
 /// Whether a fact can be made within its parent's statement.
@@ -425,6 +428,10 @@ const fn order(name: &'static str) -> Attribute {
 
 const fn local(name: &'static str) -> Attribute {
     Attribute { name, nature: Nature::Local }
+}
+
+const fn live(name: &'static str) -> Attribute {
+    Attribute { name, nature: Nature::Live }
 }
 
 /// The oldest server we read: what stands first in every list of statements.

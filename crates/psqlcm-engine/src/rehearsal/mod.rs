@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use psqlcm_core::delta::{Delta, FactDelta};
 use psqlcm_core::fact::FactId;
+use psqlcm_core::kinds;
 use psqlcm_core::narrow::{Covered, Scope};
 use psqlcm_core::plan::{self, Action, PlanError, Rename};
 use psqlcm_core::snapshot::Snapshot;
@@ -118,12 +119,14 @@ pub fn after(
     Ok((capture_like(&mut built, whole)?, has_properties))
 }
 
-/// What is in the database, to be compared with another snapshot: minor releases print alike.
+/// What is in the database, to be compared with another snapshot: minor releases print alike, and versions of extensions are said
+/// where that says them.
 fn capture_like(database: &mut ScratchDatabase, other: &Snapshot) -> Result<Snapshot, ScratchError> {
     let mut captured = database.capture()?;
     if captured.server_version / 10_000 == other.server_version / 10_000 {
         captured.server_version = other.server_version;
     }
+    kinds::say_versions_as(&mut captured, other);
     Ok(captured)
 }
 

@@ -12,6 +12,7 @@ mod pairing;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use psqlcm_core::kinds;
 use psqlcm_core::ledger::replay::NotRedone;
 use psqlcm_core::narrow::{Covered, Scope};
 use psqlcm_core::plan::{self, RenamedFrom};
@@ -272,7 +273,11 @@ impl<'a> Sides<'a> {
             let from = from.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (from, to)
         });
-        Ok((from?, to?))
+        let (mut from, mut to) = (from?, to?);
+        if from.is_live && to.is_live {
+            kinds::say_versions(&mut from.snapshot, &mut to.snapshot);
+        }
+        Ok((from, to))
     }
 
     fn pair(&self, pairing: &Pairing, from: Read, to: Read) -> Pair {
@@ -328,7 +333,7 @@ impl<'a> Sides<'a> {
                 let snapshot = self.read_live(access, database)?;
                 let is_fitting = snapshot.server_version == self.version && self.request.role_map.is_empty();
                 match is_fitting {
-                    true => Ok(Read::new(snapshot, Covered::ALL)),
+                    true => Ok(Read { is_live: true, ..Read::new(snapshot, Covered::ALL) }),
                     false => self.relay(&snapshot, name, database, tell),
                 }
             }
@@ -420,13 +425,15 @@ const SEARCH_PATH: &str = "SET search_path = \"$user\", public";
 struct Read {
     snapshot: Snapshot,
     covered: Covered,
+    /// Whether it is a live database, read as it is.
+    is_live: bool,
     /// What comments say.
     renamed_from: Vec<RenamedFrom>,
 }
 
 impl Read {
     fn new(snapshot: Snapshot, covered: Covered) -> Self {
-        Self { snapshot, covered, renamed_from: Vec::new() }
+        Self { snapshot, covered, is_live: false, renamed_from: Vec::new() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use psqlcm_core::fact::Value;
 use psqlcm_core::globals;
+use psqlcm_core::kinds::Nature;
 use psqlcm_core::kinds::cases::{Case, all, preparation};
 use psqlcm_core::kinds::{ALL, KindId};
 use psqlcm_core::name::quote_literal;
@@ -252,9 +253,10 @@ fn check_coverage(seen: &Seen) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The kind, and the attributes that it declares.
+/// The kind, and the attributes that it declares, as far as a database that is read by itself can have them.
 fn properties(kind: KindId) -> Vec<Property> {
-    let attributes = kind.kind().attributes.iter().map(|attribute| Some(attribute.name.to_owned()));
+    let attributes = kind.kind().attributes.iter().filter(|attribute| attribute.nature != Nature::Live);
+    let attributes = attributes.map(|attribute| Some(attribute.name.to_owned()));
     [None].into_iter().chain(attributes).map(|attribute| (kind, attribute)).collect()
 }
 
