@@ -40,6 +40,22 @@ pub fn ordered_pairs() -> impl Iterator<Item = (&'static str, &'static str)> + C
     pairs.filter(|(from, to)| from != to)
 }
 
+/// Schemas of other projects with years between, each with the last version that loads it: 18 takes an argument called `json` for the
+/// beginning of an expression.
+const YEARS: [(&str, u32); 4] = [
+    ("procrastinate_2021_2026", u32::MAX),
+    ("danbooru_2022_2026", u32::MAX),
+    ("farmbot_2020_2026", u32::MAX),
+    ("kitchen_sink_2022_2026", 17),
+];
+
+/// What these schemas were, and what they became: names for [`load_corpus`] on versions from 15 on.
+pub fn years(major: u32) -> impl Iterator<Item = (String, String)> {
+    let side = |name: &str, side: &str| format!("pairs/{name}/{side}");
+    let loaded = YEARS.iter().filter(move |(_, last)| major <= *last);
+    loaded.map(move |(name, _)| (side(name, "old"), side(name, "new")))
+}
+
 /// Loads a schema of the corpus into a new database: `pagila`, or `pairs/farmbot_2020_2026/old`. Its roles are
 /// created first, those that exist are left as they are. None when there is no corpus.
 #[must_use]

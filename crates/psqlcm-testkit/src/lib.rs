@@ -17,7 +17,7 @@ mod report_schema;
 mod server;
 mod text;
 
-pub use corpus::{corpus, load_corpus, load_corpus_as, ordered_pairs, try_load_corpus};
+pub use corpus::{corpus, load_corpus, load_corpus_as, ordered_pairs, try_load_corpus, years};
 pub use libpq::{Libpq, LibpqConnection, LibpqOption};
 pub use pooler::{Pooler, Pooling};
 pub use proxy::{At, Harm, Moment, Proxy};

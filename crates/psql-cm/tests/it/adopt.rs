@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use psqlcm_testkit::changes::{BASE, Changes};
-use psqlcm_testkit::{TestDatabase, server, servers, try_load_corpus};
+use psqlcm_testkit::{TestDatabase, server, servers, try_load_corpus, years};
 use serde_json::Value;
 
 use crate::case::Case;
@@ -270,13 +270,11 @@ impl Case {
 /// Schemas of other projects, which became in years what others did past the tool. `PSQL_CM_DRIFT=all` takes all there are.
 #[test]
 fn what_real_schemas_became_is_recorded() {
-    let all =
-        ["procrastinate_2021_2026", "danbooru_2022_2026", "farmbot_2020_2026", "kitchen_sink_2022_2026"];
     let takes_all = std::env::var("PSQL_CM_DRIFT").is_ok_and(|which| which == "all");
     for server in servers() {
-        for pair in all.iter().take(if takes_all { all.len() } else { 1 }) {
-            let side = |side: &str| try_load_corpus(&server, &format!("pairs/{pair}/{side}"));
-            let (Some(Ok(old)), Some(Ok(new))) = (side("old"), side("new")) else { continue };
+        for (old, new) in years(server.major()).take(if takes_all { usize::MAX } else { 1 }) {
+            let [old, new] = [old, new].map(|name| try_load_corpus(&server, &name));
+            let (Some(Ok(old)), Some(Ok(new))) = (old, new) else { continue };
             let case = Case { tool: Tool::new(&server), database: old };
             case.ok(&["setup"]);
             let sides = [format!("db:{}", case.name()), format!("db:{}", new.name())];

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use psqlcm_testkit::{
     TestDatabase, TestServer, assert_same_text, load_corpus, ordered_pairs, servers, text_difference,
-    without_order,
+    without_order, years,
 };
 use serde_json::Value;
 
@@ -512,24 +512,17 @@ fn a_signal_while_it_is_tried_out_leaves_nothing() {
     }
 }
 
-/// Schemas of other projects, and what became of them in years.
-const PAIRS: [&str; 3] = ["danbooru_2022_2026", "farmbot_2020_2026", "procrastinate_2021_2026"];
-
+/// Schemas of other projects, and what became of them in years. All ordered pairs beside with `PSQL_CM_PAIRS=all`.
 #[test]
 fn real_schemas_are_planned_tried_out_and_run() {
     // For people at work on one of them: part of its name.
     let only = std::env::var("PSQL_CM_TEST_PAIR").ok();
     let takes_all = std::env::var("PSQL_CM_PAIRS").is_ok_and(|pairs| pairs == "all");
-    let years = PAIRS.iter().flat_map(|pair| {
-        let side = |name| format!("pairs/{pair}/{name}");
-        [(side("old"), side("new")), (side("new"), side("old"))]
-    });
-    // All of them with `PSQL_CM_PAIRS=all`.
-    let others = ordered_pairs().filter(|_| takes_all);
-    let pairs = years.chain(others.map(|(from, to)| (from.to_owned(), to.to_owned())));
     let mut failures = Vec::new();
     for server in servers().iter().filter(|server| server.major() >= 15) {
-        for (from, to) in pairs.clone() {
+        let there_and_back = |(old, new): (String, String)| [(old.clone(), new.clone()), (new, old)];
+        let others = ordered_pairs().filter(|_| takes_all).map(|(from, to)| (from.to_owned(), to.to_owned()));
+        for (from, to) in years(server.major()).flat_map(there_and_back).chain(others) {
             let name = format!("{from} to {to}");
             if only.as_ref().is_some_and(|only| !name.contains(only)) {
                 continue;

@@ -9,16 +9,10 @@ use psqlcm_core::kinds::KindId;
 use psqlcm_core::kinds::cases::{Case, all, preparation};
 use psqlcm_core::plan;
 use psqlcm_core::snapshot::Snapshot;
-use psqlcm_testkit::{TestDatabase, TestServer, load_corpus, ordered_pairs, servers};
+use psqlcm_testkit::{TestDatabase, TestServer, load_corpus, ordered_pairs, servers, years};
 
 use crate::cases::can_run;
 use crate::trip::{session, snapshot};
-
-const PAIRS: [&str; 4] =
-    ["danbooru_2022_2026", "farmbot_2020_2026", "kitchen_sink_2022_2026", "procrastinate_2021_2026"];
-
-/// It names an argument `json` without quotes, which 18 takes for the beginning of an expression.
-const LOADS_UNTIL_17: &str = "kitchen_sink_2022_2026";
 
 #[test]
 fn pairs_converge_both_ways() {
@@ -26,15 +20,13 @@ fn pairs_converge_both_ways() {
     let only = std::env::var("PSQL_CM_TEST_PAIR").ok();
     let mut failures = Vec::new();
     for server in servers().iter().filter(|server| server.major() >= 15) {
-        for pair in PAIRS.iter().filter(|pair| only.as_ref().is_none_or(|only| pair.contains(only))) {
-            if *pair == LOADS_UNTIL_17 && server.major() > 17 {
-                continue;
-            }
-            for (from, to) in [("old", "new"), ("new", "old")] {
-                let side = |name| load_corpus(server, &format!("pairs/{pair}/{name}"));
+        let is_chosen = |name: &str| only.as_ref().is_none_or(|only| name.contains(only));
+        for (old, new) in years(server.major()).filter(|(old, _)| is_chosen(old)) {
+            for (from, to) in [(&old, &new), (&new, &old)] {
+                let side = |name| load_corpus(server, name);
                 let (Some(from_side), Some(to_side)) = (side(from), side(to)) else { return };
                 let result = converge(&from_side, &to_side);
-                let what = format!("PostgreSQL {}: {pair}, {from} to {to}", server.major());
+                let what = format!("PostgreSQL {}: {from} to {to}", server.major());
                 failures.extend(result.err().map(|error| format!("{what}: {error}")));
             }
         }
