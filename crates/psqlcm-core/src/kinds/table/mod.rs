@@ -345,11 +345,20 @@ pub(super) fn alter(difference: &Difference<'_>) -> Vec<String> {
 
 /// What had better been made what it is to be before the table is.
 pub(super) fn also(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
-    let mut others = of_parents(difference);
-    if doing == Doing::Alter && difference.differs("unlogged") {
-        others.extend(logged_first(difference));
+    match doing {
+        Doing::Create => inherited_defaults(difference),
+        Doing::Alter if difference.differs("unlogged") => {
+            of_parents(difference).into_iter().chain(logged_first(difference)).collect()
+        }
+        _ => of_parents(difference),
     }
-    others
+}
+
+/// A table that is made as a child takes the defaults that its parents have by then.
+fn inherited_defaults(difference: &Difference<'_>) -> Vec<FactId> {
+    let parents = difference.to.needs(difference.id).iter().filter(|id| is_table(id.kind()));
+    let parts = parents.flat_map(|parent| [difference.from, difference.to].into_iter().flat_map(|side| side.below(parent)));
+    parts.map(|(id, _)| id).filter(|id| id.kind() == KindId::Default).cloned().collect()
 }
 
 /// A logged table cannot refer to one that is not: the tables that refer to it stop being logged before it does, and those that

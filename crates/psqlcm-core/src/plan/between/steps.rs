@@ -201,7 +201,7 @@ impl<'a> Steps<'a> {
         for other in (id.kind().kind().also)(&self.difference(id), doing) {
             let before = match doing {
                 Doing::Drop => self.node(Doing::Drop, &other).or_else(|| self.node(Doing::Alter, &other)),
-                _ => self.made(&other),
+                _ => self.made(&other).or_else(|| self.node(Doing::Drop, &other)),
             };
             self.wishes.extend(before.filter(|&before| before != at).map(|before| (Wish::Asked, at, before)));
         }

@@ -225,3 +225,15 @@ CREATE TABLE s1.base OF s1.k1;
 -- and then
 ALTER TABLE s1.t1 SET UNLOGGED;
 ALTER TABLE s1.base SET UNLOGGED;
+
+-- Round: a child comes as the type of a column of its parent gets another name
+;
+-- and then
+ALTER TYPE s1.mood RENAME TO e2;
+CREATE TABLE s1."T 5" (d text[]) INHERITS (s1.t1);
+
+-- Round: a child comes as its parent's defaults come, go and change
+ALTER TABLE s1.t1 ALTER b SET DEFAULT 'x';
+-- and then
+ALTER TABLE s1.t1 ALTER a SET DEFAULT 1, ALTER b DROP DEFAULT, ALTER c SET DEFAULT 'b';
+CREATE TABLE s1.t3 (d text[]) INHERITS (s1.t1);
