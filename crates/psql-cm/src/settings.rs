@@ -39,6 +39,8 @@ pub struct Settings {
     pub environment: Sourced<String>,
     /// The role to act as.
     pub role: Option<Sourced<String>>,
+    /// A server for scratch databases, where no option of the command says one; never to be shown, for it may hold a password.
+    pub scratch_uri: Option<String>,
     /// Whether a person may be asked for a password.
     pub may_ask: bool,
     /// How many databases at once.
@@ -109,6 +111,7 @@ impl Settings {
                 .name("--cm-table", &common.cm_table, "PSQLCM_CM_TABLE", config.cm_table.clone())?
                 .unwrap_or_else(|| Sourced { value: "pg_psql_cm".into(), source: Source::Default }),
             role: sources.name("--role", &common.role, "PSQLCM_ROLE", file.role)?,
+            scratch_uri: variables.checked("PSQLCM_SCRATCH_URI")?.map(str::to_owned),
             may_ask: !common.no_password,
             jobs: sources
                 .pick("--jobs", &common.jobs, "PSQLCM_JOBS", None)?

@@ -37,7 +37,7 @@ pub struct SideArgs {
     #[arg(value_name = "TO")]
     pub to: String,
 
-    /// A server on which scratch databases can be made [default: a throw-away cluster of local programs]
+    /// A server on which scratch databases can be made [default: PSQLCM_SCRATCH_URI, else a throw-away cluster of local programs]
     #[arg(long, value_name = "URI")]
     pub scratch_uri: Option<String>,
 
@@ -131,7 +131,7 @@ pub fn with_sides<T>(
     let from = source(&args.from, context, cluster)?;
     let to = source(&args.to, context, cluster)?;
     let names = (from.name.clone(), to.name.clone());
-    let scratch = args.scratch_uri.as_ref().map(|uri| scratch(uri, context)).transpose()?;
+    let scratch = scratch(args.scratch_uri.as_deref(), context)?;
     let databases = match context.settings.databases_besides(None)? {
         Some(Databases::Named(names)) => Some(names),
         Some(Databases::All) | None => None,
@@ -201,9 +201,11 @@ pub fn source(text: &str, context: &Context, cluster: &Cluster<'_>) -> Result<So
     Ok(Source { name, what })
 }
 
-/// The server that somebody gives for scratch databases.
-pub fn scratch(uri: &str, context: &Context) -> Result<Access, Failure> {
-    cluster::access_to(&Given::new().text("--scratch-uri", uri), None, context)
+/// The server that somebody gives for scratch databases, by the command's option or by the variable.
+pub fn scratch(option: Option<&str>, context: &Context) -> Result<Option<Access>, Failure> {
+    let variable = context.settings.scratch_uri.as_deref();
+    let given = option.map(|uri| ("--scratch-uri", uri)).or(variable.map(|uri| ("PSQLCM_SCRATCH_URI", uri)));
+    given.map(|(name, uri)| cluster::access_to(&Given::new().text(name, uri), None, context)).transpose()
 }
 
 fn look(path: &str) -> Option<Found> {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 #[derive(Clone, Debug, Default)]
 pub struct Variables(BTreeMap<String, OsString>);
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "PSQLCM_CM_TABLE",
     "PSQLCM_COLOR",
     "PSQLCM_CONFIG",
@@ -22,6 +22,7 @@ const KNOWN: [&str; 12] = [
     "PSQLCM_JOBS",
     "PSQLCM_ROLE",
     "PSQLCM_SCHEMAS",
+    "PSQLCM_SCRATCH_URI",
     "PSQLCM_SQL_PATH",
     "PSQLCM_URI",
 ];

@@ -69,7 +69,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = NOT_WITH_ADOPT)]
     pub adopt: bool,
 
-    /// With --adopt: a server on which scratch databases can be made [default: a throw-away cluster of local programs]
+    /// With --adopt: a server on which scratch databases can be made [default: PSQLCM_SCRATCH_URI, else a throw-away cluster of local programs]
     #[arg(long, value_name = "URI", conflicts_with = "change")]
     pub scratch_uri: Option<String>,
 

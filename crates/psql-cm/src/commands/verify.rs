@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long)]
     pub replay: bool,
 
-    /// With --replay: a server on which scratch databases can be made [default: a throw-away cluster of local programs]
+    /// With --replay: a server on which scratch databases can be made [default: PSQLCM_SCRATCH_URI, else a throw-away cluster of local programs]
     #[arg(long, value_name = "URI", requires = "replay")]
     pub scratch_uri: Option<String>,
 }
@@ -53,7 +53,7 @@ const EXAMPLES: &str = r#"Examples:
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let ledger = cluster.ledger()?;
-    let given = args.scratch_uri.as_ref().map(|uri| sources::scratch(uri, context)).transpose()?;
+    let given = sources::scratch(args.scratch_uri.as_deref(), context)?;
     let scratch = LazyScratch::new(given.as_ref(), &context.interrupt);
     let replays = args.replay.then(|| Replays::new(context, &cluster, &ledger, &scratch));
     let named = &context.settings.schemas.value.named;

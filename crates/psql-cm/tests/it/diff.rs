@@ -165,6 +165,12 @@ fn trees_scripts_and_nothing_can_be_sides() {
         let scratch = server.uri("postgres");
         let ran = tool.run(&["diff", "file:schema.sql", "tree:sql", "--scratch-uri", &scratch]);
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        // The variable says the same; without it there would be no programs for a cluster.
+        let mut command = tool.psql_cm(&["diff", "file:schema.sql", "tree:sql"]);
+        command.env("PSQL_CM_PG_BIN", tool.folder());
+        assert_ne!(Ran::of(&command.output().unwrap()).code, 0);
+        let ran = Ran::of(&command.env("PSQLCM_SCRATCH_URI", &scratch).output().unwrap());
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         // Nothing is what is not there.
         let all = facts(&json(&tool, &["empty:", "tree:sql"], 3));
         assert!(

@@ -24,7 +24,7 @@ pub fn run(
     request: &Request<'_>,
     tell: &submit::Tell<'_>,
 ) -> Result<Done, Failure> {
-    let scratch = args.scratch_uri.as_ref().map(|uri| sources::scratch(uri, context)).transpose()?;
+    let scratch = sources::scratch(args.scratch_uri.as_deref(), context)?;
     let is_whole = context.settings.schemas.value.named.is_empty();
     let scratch = LazyScratch::new(scratch.as_ref(), &context.interrupt);
     let ran = submit::adopt(request, Adoption { scratch: &scratch, is_whole }, tell);
