@@ -174,6 +174,31 @@ fn each_step_says_what_it_means() {
 }
 
 #[test]
+fn no_table_is_left_without_a_replica_identity() {
+    let old = "CREATE SCHEMA app;
+        CREATE TABLE app.by_index (id int PRIMARY KEY, other int NOT NULL);
+        CREATE UNIQUE INDEX other ON app.by_index (other);
+        ALTER TABLE app.by_index REPLICA IDENTITY USING INDEX other;
+        CREATE TABLE app.by_key (id int NOT NULL UNIQUE);
+        ALTER TABLE app.by_key REPLICA IDENTITY USING INDEX by_key_id_key;
+        CREATE TABLE app.full (id int NOT NULL UNIQUE);
+        ALTER TABLE app.full REPLICA IDENTITY USING INDEX full_id_key;";
+    let new = "ALTER TABLE app.by_index REPLICA IDENTITY DEFAULT; DROP INDEX app.other;
+        ALTER TABLE app.by_key REPLICA IDENTITY DEFAULT, DROP CONSTRAINT by_key_id_key;
+        ALTER TABLE app.full REPLICA IDENTITY FULL, DROP CONSTRAINT full_id_key;";
+    for server in servers() {
+        let two = Two::new(&server, old, new);
+        two.script(&[]);
+        two.run_by_psql().unwrap();
+        let identity = "SELECT relname, relreplident FROM pg_class
+            WHERE relnamespace = 'app'::regnamespace AND relkind = 'r' ORDER BY 1";
+        let identities = two.from.psql(identity).unwrap();
+        assert_eq!(identities, two.to.psql(identity).unwrap());
+        assert!(identities.contains("by_index|d") && identities.contains("full|f"), "{identities}");
+    }
+}
+
+#[test]
 fn extensions_are_updated_to_the_version_of_a_live_database() {
     let old = "CREATE SCHEMA app; CREATE EXTENSION citext SCHEMA app VERSION '1.4';";
     let new = "ALTER EXTENSION citext UPDATE TO '1.5';";

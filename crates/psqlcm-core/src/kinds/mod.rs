@@ -150,7 +150,7 @@ pub struct Kind {
     pub respond: fn(&Difference<'_>) -> Response,
     /// The statements that change it in place.
     pub alter: fn(&Difference<'_>) -> Vec<String>,
-    /// The statements that drop it; its parts go along.
+    /// The statements that drop it, that which does first; its parts go along.
     pub drop: fn(&Difference<'_>) -> Vec<String>,
     /// Whether it is dropped before what it belongs to, where a cycle asks for it.
     pub drops_alone: Alone,

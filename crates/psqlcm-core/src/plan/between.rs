@@ -164,8 +164,11 @@ impl<'a> Steps<'a> {
             Doing::SetAside => (kind.set_aside)(&self.difference(id)),
             Doing::Drop if self.fates.aside.contains(id) => (kind.drop_aside)(id),
             Doing::Drop => {
-                let cascade = if self.cascades.contains(&at) { " CASCADE" } else { "" };
-                (kind.drop)(&self.difference(id)).into_iter().map(|drop| drop + cascade).collect()
+                let mut statements = (kind.drop)(&self.difference(id));
+                if let Some(drop) = statements.first_mut().filter(|_| self.cascades.contains(&at)) {
+                    *drop += " CASCADE";
+                }
+                statements
             }
         };
         Action {

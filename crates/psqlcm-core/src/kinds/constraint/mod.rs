@@ -301,7 +301,8 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
 pub(super) fn drop(difference: &Difference<'_>) -> Vec<String> {
     let (word, table) = (alter_word(difference.id), shared::parent_path(difference.id));
     let only = if table::loses_alone(difference, difference.id) { " ONLY" } else { "" };
-    vec![format!("{word}{only} {table} DROP CONSTRAINT {}", quote_ident(difference.id.name()))]
+    let drop = format!("{word}{only} {table} DROP CONSTRAINT {}", quote_ident(difference.id.name()));
+    std::iter::once(drop).chain(index::left_without_identity(difference)).collect()
 }
 
 fn alter_word(id: &FactId) -> &'static str {

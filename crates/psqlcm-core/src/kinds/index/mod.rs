@@ -18,6 +18,7 @@ pub(super) static KIND: Kind = Kind {
     create,
     respond,
     alter,
+    drop,
     react,
     takes,
     comes_with,
@@ -190,6 +191,17 @@ pub(super) fn comments_of_partitions(difference: &Difference<'_>, table: &FactId
         }
     }
     statements
+}
+
+fn drop(difference: &Difference<'_>) -> Vec<String> {
+    shared::drop_by_reference(difference).into_iter().chain(left_without_identity(difference)).collect()
+}
+
+/// A table whose replica identity is an index that goes has none from then on: its rows in publications could not be changed.
+pub(super) fn left_without_identity(difference: &Difference<'_>) -> Option<String> {
+    let stays = difference.id.parent().is_some_and(|table| difference.to.get(table).is_some());
+    let is_left = stays && difference.was().is("replica_identity") && !is_followed(difference, "replica_identity");
+    is_left.then(|| format!("ALTER TABLE ONLY {} REPLICA IDENTITY DEFAULT", shared::parent_path(difference.id)))
 }
 
 /// Whether another index of the table, or the table itself, is to have what this one had.
