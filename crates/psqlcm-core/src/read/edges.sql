@@ -1,13 +1,17 @@
 -- Who needs whom. Members of extensions are found by their extension; what an owner or a grant needs is
--- known from its fact. Left out is what goes without saying, as it is most of the catalog: that a constraint, a
--- default or an index needs columns of its own table, and a row type or array type what it is of. A sequence does
--- not need the column that owns it: that is the ownership's edge.
+-- known from its fact. Left out is what goes without saying, as it is most of the catalog: that something needs its schema, that
+-- a constraint, a default or an index needs columns of its own table, a row type or array type what it is of, and the index and the
+-- triggers of a constraint that one. A sequence does not need the column that owns it: that is the ownership's edge. All is said by
+-- one CASE, as most rows are read in any case, which an index only makes slower.
 select classid, objid, objsubid, refclassid, refobjid, refobjsubid
   from pg_catalog.pg_depend
- where deptype <> 'e'
-   and objid >= 16384 and refobjid >= 16384
-   and not (deptype = 'a' and classid in (2604, 2606))
-   and not (deptype = 'a' and classid = 1259 and objsubid = 0 and refclassid = 1259 and refobjsubid <> 0)
-   and not (deptype = 'i' and classid = 1247)
-   and not (deptype = 'i' and classid = 1259 and objsubid = 0 and refclassid = 1259 and refobjsubid <> 0
-            and exists (select from pg_catalog.pg_sequence where seqrelid = objid))
+ where case when objid < 16384 or refobjid < 16384 or deptype = 'e' then false
+            when classid = 1259
+              then refclassid <> 2615 and not (refclassid = 2606 and deptype = 'i')
+                   and not (refclassid = 1259 and objsubid = 0 and refobjsubid <> 0
+                            and (deptype = 'a' or deptype = 'i' and objid in (select seqrelid from pg_catalog.pg_sequence)))
+            when classid = 1247 then refclassid <> 2615 and deptype <> 'i'
+            when classid = 1255 then refclassid <> 2615
+            when classid in (2604, 2606) then deptype <> 'a'
+            when classid = 2620 then not (refclassid = 2606 and deptype = 'i')
+            else true end

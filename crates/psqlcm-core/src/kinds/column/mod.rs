@@ -6,7 +6,7 @@ use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
 use crate::snapshot::Snapshot;
-use crate::read::{self, Cells, ReadError, Reader, columns, filled, flag, list, oid, text};
+use crate::read::{self, Cells, ReadError, Reader, columns, flag, list, oid, text};
 
 mod effect;
 
@@ -66,6 +66,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         collation,
         not_null,
         identity,
+        generated,
         storage,
         compression,
         statistics,
@@ -80,8 +81,14 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let identity = match identity {
         Some("a") => Some("ALWAYS"),
         Some("d") => Some("BY DEFAULT"),
-        Some("") => None,
-        other => return Err(ReadError::Unknown { what: "kind of identity", value: other.unwrap_or_default().into() }),
+        None => None,
+        Some(other) => return Err(ReadError::Unknown { what: "kind of identity", value: other.into() }),
+    };
+    let generated = match generated {
+        Some("s") => Some("stored"),
+        Some("v") => Some("virtual"),
+        None => None,
+        Some(other) => return Err(ReadError::Unknown { what: "kind of generation", value: other.into() }),
     };
     let id = parent.child(KindId::Column, text(name)?);
     let foreign_options = shared::without_secrets(reader, &id, list(foreign_options)?);
@@ -91,15 +98,16 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .text("collation", collation)
         .yes("not_null", flag(not_null)?)
         .text("identity", identity)
+        .text("generated", generated)
         .text("storage", storage.map(storage_name).transpose()?)
-        .text("compression", filled(compression).map(compression_name).transpose()?)
-        .int("statistics", read::number(statistics)?.filter(|&target| target >= 0))
+        .text("compression", compression.map(compression_name).transpose()?)
+        .int("statistics", read::number(statistics)?)
         .list("options", &list(options)?)
         .list("foreign_options", &foreign_options)
-        .yes("inherited", !flag(is_local)?);
+        .yes("inherited", is_local == Some("f"));
     reader.locate(Catalog::Class, relation, oid(number)?, &id);
     reader.add_part(id.clone(), fact);
-    reader.grants(&id, Some(oid(owner)?), acl, None)
+    reader.grants(&id, owner.map(|owner| oid(Some(owner))).transpose()?, acl, None)
 }
 
 fn storage_name(letter: &str) -> Result<&'static str, ReadError> {

@@ -1,22 +1,35 @@
--- What a column has as its type has it is left out, unless a parent that gives it the column has it otherwise.
--- Numbers of dropped columns are not counted.
-select a.attrelid, a.attnum, pg_catalog.row_number() over (partition by a.attrelid order by a.attnum), a.attname,
-       pg_catalog.format_type(a.atttypid, a.atttypmod),
+-- What a column has as its type has it is left out, unless a parent that gives it the column has it otherwise; and so is what most
+-- columns have. Numbers of dropped columns are not counted.
+select a.attrelid, a.attnum,
+       case when d.numbers is null then a.attnum
+            else a.attnum - (select pg_catalog.count(*) from pg_catalog.unnest(d.numbers) as dropped where dropped < a.attnum) end,
+       a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
        case when a.attcollation <> t.typcollation
             then (select pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
                     from pg_catalog.pg_collation as o join pg_catalog.pg_namespace as n on n.oid = o.collnamespace
                    where o.oid = a.attcollation) end,
-       a.attnotnull, a.attidentity, case when a.attstorage <> t.typstorage or p.storage <> a.attstorage then a.attstorage end, 
-       case when a.attcompression = '' and p.compression <> '' then 'd' else a.attcompression end,
-       a.attstattarget, a.attoptions::text, a.attislocal, a.attfdwoptions::text, c.relowner, a.attacl::text
+       nullif(a.attnotnull, false), nullif(a.attidentity, ''), nullif(a.attgenerated, ''),
+       case when a.attstorage <> t.typstorage
+                 or not a.attislocal and not c.relispartition
+                    and a.attstorage <> (select p.attstorage
+                                           from pg_catalog.pg_inherits as i
+                                           join pg_catalog.pg_attribute as p on p.attrelid = i.inhparent and p.attname = a.attname
+                                          where i.inhrelid = a.attrelid order by i.inhseqno limit 1)
+            then a.attstorage end,
+       case when a.attcompression <> '' then a.attcompression
+            when not a.attislocal and not c.relispartition
+                 and '' <> (select p.attcompression
+                              from pg_catalog.pg_inherits as i
+                              join pg_catalog.pg_attribute as p on p.attrelid = i.inhparent and p.attname = a.attname
+                             where i.inhrelid = a.attrelid order by i.inhseqno limit 1)
+            then 'd' end,
+       nullif(a.attstattarget, -1), a.attoptions::text, nullif(a.attislocal, true), a.attfdwoptions::text,
+       case when a.attacl is not null then c.relowner end, a.attacl::text
   from pg_catalog.pg_attribute as a
   join pg_catalog.pg_class as c on c.oid = a.attrelid
   join pg_catalog.pg_type as t on t.oid = a.atttypid
-  left join (select distinct on (i.inhrelid, pa.attname) i.inhrelid, pa.attname, pa.attstorage as storage, pa.attcompression as compression
-               from pg_catalog.pg_inherits as i
-               join pg_catalog.pg_class as child on child.oid = i.inhrelid and not child.relispartition
-               join pg_catalog.pg_attribute as pa on pa.attrelid = i.inhparent
-              order by i.inhrelid, pa.attname, i.inhseqno) as p
-    on p.inhrelid = a.attrelid and p.attname = a.attname and not a.attislocal
+  left join (select attrelid, pg_catalog.array_agg(attnum) as numbers
+               from pg_catalog.pg_attribute where attisdropped and attrelid >= 16384 group by attrelid) as d
+    on d.attrelid = a.attrelid
  where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f') and c.relpersistence <> 't'
    and c.oid >= 16384

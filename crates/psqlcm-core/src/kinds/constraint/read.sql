@@ -10,12 +10,12 @@ select c.oid, c.conrelid, c.contypid, c.conname, c.contype,
                    where a.attrelid = c.conrelid and a.attnum = c.conkey[1]) end,
        c.convalidated or pg_catalog.pg_get_constraintdef(c.oid) not like '% NOT VALID', c.connoinherit, c.conislocal,
        c.conparentid <> 0, case when c.contype in ('p', 'u', 'x') then c.conindid else 0 end,
-       case when c.contype in ('p', 'u', 'x') then ic.reloptions::text end, s.spcname,
-       c.contype in ('p', 'u', 'x') and i.indisclustered, c.contype in ('p', 'u', 'x') and i.indisreplident,
-       r.relkind = 'p'
+       x.reloptions::text, s.spcname, i.indisclustered, i.indisreplident,
+       c.conrelid in (select oid from pg_catalog.pg_class where relkind = 'p')
   from pg_catalog.pg_constraint as c
-  left join pg_catalog.pg_class as r on r.oid = c.conrelid
-  left join pg_catalog.pg_class as ic on ic.oid = c.conindid and c.contype in ('p', 'u', 'x')
-  left join pg_catalog.pg_index as i on i.indexrelid = ic.oid
-  left join pg_catalog.pg_tablespace as s on s.oid = ic.reltablespace
- where c.oid >= 16384 and (r.oid is null or r.relpersistence <> 't')
+  left join pg_catalog.pg_class as x
+    on x.oid = c.conindid and c.contype in ('p', 'u', 'x') and (x.reloptions is not null or x.reltablespace <> 0)
+  left join pg_catalog.pg_tablespace as s on s.oid = x.reltablespace
+  left join pg_catalog.pg_index as i
+    on i.indexrelid = c.conindid and c.contype in ('p', 'u', 'x') and (i.indisclustered or i.indisreplident)
+ where c.oid >= 16384 and c.conrelid not in (select oid from pg_catalog.pg_class where relpersistence = 't')

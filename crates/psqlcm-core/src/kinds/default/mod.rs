@@ -1,7 +1,7 @@
 //! The default of a column; the expression of a generated column is a part of the column.
 
 use super::{Alone, Attribute, Catalog, Fold, Kind, KindId, OLDEST, Read, deparsed, shared};
-use crate::fact::{Fact, FactId, Value};
+use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text, text_value};
@@ -24,24 +24,19 @@ pub(super) static KIND: Kind = Kind {
 const ATTRIBUTES: &[Attribute] = &[deparsed("expression")];
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
-    let &[own, relation, column, expression, generated] = columns(KIND.name, cells)?;
+    let &[own, relation, column, expression] = columns(KIND.name, cells)?;
     let own = oid(own)?;
     let Some(column) = reader.column(oid(relation)?, oid(column)?) else { return Ok(()) };
     let expression = text_value(text(expression)?);
-    let how = match generated {
-        Some("") => {
+    match reader.fact_mut(&column).filter(|fact| fact.get("generated").is_some()) {
+        Some(generated) => {
+            generated.set("expression", expression);
+            reader.locate(Catalog::AttrDef, own, 0, &column);
+        }
+        None => {
             let id = column.child(KindId::Default, "");
             reader.add(Catalog::AttrDef, own, &id, Fact::new().with("expression", expression));
-            return Ok(());
         }
-        Some("s") => "stored",
-        Some("v") => "virtual",
-        other => return Err(ReadError::Unknown { what: "kind of generation", value: other.unwrap_or_default().into() }),
-    };
-    reader.locate(Catalog::AttrDef, own, 0, &column);
-    if let Some(fact) = reader.fact_mut(&column) {
-        fact.set("generated", Value::Text(how.into()));
-        fact.set("expression", expression);
     }
     Ok(())
 }
