@@ -3,8 +3,9 @@
 //! A fact never holds an OID: it can be compared between databases, clusters and moments. What a kind of
 //! fact means, how it is read and how it is made stands in [`crate::kinds`], not here.
 
+use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::kinds::KindId;
@@ -18,11 +19,14 @@ pub struct FactId(Arc<Node>);
 
 struct Node {
     parent: Option<FactId>,
+    /// Of the whole path, so that most identities are told apart without a look at their names.
+    hash: u64,
+    /// The name, and after a NUL the qualifier, if there is one. PostgreSQL names cannot hold NUL, so labels sort
+    /// as names do, and then as qualifiers do.
+    label: Box<str>,
+    name: u32,
+    depth: u8,
     kind: KindId,
-    /// The path from the root: for each level the kind, the name and the qualifier, each ended by NUL.
-    /// PostgreSQL names cannot hold NUL, so equal keys mean equal paths.
-    key: Box<str>,
-    name: (u32, u32),
 }
 
 impl FactId {
@@ -43,18 +47,14 @@ impl FactId {
 
     /// [`Self::qualified_child`] where there may be no parent.
     pub fn build(parent: Option<Self>, kind: KindId, name: &str, qualifier: &str) -> Self {
-        let prefix = parent.as_ref().map_or("", |parent| &parent.0.key);
-        let mut key = String::with_capacity(prefix.len() + name.len() + qualifier.len() + 3);
-        key.push_str(prefix);
-        key.push(char::from(kind as u8 + 1));
-        let start = key.len();
-        key.push_str(name);
-        let end = key.len();
-        key.push('\0');
-        key.push_str(qualifier);
-        key.push('\0');
-        let name = (offset(start), offset(end));
-        Self(Arc::new(Node { parent, kind, key: key.into_boxed_str(), name }))
+        let label = match qualifier {
+            "" => name.into(),
+            _ => [name, qualifier].join("\0").into_boxed_str(),
+        };
+        let (hash, depth) = parent.as_ref().map_or((0, 0), |parent| (parent.0.hash, parent.0.depth + 1));
+        let hash = mixed(hash ^ kind as u64, label.as_bytes());
+        let name = u32::try_from(name.len()).expect("PostgreSQL limits a name to 63 bytes");
+        Self(Arc::new(Node { parent, hash, label, name, depth, kind }))
     }
 
     /// What kind of fact this is.
@@ -69,12 +69,12 @@ impl FactId {
 
     /// The last part of the name, unquoted.
     pub fn name(&self) -> &str {
-        &self.0.key[self.0.name.0 as usize..self.0.name.1 as usize]
+        &self.0.label[..self.0.name as usize]
     }
 
     /// What tells it from siblings of the same kind and name; empty for most kinds.
     pub fn qualifier(&self) -> &str {
-        &self.0.key[self.0.name.1 as usize + 1..self.0.key.len() - 1]
+        self.0.label.get(self.0.name as usize + 1..).unwrap_or_default()
     }
 
     /// This fact and all it belongs to, from the inside out.
@@ -120,34 +120,96 @@ impl FactId {
     }
 }
 
-/// Keys are a few names long; PostgreSQL limits a name to 63 bytes and a signature to 100 types.
-fn offset(position: usize) -> u32 {
-    u32::try_from(position).expect("an identity is shorter than 4 GiB")
+/// A quick hash that is the same in every run: words of eight bytes, each multiplied by the golden ratio.
+fn mixed(start: u64, bytes: &[u8]) -> u64 {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let word = |chunk: &[u8]| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    };
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(GOLDEN);
+    let hash = bytes.chunks(8).map(word).fold(mix(start, bytes.len() as u64), mix);
+    hash ^ (hash >> 32)
 }
 
 impl PartialEq for FactId {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.key == other.0.key
+        Arc::ptr_eq(&self.0, &other.0) || self.0.hash == other.0.hash && self.cmp(other).is_eq()
     }
 }
 
 impl Eq for FactId {}
 
 impl PartialOrd for FactId {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for FactId {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.key.cmp(&other.0.key)
+    fn cmp(&self, other: &Self) -> Ordering {
+        let depth = self.0.depth.min(other.0.depth);
+        let (own, others) = (self.at_depth(depth), other.at_depth(depth));
+        own.cmp_level(others).then_with(|| self.0.depth.cmp(&other.0.depth))
+    }
+}
+
+impl FactId {
+    /// The fact on the path that belongs to so many others.
+    fn at_depth(&self, depth: u8) -> &Self {
+        match self.parent() {
+            Some(parent) if self.0.depth > depth => parent.at_depth(depth),
+            _ => self,
+        }
+    }
+
+    /// Compares what is equally deep: mostly siblings, which share their parent.
+    fn cmp_level(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
+        let parents = match (self.parent(), other.parent()) {
+            (Some(own), Some(others)) => own.cmp_level(others),
+            _ => Ordering::Equal,
+        };
+        parents.then_with(|| (self.0.kind, &self.0.label).cmp(&(other.0.kind, &other.0.label)))
     }
 }
 
 impl Hash for FactId {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.key.hash(state);
+        state.write_u64(self.0.hash);
+    }
+}
+
+/// Builds hashers that are the same in every run, for tables by identity, which knows its hash, and by numbers. They are quick,
+/// and no match for somebody who wants collisions; that could only make a capture slow for whoever makes such names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quick;
+
+impl BuildHasher for Quick {
+    type Hasher = QuickHasher;
+
+    fn build_hasher(&self) -> QuickHasher {
+        QuickHasher(0)
+    }
+}
+
+/// The hasher of [`Quick`].
+pub struct QuickHasher(u64);
+
+impl Hasher for QuickHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = mixed(self.0, bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
@@ -333,6 +395,13 @@ mod tests {
         assert_eq!(comment.object(), &table);
         assert_eq!(schema.child(KindId::Comment, "").object(), &schema);
         assert!(schema < table && table < comment);
+        assert!(table < schema.child(KindId::Table, "orders2") && comment < schema.child(KindId::View, "a"));
+        assert!(function < schema.qualified_child(KindId::Function, "f", "integer, text, text"));
+        assert!(
+            function < schema.qualified_child(KindId::Function, "f1", "")
+                && table < FactId::root(KindId::Schema, "b")
+        );
+        assert_eq!(table, FactId::root(KindId::Schema, "app").child(KindId::Table, "orders"));
         assert_ne!(function, schema.qualified_child(KindId::Function, "f", "integer"));
     }
 

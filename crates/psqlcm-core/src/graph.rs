@@ -1,4 +1,51 @@
-//! Cycles in a directed graph.
+//! Cycles in a directed graph, and lists of nodes.
+
+/// A list of nodes for each node, all in one piece of memory: there are many, and most are short.
+pub struct Lists {
+    /// Where each list ends, which is where the next one begins.
+    ends: Vec<usize>,
+    nodes: Vec<usize>,
+}
+
+impl Lists {
+    /// Lists in the order of the nodes that they are for.
+    pub fn of<L: IntoIterator<Item = usize>>(lists: impl Iterator<Item = L>) -> Self {
+        let mut all = Self { ends: Vec::new(), nodes: Vec::new() };
+        for list in lists {
+            all.nodes.extend(list);
+            all.ends.push(all.nodes.len());
+        }
+        all
+    }
+
+    /// For each node those that name it as theirs, in order.
+    pub fn by_name(names: &[usize]) -> Self {
+        let mut ends = vec![0; names.len()];
+        names.iter().for_each(|&name| ends[name] += 1);
+        let mut start = 0;
+        for end in &mut ends {
+            // As long as it is not filled each list ends where it begins.
+            start += std::mem::replace(end, start);
+        }
+        let mut nodes = vec![0; names.len()];
+        for (node, &name) in names.iter().enumerate() {
+            nodes[ends[name]] = node;
+            ends[name] += 1;
+        }
+        Self { ends, nodes }
+    }
+
+    /// The list of a node.
+    pub fn list(&self, node: usize) -> &[usize] {
+        let start = node.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.nodes[start..self.ends[node]]
+    }
+
+    /// All lists in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[usize]> {
+        (0..self.ends.len()).map(|node| self.list(node))
+    }
+}
 
 /// For each node the nodes it points to.
 pub type Graph = Vec<Vec<usize>>;
@@ -16,11 +63,12 @@ pub fn cycles(graph: &Graph) -> Vec<Vec<usize>> {
     let mut stack = Vec::new();
     let mut found = Vec::new();
     let mut next = 0;
+    let mut calls = Vec::new();
     for root in 0..graph.len() {
         if index[root] != NEW {
             continue;
         }
-        let mut calls = vec![(root, 0)];
+        calls.push((root, 0));
         while let Some((node, edge)) = calls.pop() {
             if edge == 0 {
                 index[node] = next;
@@ -45,12 +93,13 @@ pub fn cycles(graph: &Graph) -> Vec<Vec<usize>> {
             }
             if low[node] == index[node] {
                 let start = stack.iter().rposition(|&at| at == node).unwrap_or(0);
-                let mut component = stack.split_off(start);
+                let component = &mut stack[start..];
                 component.iter().for_each(|&at| on_stack[at] = false);
                 if component.len() > 1 {
                     component.sort_unstable();
-                    found.push(component);
+                    found.push(component.to_vec());
                 }
+                stack.truncate(start);
             }
         }
     }
@@ -61,8 +110,9 @@ pub fn cycles(graph: &Graph) -> Vec<Vec<usize>> {
 pub fn needed_first(graph: &Graph) -> Vec<usize> {
     let mut order = Vec::with_capacity(graph.len());
     let mut seen = vec![false; graph.len()];
+    let mut calls = Vec::new();
     for root in 0..graph.len() {
-        let mut calls = vec![(root, 0)];
+        calls.push((root, 0));
         while let Some((node, edge)) = calls.pop() {
             if edge == 0 && std::mem::replace(&mut seen[node], true) {
                 continue;
@@ -78,7 +128,15 @@ pub fn needed_first(graph: &Graph) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cycles, needed_first};
+    use super::{Lists, cycles, needed_first};
+
+    #[test]
+    fn lists_are_those_that_were_given() {
+        let lists = Lists::of([vec![1, 2], vec![], vec![0]].into_iter());
+        assert_eq!(lists.iter().collect::<Vec<_>>(), [&[1, 2][..], &[], &[0]]);
+        let lists = Lists::by_name(&[2, 0, 2, 3]);
+        assert_eq!(lists.iter().collect::<Vec<_>>(), [&[1][..], &[], &[0, 2], &[3]]);
+    }
 
     #[test]
     fn what_is_needed_comes_first() {

@@ -20,9 +20,8 @@ pub use renamed_from::{RenamedFrom, renamed_from, renames_said};
 pub use renames::{Rename, RenameError, candidates, statements as rename_statements, steps as rename_steps};
 
 use crate::fact::{Fact, FactId};
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, Lists};
 use crate::kinds::{self, Fold, KindId};
-use crate::name::quote_ident;
 use crate::snapshot::Snapshot;
 
 /// One fact with all that is made in the same statements.
@@ -140,15 +139,11 @@ pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
     let builder = Builder::new(snapshot);
     let (heads, graph) = builder.fold()?;
     let order = builder.sort(&heads, &graph);
-    let mut members: Vec<Vec<usize>> = vec![Vec::new(); builder.facts.len()];
-    for (fact, &head) in heads.iter().enumerate() {
-        if fact != head {
-            members[head].push(fact);
-        }
-    }
+    let groups = Lists::by_name(&heads);
     let step = |(head, pass): (usize, u32)| {
         let (id, fact) = builder.facts[head];
-        let members = members[head].iter().map(|&at| builder.facts[at]).collect();
+        let members = groups.list(head).iter().filter(|&&at| at != head);
+        let members = members.map(|&at| builder.facts[at]).collect();
         let group = Group { id, fact, members, snapshot, is_added: false };
         Step { id: id.clone(), place: Place::new(id, pass), statements: (id.kind().kind().create)(&group) }
     };
@@ -158,7 +153,7 @@ pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
 /// The statement for a database of that name: what stands on the database itself (its owner, comment, grants and
 /// settings) is planned without it, as a database can be restored under another name.
 pub fn with_database_name(statement: &str, database: &str) -> String {
-    statement.replace(kinds::database::NAME, &quote_ident(database))
+    kinds::database::with_name(statement, database).into_owned()
 }
 
 /// The statement that makes the database, as a server of this version takes it.
@@ -177,21 +172,20 @@ struct Builder<'a> {
     parents: Vec<usize>,
     folds: Vec<Fold>,
     /// For each fact what it needs, its parent included.
-    needs: Vec<Vec<usize>>,
+    needs: Lists,
 }
 
 impl<'a> Builder<'a> {
     fn new(snapshot: &'a Snapshot) -> Self {
         let facts: Vec<_> = snapshot.facts().collect();
-        let at = |id: &FactId| facts.binary_search_by_key(&id, |(id, _)| id).ok();
-        let parent = |id: &FactId| id.parent().and_then(at);
-        let parents = facts.iter().enumerate().map(|(own, (id, _))| parent(id).unwrap_or(own)).collect();
+        let at = |id: &FactId| snapshot.place(id);
+        let parent = |(own, (id, _)): (usize, &(&FactId, &Fact))| id.parent().and_then(at).unwrap_or(own);
+        let parents: Vec<usize> = facts.iter().enumerate().map(parent).collect();
         let folds = facts.iter().map(|(id, fact)| (id.kind().kind().fold)(id, fact)).collect();
-        let needs = facts.iter().map(|(id, _)| {
+        let needs = Lists::of(facts.iter().zip(&parents).enumerate().map(|(own, ((id, _), &parent))| {
             let needed = snapshot.needs(id).iter().filter_map(at);
-            needed.chain(parent(id)).collect()
-        });
-        let needs = needs.collect();
+            needed.chain(Some(parent).filter(|&parent| parent != own))
+        }));
         Self { facts, parents, folds, needs }
     }
 

@@ -4,12 +4,13 @@
 //! [`Reader`] to look up what was read before it and to add its facts. Nothing here talks to a server.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::catalogs::{Catalogs, Column, Unknown};
-use crate::fact::{Fact, FactId, Value};
+use crate::fact::{Fact, FactId, Quick, Value};
 use crate::kinds::{ALL, Catalog, Kind, KindId, Read};
 use crate::name::quote_literal;
-use crate::privileges::{self, Acl};
+use crate::privileges::{self, Acl, Difference};
 use crate::snapshot::{LeftOut, Snapshot};
 
 /// The cells of one row in PostgreSQL's text format; `None` is NULL.
@@ -56,6 +57,9 @@ pub enum ReadError {
 /// The address of an object as `pg_depend` gives it: catalog, OID, and the column's number or 0.
 type Address = (u32, u32, u32);
 
+/// How an access control list differs from others, by their text.
+type AclDifferences = HashMap<Box<str>, Arc<[Difference]>>;
+
 /// What is done once all is read, with the fact that then stands at an address.
 type Later = Box<dyn FnOnce(&mut Reader, Option<&FactId>)>;
 
@@ -68,11 +72,13 @@ pub struct Reader {
     columns: Vec<Column>,
     snapshot: Snapshot,
     /// What stands at an address; `None` where something was seen that is no fact of its own.
-    addresses: HashMap<Address, Option<FactId>>,
+    addresses: HashMap<Address, Option<FactId>, Quick>,
     /// Extension members, with the extension they came with.
-    members: HashMap<(u32, u32), u32>,
-    roles: HashMap<u32, Fact>,
+    members: HashMap<(u32, u32), u32, Quick>,
+    roles: HashMap<u32, Fact, Quick>,
     role_names: HashMap<Box<str>, u32>,
+    /// How access control lists differ from the usual ones, by both texts.
+    acls: HashMap<Box<str>, AclDifferences>,
     /// What stands in a catalog and was not read: catalog and OID.
     unread: Vec<(u32, u32)>,
     edges: Vec<(Address, Address)>,
@@ -179,10 +185,11 @@ impl Reader {
             known,
             columns: Vec::new(),
             snapshot: Snapshot::new(server_version),
-            addresses: HashMap::new(),
-            members: HashMap::new(),
-            roles: HashMap::new(),
+            addresses: HashMap::with_hasher(Quick),
+            members: HashMap::with_hasher(Quick),
+            roles: HashMap::with_hasher(Quick),
             role_names: HashMap::new(),
+            acls: HashMap::new(),
             unread: Vec::new(),
             edges: Vec::new(),
             later: Vec::new(),
@@ -246,6 +253,7 @@ impl Reader {
             let fact = self.addresses.get(&address).cloned().flatten();
             later(&mut self, fact.as_ref());
         }
+        self.snapshot.sort();
         for (from, to) in std::mem::take(&mut self.edges) {
             if let (Some(from), Some(to)) = (self.resolve(from), self.resolve(to)) {
                 self.snapshot.add_need(&from, &to);
@@ -266,12 +274,12 @@ impl Reader {
     /// Adds a fact and what stands at its address.
     pub fn add(&mut self, catalog: Catalog, oid: u32, id: &FactId, fact: Fact) {
         self.locate(catalog, oid, 0, id);
-        self.snapshot.insert(id.clone(), fact);
+        self.snapshot.gather(id.clone(), fact);
     }
 
     /// Adds a fact that has no address of its own.
     pub fn add_part(&mut self, id: FactId, fact: Fact) {
-        self.snapshot.insert(id, fact);
+        self.snapshot.gather(id, fact);
     }
 
     /// Says which fact stands for an address; `column` is 0 for the object itself.
@@ -364,13 +372,15 @@ impl Reader {
 
     /// The role of that OID, as a fact of this snapshot; `None` for one that is gone.
     pub fn role(&mut self, oid: u32) -> Option<FactId> {
+        if let Some(id) = self.fact_at(Catalog::Authid, oid, 0) {
+            return Some(id.clone());
+        }
         let fact = self.roles.get(&oid)?;
         let id = FactId::root(KindId::Role, fact.get_text("name")?);
         if self.snapshot.get(&id).is_none() {
             let mut fact = fact.clone();
             fact.remove("name");
-            self.addresses.insert((Catalog::Authid as u32, oid, 0), Some(id.clone()));
-            self.snapshot.insert(id.clone(), fact);
+            self.add(Catalog::Authid, oid, &id, fact);
         }
         Some(id)
     }
@@ -388,7 +398,7 @@ impl Reader {
             return;
         };
         let owner = id.child(KindId::Owner, "");
-        self.snapshot.insert(owner.clone(), Fact::new().text("role", Some(role.name())));
+        self.snapshot.gather(owner.clone(), Fact::new().text("role", Some(role.name())));
         self.snapshot.add_need(&owner, &role);
     }
 
@@ -406,8 +416,8 @@ impl Reader {
         let Some(acl) = acl else { return Ok(()) };
         let owner = owner.and_then(|oid| self.roles.get(&oid)).and_then(|role| role.get_text("name"));
         let owner = owner.unwrap_or_default().to_owned();
-        let differences = privileges::differences(&Acl::parse(acl)?, &Acl::parse(usual.unwrap_or("{}"))?);
-        for (position, entry) in differences.into_iter().enumerate() {
+        let differences = self.acl_differences(acl, usual.unwrap_or("{}"))?;
+        for (position, entry) in differences.iter().enumerate() {
             let grant = id.qualified_child(KindId::Grant, &entry.grantee, &entry.grantor);
             let by_other = entry.grantor != owner;
             let fact = Fact::new()
@@ -423,9 +433,19 @@ impl Reader {
                     None => self.leave_out("grant", &id.to_string(), &format!("role {name} is gone")),
                 }
             }
-            self.snapshot.insert(grant, fact);
+            self.snapshot.gather(grant, fact);
         }
         Ok(())
+    }
+
+    /// Many objects have the same privileges.
+    fn acl_differences(&mut self, acl: &str, usual: &str) -> Result<Arc<[Difference]>, ReadError> {
+        if let Some(known) = self.acls.get(acl).and_then(|known| known.get(usual)) {
+            return Ok(Arc::clone(known));
+        }
+        let differences: Arc<[_]> = privileges::differences(&Acl::parse(acl)?, &Acl::parse(usual)?).into();
+        self.acls.entry(acl.into()).or_default().insert(usual.into(), Arc::clone(&differences));
+        Ok(differences)
     }
 
     fn unread_sql(&self) -> Option<String> {
@@ -522,8 +542,10 @@ impl Reader {
         let &[catalog, objects, kind, identity, reason] = columns("census", cells)?;
         let (Some(kind), Some(identity)) = (kind, identity) else {
             let catalog = oid(catalog)?;
-            for object in list(objects)? {
-                let object = oid(Some(&object))?;
+            // An array of numbers has no quotes.
+            let objects = objects.unwrap_or_default().trim_matches(['{', '}']);
+            for object in objects.split(',').filter(|object| !object.is_empty()) {
+                let object = oid(Some(object))?;
                 if !self.addresses.contains_key(&(catalog, object, 0)) {
                     self.unread.push((catalog, object));
                 }

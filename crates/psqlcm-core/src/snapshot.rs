@@ -1,9 +1,12 @@
 //! All facts and edges of one database at one moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+
+use indexmap::IndexMap;
 
 use crate::deparsed;
-use crate::fact::{Fact, FactId};
+use crate::fact::{Fact, FactId, Quick};
+use crate::graph::Lists;
 use crate::kinds::Nature;
 
 /// All facts of a database, which of them need which, and what could not be captured.
@@ -11,8 +14,9 @@ use crate::kinds::Nature;
 pub struct Snapshot {
     /// The server the facts were read from, as `server_version_num`.
     pub server_version: u32,
-    facts: BTreeMap<FactId, Fact>,
-    needs: BTreeMap<FactId, Vec<FactId>>,
+    /// In natural order, but while they are gathered.
+    facts: IndexMap<FactId, Fact, Quick>,
+    needs: HashMap<FactId, Vec<FactId>, Quick>,
     /// What is there and that no kind can hold, with the reason.
     pub left_out: Vec<LeftOut>,
     /// What is no schema, such as rows, and yet worth saying.
@@ -50,17 +54,53 @@ impl Snapshot {
     pub fn new(server_version: u32) -> Self {
         Self {
             server_version,
-            facts: BTreeMap::new(),
-            needs: BTreeMap::new(),
+            facts: IndexMap::with_hasher(Quick),
+            needs: HashMap::with_hasher(Quick),
             left_out: Vec::new(),
             mentions: Vec::new(),
         }
     }
 
     /// Adds a fact, or replaces it.
-    pub fn insert(&mut self, id: FactId, mut fact: Fact) {
+    pub fn insert(&mut self, id: FactId, fact: Fact) {
+        self.facts.insert_sorted(id, fact);
+    }
+
+    /// [`Self::insert`] where many come in any order; [`Self::sort`] brings them into theirs.
+    pub(crate) fn gather(&mut self, id: FactId, mut fact: Fact) {
         fact.shrink();
         self.facts.insert(id, fact);
+    }
+
+    /// Ends the gathering. Siblings are quickly compared: so they are sorted by themselves, and then put after what they
+    /// belong to.
+    pub(crate) fn sort(&mut self) {
+        let parent = |id: &FactId| id.parent().map(|parent| self.facts.get_index_of(parent));
+        // All that belongs to nothing else is called the child of one more.
+        let none = self.facts.len();
+        let mut parents: Vec<usize> = Vec::with_capacity(none + 1);
+        for id in self.facts.keys() {
+            match parent(id) {
+                Some(Some(parent)) => parents.push(parent),
+                None => parents.push(none),
+                // Its place is among the children of others.
+                Some(None) => return self.facts.sort_unstable_keys(),
+            }
+        }
+        parents.push(none);
+        let children = Lists::by_name(&parents);
+        let mut facts: Vec<_> = std::mem::take(&mut self.facts).into_iter().map(Some).collect();
+        let id = |at: usize| facts[at].as_ref().map(|(id, _)| id);
+        let mut sorted = Vec::with_capacity(none);
+        let mut next = vec![none];
+        while let Some(at) = next.pop() {
+            let start = next.len();
+            next.extend(children.list(at).iter().copied().filter(|&child| child != none));
+            next[start..].sort_unstable_by(|&one, &other| id(other).cmp(&id(one)));
+            sorted.push(at);
+        }
+        self.facts.reserve(none);
+        self.facts.extend(sorted.into_iter().filter_map(|at| facts.get_mut(at)?.take()));
     }
 
     /// The fact of that identity.
@@ -71,6 +111,11 @@ impl Snapshot {
     /// The same with the snapshot's own identity of it.
     pub(crate) fn entry(&self, id: &FactId) -> Option<(&FactId, &Fact)> {
         self.facts.get_key_value(id)
+    }
+
+    /// Where the fact stands in the natural order.
+    pub(crate) fn place(&self, id: &FactId) -> Option<usize> {
+        self.facts.get_index_of(id)
     }
 
     /// The fact of that identity, to change it.
@@ -113,8 +158,12 @@ impl Snapshot {
 
     /// What belongs to a fact, at any depth, in natural order; the fact itself is not among them.
     pub fn below<'a>(&'a self, id: &'a FactId) -> impl Iterator<Item = (&'a FactId, &'a Fact)> {
-        let after = (std::ops::Bound::Excluded(id), std::ops::Bound::Unbounded);
-        self.facts.range::<FactId, _>(after).take_while(move |(below, _)| below.path().any(|at| at == id))
+        let after = match self.facts.get_index_of(id) {
+            Some(own) => own + 1,
+            None => self.facts.partition_point(|other, _| other < id),
+        };
+        let after = self.facts.get_range(after..).into_iter().flatten();
+        after.take_while(move |(below, _)| below.path().any(|at| at == id))
     }
 
     /// The schemas of the database, by name.
@@ -154,9 +203,11 @@ impl Snapshot {
     pub fn split(mut self, apart: impl Fn(&FactId) -> bool) -> (Self, Self) {
         let mut split = Self::new(self.server_version);
         split.facts = self.facts.extract_if(.., |id, _| apart(id)).collect();
-        split.needs = self.needs.extract_if(.., |id, _| apart(id)).collect();
+        split.needs = self.needs.extract_if(|id, _| split.facts.contains_key(id)).collect();
         self.drop_needs(|id| !split.facts.contains_key(id));
-        split.drop_needs(apart);
+        let facts = std::mem::take(&mut split.facts);
+        split.drop_needs(|id| facts.contains_key(id));
+        split.facts = facts;
         (self, split)
     }
 }

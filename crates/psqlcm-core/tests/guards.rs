@@ -45,7 +45,8 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// What the core is made of. None of these opens a file or a socket.
-const CORE_DEPENDENCIES: [&str; 5] = ["serde", "serde_json", "sha2", "thiserror", "unicode-normalization"];
+const CORE_DEPENDENCIES: [&str; 6] =
+    ["indexmap", "serde", "serde_json", "sha2", "thiserror", "unicode-normalization"];
 
 /// Which crate of ours may use which: from the binary to the engine to the core, and never back. Nothing but tests
 /// uses the testkit, which judges the product by PostgreSQL's own programs.

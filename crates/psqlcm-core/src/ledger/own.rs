@@ -2,7 +2,9 @@
 //!
 //! They are restored exactly and are no part of what is under control: outside facts, fingerprints and diffs.
 
-use crate::fact::FactId;
+use std::collections::HashSet;
+
+use crate::fact::{FactId, Quick};
 use crate::kinds::KindId;
 use crate::ledger::sql::Table;
 use crate::snapshot::Snapshot;
@@ -17,20 +19,19 @@ pub fn split<'a>(
     table: &str,
     schemas: impl IntoIterator<Item = &'a str>,
 ) -> (Snapshot, Snapshot) {
-    let mut own = Vec::new();
+    let mut own = HashSet::with_hasher(Quick);
     for schema in schemas {
         let guard = Table { schema, name: table }.guard();
         let schema = FactId::root(KindId::Schema, schema);
         let home = schema.child(KindId::Table, table);
-        own.push(schema.qualified_child(KindId::Function, &guard, ""));
+        own.insert(schema.qualified_child(KindId::Function, &guard, ""));
         let in_schema = snapshot.below(&schema).filter(|(id, _)| id.kind() == KindId::Sequence);
         own.extend(
             in_schema
                 .filter(|(id, _)| (KindId::Sequence.kind().home)(id, &snapshot) == home)
                 .map(|(id, _)| id.clone()),
         );
-        own.push(home);
+        own.insert(home);
     }
-    own.sort();
-    snapshot.split(|id| own.binary_search(id.object()).is_ok())
+    snapshot.split(|id| own.contains(id.object()))
 }

@@ -1,5 +1,7 @@
 //! The database itself: encoding, locale, limits. Its name is no part of it: a tree can be restored under another.
 
+use std::borrow::Cow;
+
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, local, plain, shared::{self, PART}, Response};
 use crate::fact::{Fact, FactId};
 use crate::name::{quote_ident, quote_literal};
@@ -47,8 +49,11 @@ const ATTRIBUTES: &[Attribute] = &[
 ];
 
 /// The statement with the database's real name in it.
-pub fn with_name(statement: &str, database: &str) -> String {
-    statement.replace(NAME, &quote_ident(database))
+pub fn with_name<'s>(statement: &'s str, database: &str) -> Cow<'s, str> {
+    match statement.contains(NAME) {
+        true => statement.replace(NAME, &quote_ident(database)).into(),
+        false => statement.into(),
+    }
 }
 
 /// The identity of the database.
