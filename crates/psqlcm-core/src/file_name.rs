@@ -25,6 +25,11 @@ pub fn encode(name: &str) -> String {
     if name.is_empty() {
         return "%".to_owned();
     }
+    // What most names are.
+    let stays = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if name.len() <= LONGEST && name.bytes().all(stays) && reserved_stem_length(name).is_none() {
+        return name.to_owned();
+    }
     let pieces = pieces(name);
     let length: usize = pieces.iter().map(String::len).sum();
     if length <= LONGEST {

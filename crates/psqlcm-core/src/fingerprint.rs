@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use crate::fact::{Fact, FactId, Value};
+use crate::fact::{Fact, FactId, Quick, Value};
 use crate::ignore::Ignore;
 use crate::kinds::{self, Nature};
 use crate::snapshot::Snapshot;
@@ -49,19 +50,21 @@ impl Fingerprints {
 
     fn over(snapshot: &Snapshot, ignored: &BTreeSet<FactId>) -> (Self, Self) {
         let (mut whole, mut structure) = (Objects::default(), Objects::default());
+        let mut bytes = Vec::new();
         for (id, fact) in snapshot.facts().filter(|(id, _)| is_compared(id)) {
             let object = id.object();
             if ignored.contains(object) {
                 continue;
             }
-            let hash = fact_hash(id, fact, &WHOLE);
+            let hash = fact_hash(id, fact, &WHOLE, &mut bytes);
             whole.add(object, hash);
             if !(id.kind().kind().newer)(fact) {
                 let is_all = fact.attributes().all(|(name, _)| {
                     let nature = id.kind().kind().nature(name);
                     STRUCTURE.contains(&nature) == WHOLE.contains(&nature)
                 });
-                structure.add(object, if is_all { hash } else { fact_hash(id, fact, &STRUCTURE) });
+                structure
+                    .add(object, if is_all { hash } else { fact_hash(id, fact, &STRUCTURE, &mut bytes) });
             }
         }
         (whole.rolled_up(), structure.rolled_up())
@@ -70,15 +73,16 @@ impl Fingerprints {
 
 /// Hashes of objects that grow fact by fact.
 #[derive(Default)]
-struct Objects(BTreeMap<FactId, Sha256>);
+struct Objects(IndexMap<FactId, Sha256, Quick>);
 
 impl Objects {
     fn add(&mut self, object: &FactId, fact: [u8; 32]) {
         self.0.entry(object.clone()).or_default().update(fact);
     }
 
-    fn rolled_up(self) -> Fingerprints {
-        let objects: BTreeMap<_, _> = self.0.into_iter().map(|(id, hash)| (id, hash.finalize())).collect();
+    fn rolled_up(mut self) -> Fingerprints {
+        self.0.sort_unstable_keys();
+        let objects: Vec<_> = self.0.into_iter().map(|(id, hash)| (id, hash.finalize())).collect();
         let mut schemas: BTreeMap<String, Sha256> = BTreeMap::new();
         let mut database = Sha256::new();
         for (id, hash) in &objects {
@@ -128,17 +132,17 @@ fn is_compared(id: &FactId) -> bool {
     !kinds::is_of_state(id) && is_said(Nature::Local)
 }
 
-/// The hash of one fact: its identity, then each compared attribute with its length before it.
-fn fact_hash(id: &FactId, fact: &Fact, natures: &[Nature]) -> [u8; 32] {
-    let mut bytes = Vec::with_capacity(256);
-    id.canonical(&mut bytes);
+/// The hash of one fact: its identity, then each compared attribute with its length before it. `bytes` is room for them.
+fn fact_hash(id: &FactId, fact: &Fact, natures: &[Nature], bytes: &mut Vec<u8>) -> [u8; 32] {
+    bytes.clear();
+    id.canonical(bytes);
     for (name, value) in fact.attributes() {
         if natures.contains(&id.kind().kind().nature(name)) {
-            put(&mut bytes, name);
-            put_value(&mut bytes, value);
+            put(bytes, name);
+            put_value(bytes, value);
         }
     }
-    Sha256::digest(&bytes).into()
+    Sha256::digest(bytes).into()
 }
 
 fn put_value(out: &mut Vec<u8>, value: &Value) {
@@ -171,9 +175,6 @@ fn shown(hash: &[u8]) -> String {
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

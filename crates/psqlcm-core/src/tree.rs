@@ -4,11 +4,12 @@
 //! Computes paths and texts; reading and writing them is the engine's. Paths are relative to the folder of the
 //! tree, with `/` between their parts on every system.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use crate::fact::FactId;
+use crate::fact::{FactId, Quick};
 use crate::file_name;
 use crate::fingerprint::hex;
 use crate::kinds::{KindId, database};
@@ -58,32 +59,47 @@ pub const ATTRIBUTES: (&str, &str) = (".gitattributes", "*.sql -text\nrestore.sq
 
 /// The files of a database, by path: the plan from empty, each step in its object's file, in the plan's order.
 pub fn files(database: &str, snapshot: &Snapshot, steps: &[Step]) -> BTreeMap<String, File> {
-    let mut files: BTreeMap<String, File> = BTreeMap::new();
+    let mut files: IndexMap<String, File> = IndexMap::new();
+    // Several objects may have one file, and an object has many steps.
+    let mut known: HashMap<FactId, usize, Quick> = HashMap::with_hasher(Quick);
     for step in steps.iter().filter(|step| !step.statements.is_empty()) {
-        let file = files.entry(path(database, &step.id, snapshot)).or_default();
+        let object = step.id.object();
+        let home = (object.kind().kind().home)(object, snapshot);
+        let at = known.entry(home).or_insert_with_key(|home| {
+            let entry = files.entry(path(database, home));
+            let at = entry.index();
+            entry.or_default();
+            at
+        });
+        let file = &mut files[*at];
         for statement in &step.statements {
-            let statement = database::with_name(statement, database);
             if !file.text.is_empty() {
                 file.text.push('\n');
             }
-            file.text.push_str(&terminated(&statement));
+            push_terminated(&mut file.text, &database::with_name(statement, database));
             file.places.push(step.place);
         }
     }
-    files
+    files.into_iter().collect()
 }
 
-/// The statement with its semicolon and a new line. None ends in a comment: PostgreSQL prints none, and bodies
-/// of routines stand in quotes.
+/// The statement with its semicolon and a new line.
 pub fn terminated(statement: &str) -> String {
-    format!("{statement};\n")
+    let mut text = String::with_capacity(statement.len() + 2);
+    push_terminated(&mut text, statement);
+    text
 }
 
-/// The file in which a fact stands.
-fn path(database: &str, id: &FactId, snapshot: &Snapshot) -> String {
+/// Adds the statement with its semicolon and a new line. None ends in a comment: PostgreSQL prints none, and bodies
+/// of routines stand in quotes.
+fn push_terminated(text: &mut String, statement: &str) {
+    text.push_str(statement);
+    text.push_str(";\n");
+}
+
+/// The file of an object that is at home in its own.
+fn path(database: &str, home: &FactId) -> String {
     let root = database_folder(database);
-    let object = id.object();
-    let home = (object.kind().kind().home)(object, snapshot);
     match (home.kind(), home.schema()) {
         (KindId::Role, _) => format!("{root}/roles.sql"),
         (kind, None) => format!("{root}/{}.sql", kind.kind().folder.unwrap_or("database")),

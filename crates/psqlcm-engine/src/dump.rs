@@ -87,12 +87,10 @@ fn texts(
         }
     }
     let facts = tree::facts_folder(request.environment, request.database);
-    let scripts = observed.ledgers.iter().zip(&ledgers);
-    let scripts: Vec<String> =
-        scripts.map(|((schema, seen), text)| text.clone() + &sequence(schema, seen, request)).collect();
-    let parts = restore_script::Parts { database: request.database, steps: &steps, ledgers: &scripts };
+    let parts = restore_script::Parts { database: request.database, steps: &steps, ledgers: &ledgers };
     let mut known = vec![(format!("{facts}/{}", restore_script::FILE), restore_script::text(&parts))];
-    for (schema, text) in observed.ledgers.keys().zip(ledgers) {
+    drop(steps);
+    for (schema, (text, _)) in observed.ledgers.keys().zip(ledgers) {
         if request.covers_schema(schema) {
             known.push((tree::ledger_path(request.environment, request.database, schema), text));
         }
@@ -233,8 +231,8 @@ impl Request<'_> {
     }
 }
 
-/// The text of each ledger's file: what makes its table, then its entries.
-fn ledger_texts(observed: &Observed, steps: &[Step], request: &Request<'_>) -> Vec<String> {
+/// The text of each ledger's file (what makes its table, then its entries), and what sets its sequence.
+fn ledger_texts(observed: &Observed, steps: &[Step], request: &Request<'_>) -> Vec<(String, String)> {
     let text = |(schema, seen): (&String, &Observation)| {
         let shown = psqlcm_core::visible::visible(schema);
         let mut text =
@@ -247,7 +245,7 @@ fn ledger_texts(observed: &Observed, steps: &[Step], request: &Request<'_>) -> V
             text.push('\n');
             text += &request.ledger.at(schema).insert(entry);
         }
-        text
+        (text, sequence(schema, seen, request))
     };
     observed.ledgers.iter().map(text).collect()
 }

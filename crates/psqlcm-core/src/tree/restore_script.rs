@@ -6,7 +6,7 @@
 use crate::kinds::{KindId, database};
 use crate::name::quote_literal;
 use crate::plan::Step;
-use crate::tree::terminated;
+use crate::tree::push_terminated;
 
 /// What the script is made of.
 pub struct Parts<'a> {
@@ -14,8 +14,8 @@ pub struct Parts<'a> {
     pub database: &'a str,
     /// The plan from empty.
     pub steps: &'a [Step],
-    /// The text of each ledger's file, followed by what sets its sequence.
-    pub ledgers: &'a [String],
+    /// The text of each ledger's file, and what sets its sequence.
+    pub ledgers: &'a [(String, String)],
 }
 
 /// The file's name in the folder of facts.
@@ -43,6 +43,10 @@ SET client_min_messages = warning;
 /// The script's text.
 pub fn text(parts: &Parts<'_>) -> String {
     let mut text = header(parts.database);
+    let statements =
+        parts.steps.iter().flat_map(|step| &step.statements).map(|statement| statement.len() + 2);
+    let ledgers = parts.ledgers.iter().map(|(ledger, sequence)| 1 + ledger.len() + sequence.len());
+    text.reserve(statements.chain(ledgers).sum());
     let (outside, inside): (Vec<_>, Vec<_>) =
         parts.steps.iter().partition(|step| step.id.kind() == KindId::Role);
     let (last, inside): (Vec<_>, Vec<_>) = inside.into_iter().partition(|step| is_of_database(step));
@@ -57,34 +61,36 @@ pub fn text(parts: &Parts<'_>) -> String {
     }
     let mut create = create.iter().flat_map(|step| &step.statements);
     if let Some(statement) = create.next() {
-        text += &statement_text(statement, parts.database);
+        push(&mut text, statement, parts.database);
     }
     text += &connect(parts.database);
     text += SETTINGS;
     text += "SET synchronous_commit = off;\n\n";
-    create.for_each(|statement| text += &statement_text(statement, parts.database));
+    create.for_each(|statement| push(&mut text, statement, parts.database));
     let (late, inside): (Vec<_>, Vec<_>) = inside.into_iter().partition(|step| step.place.is_late());
     for step in inside {
-        step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));
+        step.statements.iter().for_each(|statement| push(&mut text, statement, parts.database));
     }
     // Before what is late: default privileges must not reach the ledgers.
-    for ledger in parts.ledgers {
+    for (ledger, sequence) in parts.ledgers {
         text += "\n";
         text += ledger;
+        text += sequence;
     }
-    let statements = |steps: &[&Step]| {
-        let statements = steps.iter().flat_map(|step| &step.statements);
-        statements.map(|statement| statement_text(statement, parts.database)).collect::<String>()
-    };
     let is_state = |step: &Step| step.id.kind().kind().state;
     for steps in late.chunk_by(|step, next| is_state(step) == is_state(next)) {
-        text += &match steps.iter().any(|step| is_state(step)) {
-            true => format!("\n{GO_ON}{}{STOP}", statements(steps)),
-            false => statements(steps),
-        };
+        let are_states = steps.iter().any(|step| is_state(step));
+        if are_states {
+            text += &format!("\n{GO_ON}");
+        }
+        let statements = steps.iter().flat_map(|step| &step.statements);
+        statements.for_each(|statement| push(&mut text, statement, parts.database));
+        if are_states {
+            text += STOP;
+        }
     }
     for step in last {
-        step.statements.iter().for_each(|statement| text += &statement_text(statement, parts.database));
+        step.statements.iter().for_each(|statement| push(&mut text, statement, parts.database));
     }
     text
 }
@@ -116,13 +122,13 @@ fn connect(database: &str) -> String {
     format!("SELECT {conninfo} AS psqlcm_target\n\\gset\n\\connect -reuse-previous=on :psqlcm_target\n")
 }
 
-/// A statement as psql must be given it. psql would replace `:name` outside of quotes by its variables: what
+/// Adds a statement as psql must be given it. psql would replace `:name` outside of quotes by its variables: what
 /// holds such a thing is handed over as a string.
-fn statement_text(statement: &str, database: &str) -> String {
+fn push(text: &mut String, statement: &str, database: &str) {
     let statement = database::with_name(statement, database);
     match may_hold_variable(&statement) {
-        true => format!("SELECT {}\n\\gexec\n", quote_literal(&statement)),
-        false => terminated(&statement),
+        true => *text += &format!("SELECT {}\n\\gexec\n", quote_literal(&statement)),
+        false => push_terminated(text, &statement),
     }
 }
 
@@ -134,7 +140,7 @@ fn may_hold_variable(statement: &str) -> bool {
         before != Some(b':')
             && (next.is_ascii_alphabetic() || matches!(next, b'_' | b'"' | b'\'' | b'{') || next >= 0x80)
     };
-    bytes.iter().enumerate().any(|(at, byte)| *byte == b':' && starts(at)) && !is_routine(statement)
+    statement.match_indices(':').any(|(at, _)| starts(at)) && !is_routine(statement)
 }
 
 /// Bodies of routines are quoted by `$`, within which psql replaces nothing; BEGIN ATOMIC bodies are not.

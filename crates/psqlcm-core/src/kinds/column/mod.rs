@@ -152,8 +152,11 @@ pub(super) fn definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> Option<
 
 /// The same, of a column that the table has for itself.
 fn own_definition(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
-    let compression = fact.get_text("compression").map(|name| format!(" COMPRESSION {name}")).unwrap_or_default();
-    named_type(id, fact) + &compression + &constraints(group, id, fact)
+    let mut text = named_type(id, fact);
+    if let Some(compression) = fact.get_text("compression") {
+        text += &format!(" COMPRESSION {compression}");
+    }
+    text + &constraints(group, id, fact)
 }
 
 /// What follows the column's type.
@@ -165,8 +168,9 @@ fn constraints(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
         None if parents(group, id).any(|(_, default)| default.is_some()) => text += " DEFAULT NULL",
         None => {}
     }
-    let given = parents(group, id).any(|(parent, _)| is_generated_alike(parent, fact));
-    if let (Some(how), Some(expression), false) = (fact.get_text("generated"), fact.get_text("expression"), given) {
+    if let (Some(how), Some(expression)) = (fact.get_text("generated"), fact.get_text("expression"))
+        && !parents(group, id).any(|(parent, _)| is_generated_alike(parent, fact))
+    {
         text += &format!(" GENERATED ALWAYS AS ({expression})");
         text += if how == "stored" { " STORED" } else { "" };
     }
@@ -182,10 +186,8 @@ pub(super) fn is_generated_alike(parent: &Fact, fact: &Fact) -> bool {
 
 /// A partition's identity comes from its parent when it is attached: only who has a sequence says it.
 fn identity(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
-    let sequence = group.members_of(id, KindId::Sequence).next();
-    let (Some(how), Some((sequence, options))) = (fact.get_text("identity"), sequence) else {
-        return String::new();
-    };
+    let Some(how) = fact.get_text("identity") else { return String::new() };
+    let Some((sequence, options)) = group.members_of(id, KindId::Sequence).next() else { return String::new() };
     format!(" GENERATED {how} AS IDENTITY ({})", sequence::of_identity(group, sequence, options))
 }
 
@@ -195,9 +197,10 @@ fn not_null(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
         return String::new();
     }
     let table = id.parent().unwrap_or(id);
-    let constraints: Vec<_> = group.children(table, KindId::Constraint);
-    let of_column = |fact: &Fact| fact.get_text("column") == Some(id.name());
-    let Some((constraint, its)) = constraints.into_iter().find(|(_, fact)| of_column(fact)) else {
+    let of_column = |(other, fact): &(&FactId, &Fact)| {
+        other.kind() == KindId::Constraint && fact.get_text("column") == Some(id.name()) && other.parent() == Some(table)
+    };
+    let Some((constraint, its)) = group.snapshot.below(table).find(of_column) else {
         return " NOT NULL".to_owned();
     };
     let from_parent = constraint::comes_from_parent(group.fact, its);
@@ -216,16 +219,16 @@ fn not_null(group: &Group<'_>, id: &FactId, fact: &Fact) -> String {
 
 /// What no clause of CREATE TABLE can say in every supported version; `said` is whether there was one.
 pub(super) fn settings(id: &FactId, fact: &Fact, said: bool) -> Vec<String> {
-    let alter = format!("ALTER TABLE ONLY {} ALTER COLUMN {}", shared::parent_path(id), quote_ident(id.name()));
+    let alter = || format!("ALTER TABLE ONLY {} ALTER COLUMN {}", shared::parent_path(id), quote_ident(id.name()));
     let mut statements = Vec::new();
     if let Some(compression) = fact.get_text("compression").filter(|_| !said) {
-        statements.push(format!("{alter} SET COMPRESSION {compression}"));
+        statements.push(format!("{} SET COMPRESSION {compression}", alter()));
     }
     if let Some(storage) = fact.get_text("storage") {
-        statements.push(format!("{alter} SET STORAGE {storage}"));
+        statements.push(format!("{} SET STORAGE {storage}", alter()));
     }
     if let Some(target) = fact.get_int("statistics") {
-        statements.push(format!("{alter} SET STATISTICS {target}"));
+        statements.push(format!("{} SET STATISTICS {target}", alter()));
     }
     let foreign = shared::foreign_options(fact.get_list("foreign_options"));
     if !foreign.is_empty() && !said {
@@ -233,7 +236,7 @@ pub(super) fn settings(id: &FactId, fact: &Fact, said: bool) -> Vec<String> {
         statements.push(format!("ALTER FOREIGN TABLE ONLY {table} ALTER COLUMN {}{foreign}", quote_ident(id.name())));
     }
     if !fact.get_list("options").is_empty() {
-        statements.push(format!("{alter} SET ({})", shared::options_list(fact.get_list("options"))));
+        statements.push(format!("{} SET ({})", alter(), shared::options_list(fact.get_list("options"))));
     }
     statements
 }

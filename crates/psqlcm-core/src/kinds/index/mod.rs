@@ -81,20 +81,19 @@ fn create(group: &Group<'_>) -> Vec<String> {
 
 /// What is said of an index once it is there; constraints say the same of theirs.
 pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
-    let (name, table) = (quote_ident(id.name()), shared::parent_path(id));
-    let index = shared::schema_path(id);
+    let (index, table) = (|| shared::schema_path(id), || shared::parent_path(id));
     let mut statements = Vec::new();
     if let Some(tablespace) = fact.get_text("tablespace") {
-        statements.push(format!("ALTER INDEX {index} SET TABLESPACE {}", quote_ident(tablespace)));
+        statements.push(format!("ALTER INDEX {} SET TABLESPACE {}", index(), quote_ident(tablespace)));
     }
     for (number, target) in fact.get_list("statistics").iter().filter_map(|item| item.split_once('=')) {
-        statements.push(format!("ALTER INDEX {index} ALTER COLUMN {number} SET STATISTICS {target}"));
+        statements.push(format!("ALTER INDEX {} ALTER COLUMN {number} SET STATISTICS {target}", index()));
     }
     if fact.is("clustered") {
-        statements.push(format!("ALTER TABLE {table} CLUSTER ON {name}"));
+        statements.push(format!("ALTER TABLE {} CLUSTER ON {}", table(), quote_ident(id.name())));
     }
     if fact.is("replica_identity") {
-        statements.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY USING INDEX {name}"));
+        statements.push(format!("ALTER TABLE ONLY {} REPLICA IDENTITY USING INDEX {}", table(), quote_ident(id.name())));
     }
     statements
 }

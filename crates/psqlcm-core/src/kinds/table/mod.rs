@@ -204,6 +204,9 @@ pub(super) fn columns_of<'a>(snapshot: &'a Snapshot, table: &'a FactId) -> Vec<&
 /// Where what is inherited comes from when the table is made.
 pub(super) fn inherited_from<'a>(group: &Group<'a>, table: &FactId) -> Vec<(&'a FactId, &'a Fact)> {
     let snapshot = group.snapshot;
+    if snapshot.needs(table).is_empty() {
+        return Vec::new();
+    }
     let made_alone =
         snapshot.get(table).is_none_or(|fact| is_partition(fact) || joins_later(snapshot, table, fact));
     let parents = group.snapshot.needs(table).iter().filter(|id| !made_alone && is_table(id.kind()));
@@ -242,14 +245,14 @@ pub(super) fn create(group: &Group<'_>) -> Vec<String> {
         }
         after.extend(constraint::settings(id, part));
     }
-    let parts: Vec<_> = parts.iter().map(|part| format!("\n    {part}")).collect();
     let unlogged = if fact.is("unlogged") { " UNLOGGED" } else { "" };
     let foreign = if group.id.kind() == KindId::ForeignTable { " FOREIGN" } else { "" };
     let of_type = of_type.map(|of_type| format!(" OF {of_type}")).unwrap_or_default();
     let mut create = format!("CREATE{unlogged}{foreign} TABLE {path}{of_type}");
     // A typed table has its columns from its type, and may have nothing to add.
     if of_type.is_empty() || !parts.is_empty() {
-        create += &format!(" ({}\n)", parts.join(","));
+        let indent = if parts.is_empty() { "" } else { "\n    " };
+        create += &format!(" ({indent}{}\n)", parts.join(",\n    "));
     }
     let joins = joins_later(group.snapshot, group.id, fact);
     if !is_partition(fact) && !joins && !fact.get_list("parents").is_empty() {
