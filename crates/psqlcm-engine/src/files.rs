@@ -111,9 +111,7 @@ impl Writer {
         check_path(relative)?;
         let mode = match self.disk.kind(relative)? {
             Some(Kind::File { mode, size }) => {
-                let is_same = size == contents.len() as u64
-                    && self.disk.read(relative)?.is_some_and(|existing| existing == contents);
-                if is_same {
+                if size == contents.len() as u64 && self.disk.holds(relative, contents)? {
                     self.actions.insert(relative.to_path_buf(), Action::Keep);
                     return Ok(());
                 }

@@ -154,8 +154,10 @@ impl Session {
             while let Some(message) = messages.try_next().await? {
                 match message {
                     SimpleQueryMessage::Row(row) => {
-                        let cells =
-                            (0..row.len()).map(|cell| row.try_get(cell)).collect::<Result<Vec<_>, _>>()?;
+                        let mut cells = Vec::with_capacity(row.len());
+                        for cell in 0..row.len() {
+                            cells.push(row.try_get(cell)?);
+                        }
                         each(statement, &cells);
                     }
                     SimpleQueryMessage::CommandComplete(_) => statement += 1,

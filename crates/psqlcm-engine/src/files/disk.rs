@@ -148,19 +148,31 @@ impl Disk {
 
     /// The contents of a file, if there is one.
     pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, FilesError> {
-        self.pass("read", path)?;
-        // It might have become a pipe since it was looked at.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut file = match self.open_at(path, flags) {
-            Ok(file) => File::from(file),
-            Err(FilesError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
+        let Some(mut file) = self.open_to_read(path)? else { return Ok(None) };
         let mut contents = Vec::new();
         file.read_to_end(&mut contents).map_err(|source| failed("read", self.absolute(path), source))?;
         Ok(Some(contents))
+    }
+
+    /// Whether there is a file with these contents.
+    pub(super) fn holds(&self, path: &Path, contents: &[u8]) -> Result<bool, FilesError> {
+        let Some(file) = self.open_to_read(path)? else { return Ok(false) };
+        let mut found = Vec::with_capacity(contents.len() + 1);
+        // One byte more shows what was added meanwhile.
+        let read = file.take(contents.len() as u64 + 1).read_to_end(&mut found);
+        read.map_err(|source| failed("read", self.absolute(path), source))?;
+        Ok(found == contents)
+    }
+
+    fn open_to_read(&self, path: &Path) -> Result<Option<File>, FilesError> {
+        self.pass("read", path)?;
+        // It might have become a pipe since it was looked at.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match self.open_at(path, flags) {
+            Ok(file) => Ok(Some(file.into())),
+            Err(FilesError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The names in a folder, sorted.
