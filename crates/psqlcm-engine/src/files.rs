@@ -19,7 +19,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use disk::{Disk, Kind, Lock};
+use disk::{Compared, Disk, Kind, Lock};
 pub use error::FilesError;
 pub use fault::Faults;
 use journal::Journal;
@@ -109,18 +109,16 @@ impl Writer {
     /// Plans that `relative` has these contents.
     pub fn write(&mut self, relative: &Path, contents: &[u8]) -> Result<(), FilesError> {
         check_path(relative)?;
-        let mode = match self.disk.kind(relative)? {
-            Some(Kind::File { mode, size }) => {
-                if size == contents.len() as u64 && self.disk.holds(relative, contents)? {
-                    self.actions.insert(relative.to_path_buf(), Action::Keep);
-                    return Ok(());
-                }
-                Some(mode)
+        let mode = match self.disk.compare(relative, contents)? {
+            Compared::Same => {
+                self.actions.insert(relative.to_path_buf(), Action::Keep);
+                return Ok(());
             }
+            Compared::Other(Some(Kind::File { mode, .. })) => Some(mode),
             // A folder may be gone by then.
-            Some(Kind::Folder) | None => None,
-            Some(Kind::Link) => return Err(self.disk.link(relative)),
-            Some(Kind::Special(what)) => return Err(self.disk.special(relative, what)),
+            Compared::Other(Some(Kind::Folder) | None) => None,
+            Compared::Other(Some(Kind::Link)) => return Err(self.disk.link(relative)),
+            Compared::Other(Some(Kind::Special(what))) => return Err(self.disk.special(relative, what)),
         };
         let number = self.staged;
         self.disk.write(&staged(number), contents, mode)?;

@@ -91,10 +91,15 @@ impl Manifest {
     /// # Errors
     /// When it is none, or of another format.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let value: serde_json::Value = serde_json::from_str(text)?;
-        match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(found) if found != u64::from(FORMAT) => Err(ManifestError::Format { found }),
-            _ => Ok(serde_json::from_value(value)?),
+        match serde_json::from_str::<Self>(text) {
+            Ok(manifest) if manifest.format == FORMAT => Ok(manifest),
+            other => {
+                let value: serde_json::Value = serde_json::from_str(text)?;
+                match value.get("format").and_then(serde_json::Value::as_u64) {
+                    Some(found) if found != u64::from(FORMAT) => Err(ManifestError::Format { found }),
+                    _ => Ok(other?),
+                }
+            }
         }
     }
 

@@ -31,6 +31,13 @@ pub(super) enum Kind {
     Special(&'static str),
 }
 
+/// What a file is beside the contents that it is to have.
+pub(super) enum Compared {
+    Same,
+    /// What stands there is another, or nothing.
+    Other(Option<Kind>),
+}
+
 /// The folder of a tree.
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -131,19 +138,7 @@ impl Disk {
             return Ok(Some(Kind::Folder));
         }
         self.pass("look at", path)?;
-        Ok(self.stat(path)?.map(|stat| match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
-                let mode = Mode::from_raw_mode(stat.st_mode).as_raw_mode();
-                #[allow(clippy::useless_conversion, clippy::allow_attributes, reason = "u16 on macOS")]
-                Kind::File { mode: mode.into(), size: u64::try_from(stat.st_size).unwrap_or_default() }
-            }
-            FileType::Directory => Kind::Folder,
-            FileType::Symlink => Kind::Link,
-            FileType::Fifo => Kind::Special("named pipe"),
-            FileType::Socket => Kind::Special("socket"),
-            FileType::CharacterDevice | FileType::BlockDevice => Kind::Special("device"),
-            FileType::Unknown => Kind::Special("special file"),
-        }))
+        Ok(self.stat(path)?.map(|stat| kind_of(&stat)))
     }
 
     /// The contents of a file, if there is one.
@@ -154,25 +149,28 @@ impl Disk {
         Ok(Some(contents))
     }
 
-    /// Whether there is a file with these contents.
-    pub(super) fn holds(&self, path: &Path, contents: &[u8]) -> Result<bool, FilesError> {
-        let Some(file) = self.open_to_read(path)? else { return Ok(false) };
+    fn open_to_read(&self, path: &Path) -> Result<Option<File>, FilesError> {
+        self.pass("read", path)?;
+        unless_gone(self.open_at(path, READ))
+    }
+
+    /// Whether there is a file with these contents, and what else there is.
+    pub(super) fn compare(&self, path: &Path, contents: &[u8]) -> Result<Compared, FilesError> {
+        self.pass("look at", path)?;
+        let Some(folder) = self.stat_folder(parent(path))? else { return Ok(Compared::Other(None)) };
+        let kind = self.stat_in(&folder, path)?.map(|stat| kind_of(&stat));
+        if !matches!(kind, Some(Kind::File { size, .. }) if size == contents.len() as u64) {
+            return Ok(Compared::Other(kind));
+        }
+        self.pass("read", path)?;
+        let Some(file) = unless_gone(self.open_in(&folder, path, READ))? else {
+            return Ok(Compared::Other(None));
+        };
         let mut found = Vec::with_capacity(contents.len() + 1);
         // One byte more shows what was added meanwhile.
         let read = file.take(contents.len() as u64 + 1).read_to_end(&mut found);
         read.map_err(|source| failed("read", self.absolute(path), source))?;
-        Ok(found == contents)
-    }
-
-    fn open_to_read(&self, path: &Path) -> Result<Option<File>, FilesError> {
-        self.pass("read", path)?;
-        // It might have become a pipe since it was looked at.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match self.open_at(path, flags) {
-            Ok(file) => Ok(Some(file.into())),
-            Err(FilesError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(if found == contents { Compared::Same } else { Compared::Other(kind) })
     }
 
     /// The names in a folder, sorted.
@@ -348,9 +346,14 @@ impl Disk {
     }
 
     fn stat(&self, path: &Path) -> Result<Option<system::Stat>, FilesError> {
-        let Some(folder) = self.stat_folder(parent(path))? else {
-            return Ok(None);
-        };
+        match self.stat_folder(parent(path))? {
+            Some(folder) => self.stat_in(&folder, path),
+            None => Ok(None),
+        }
+    }
+
+    /// The same of a path whose folder is open.
+    fn stat_in(&self, folder: &OwnedFd, path: &Path) -> Result<Option<system::Stat>, FilesError> {
         match system::statat(folder, name(path), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
@@ -373,12 +376,16 @@ impl Disk {
             FilesError::NoFolder { path } => failed("open", path, Errno::NOENT),
             error => error,
         })?;
-        system::openat(folder, name(path), flags, Mode::from_bits_truncate(0o666)).map_err(
-            |error| match error {
-                Errno::LOOP => self.link(path),
-                _ => failed("open", self.absolute(path), error),
-            },
-        )
+        self.open_in(&folder, path, flags)
+    }
+
+    /// The same of a path whose folder is open.
+    fn open_in(&self, folder: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, FilesError> {
+        let opened = system::openat(folder, name(path), flags, Mode::from_bits_truncate(0o666));
+        opened.map_err(|error| match error {
+            Errno::LOOP => self.link(path),
+            _ => failed("open", self.absolute(path), error),
+        })
     }
 
     /// Opens a folder, through no link.
@@ -417,8 +424,35 @@ impl Disk {
     }
 }
 
+/// How files are opened to be read: one might have become a link or a pipe since it was looked at.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+
 /// How folders below the root are opened.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn unless_gone(opened: Result<OwnedFd, FilesError>) -> Result<Option<File>, FilesError> {
+    match opened {
+        Ok(file) => Ok(Some(file.into())),
+        Err(FilesError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn kind_of(stat: &system::Stat) -> Kind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {
+            let mode = Mode::from_raw_mode(stat.st_mode).as_raw_mode();
+            #[allow(clippy::useless_conversion, clippy::allow_attributes, reason = "u16 on macOS")]
+            Kind::File { mode: mode.into(), size: u64::try_from(stat.st_size).unwrap_or_default() }
+        }
+        FileType::Directory => Kind::Folder,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo => Kind::Special("named pipe"),
+        FileType::Socket => Kind::Special("socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => Kind::Special("device"),
+        FileType::Unknown => Kind::Special("special file"),
+    }
+}
 
 /// What the one who holds the lock wrote into it.
 fn holder(file: &mut File) -> String {
