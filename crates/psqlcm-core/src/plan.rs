@@ -13,6 +13,7 @@ mod renames;
 pub mod script;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 pub use between::{Action, Difference, Doing, between};
 pub use effect::{Blocks, Effect, Lock, Touch, WaysBack, Work};
@@ -136,18 +137,56 @@ fn names(ids: &[FactId]) -> String {
 /// # Errors
 /// When facts form a cycle that nothing takes apart.
 pub fn from_empty(snapshot: &Snapshot) -> Result<Vec<Step>, PlanError> {
-    let builder = Builder::new(snapshot);
-    let (heads, graph) = builder.fold()?;
-    let order = builder.sort(&heads, &graph);
-    let groups = Lists::by_name(&heads);
-    let step = |(head, pass): (usize, u32)| {
-        let (id, fact) = builder.facts[head];
-        let members = groups.list(head).iter().filter(|&&at| at != head);
-        let members = members.map(|&at| builder.facts[at]).collect();
-        let group = Group { id, fact, members, snapshot, is_added: false };
-        Step { id: id.clone(), place: Place::new(id, pass), statements: (id.kind().kind().create)(&group) }
-    };
-    Ok(order.into_iter().map(step).collect())
+    let order = Order::of(snapshot)?;
+    Ok(order.steps(0..order.len()).collect())
+}
+
+/// The order of the plan from empty. Its steps can be written apart from each other, as by several threads.
+pub struct Order<'a> {
+    snapshot: &'a Snapshot,
+    facts: Vec<(&'a FactId, &'a Fact)>,
+    /// For each fact those that are made in its statements, itself included.
+    groups: Lists,
+    /// The facts with statements of their own, each with its pass.
+    heads: Vec<(usize, u32)>,
+}
+
+impl<'a> Order<'a> {
+    /// Finds an order in which the facts can be made.
+    ///
+    /// # Errors
+    /// When facts form a cycle that nothing takes apart.
+    pub fn of(snapshot: &'a Snapshot) -> Result<Self, PlanError> {
+        let builder = Builder::new(snapshot);
+        let (heads, graph) = builder.fold()?;
+        let order = builder.sort(&heads, &graph);
+        Ok(Self { snapshot, facts: builder.facts, groups: Lists::by_name(&heads), heads: order })
+    }
+
+    /// How many steps there are.
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Whether there is nothing to be made.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// Some of the steps, in order.
+    pub fn steps(&self, range: Range<usize>) -> impl Iterator<Item = Step> {
+        self.heads[range].iter().map(|&(head, pass)| {
+            let (id, fact) = self.facts[head];
+            let members = self.groups.list(head).iter().filter(|&&at| at != head);
+            let members = members.map(|&at| self.facts[at]).collect();
+            let group = Group { id, fact, members, snapshot: self.snapshot, is_added: false };
+            Step {
+                id: id.clone(),
+                place: Place::new(id, pass),
+                statements: (id.kind().kind().create)(&group),
+            }
+        })
+    }
 }
 
 /// The statement for a database of that name: what stands on the database itself (its owner, comment, grants and
