@@ -39,6 +39,9 @@ use crate::settings::Settings;
 use crate::ui::{Appearance, Ui};
 use crate::variables::Variables;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     defect::install();
     let arguments: Vec<OsString> = std::env::args_os().collect();
