@@ -198,6 +198,13 @@ impl Snapshot {
         self.needs.retain(|_, needed| !needed.is_empty());
     }
 
+    /// Hands the facts over; what else is known stays.
+    #[must_use]
+    pub fn take_facts(&mut self) -> Self {
+        let (facts, needs) = (std::mem::take(&mut self.facts), std::mem::take(&mut self.needs));
+        Self { facts, needs, ..Self::new(self.server_version) }
+    }
+
     /// Splits off the facts for which `apart` holds, with their edges.
     #[must_use]
     pub fn split(mut self, apart: impl Fn(&FactId) -> bool) -> (Self, Self) {

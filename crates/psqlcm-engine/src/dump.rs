@@ -60,32 +60,44 @@ const EARLIER: usize = 20;
 ///
 /// # Errors
 /// When there is no order in which the facts can be made.
-pub fn dump(observed: &Observed, request: &Request<'_>) -> Result<Dump, PlanError> {
-    // Fingerprints and texts each take about as long, and have nothing to do with each other.
-    thread::scope(|scope| {
-        let fingerprints = scope.spawn(|| Fingerprints::both(&observed.facts));
-        let joined = || fingerprints.join().unwrap_or_else(|panic| resume_unwind(panic));
-        texts(observed, request, joined)
-    })
+pub fn dump(mut observed: Observed, request: &Request<'_>) -> Result<Dump, PlanError> {
+    // Fingerprints have nothing to do with the rest.
+    let (prints, planned) = thread::scope(|scope| {
+        let prints = scope.spawn(|| Fingerprints::both(&observed.facts));
+        let planned = planned(&observed, request);
+        (prints.join().unwrap_or_else(|panic| resume_unwind(panic)), planned)
+    });
+    let planned = planned?;
+    // Nobody looks at the facts any more; they take up the most room, and to let go of them takes as long as to go on.
+    let facts = observed.facts.take_facts();
+    Ok(thread::scope(|scope| {
+        scope.spawn(move || drop(facts));
+        texts(&observed, request, planned, prints)
+    }))
+}
+
+/// What is written of the facts: the plan from empty, the files of the objects, and those of the ledgers.
+struct Planned {
+    steps: Vec<Step>,
+    objects: BTreeMap<String, tree::File>,
+    /// The text of each ledger, and what sets its sequence.
+    ledgers: Vec<(String, String)>,
+}
+
+fn planned(observed: &Observed, request: &Request<'_>) -> Result<Planned, PlanError> {
+    let steps = steps(&observed.facts)?;
+    let objects = tree::files(request.database, &observed.facts, &steps);
+    let ledgers = ledger_texts(observed, &plan::from_empty(&observed.own)?, request);
+    Ok(Planned { steps, objects, ledgers })
 }
 
 fn texts(
     observed: &Observed,
     request: &Request<'_>,
-    fingerprints: impl FnOnce() -> (Fingerprints, Fingerprints),
-) -> Result<Dump, PlanError> {
-    let steps = steps(&observed.facts)?;
-    let own_steps = plan::from_empty(&observed.own)?;
-    let ledgers = ledger_texts(observed, &own_steps, request);
-    let mut files: BTreeMap<String, String> = BTreeMap::new();
-    let mut entries: BTreeMap<String, FileEntry> = BTreeMap::new();
-    for (path, file) in tree::files(request.database, &observed.facts, &steps) {
-        if request.covers(&path) {
-            let places = file.places.iter().map(|place| place.number()).collect();
-            entries.insert(path.clone(), FileEntry { sha256: tree::sha256(file.text.as_bytes()), places });
-            files.insert(path, file.text);
-        }
-    }
+    planned: Planned,
+    prints: (Fingerprints, Fingerprints),
+) -> Dump {
+    let Planned { steps, objects, ledgers } = planned;
     let facts = tree::facts_folder(request.environment, request.database);
     let parts = restore_script::Parts { database: request.database, steps: &steps, ledgers: &ledgers };
     let mut known = vec![(format!("{facts}/{}", restore_script::FILE), restore_script::text(&parts))];
@@ -95,14 +107,19 @@ fn texts(
             known.push((tree::ledger_path(request.environment, request.database, schema), text));
         }
     }
-    for (path, text) in known {
-        entries.insert(path.clone(), FileEntry { sha256: tree::sha256(text.as_bytes()), places: Vec::new() });
-        files.insert(path, text);
+    let known = known.into_iter().map(|(path, text)| (path, tree::File { text, places: Vec::new() }));
+    let covered = objects.into_iter().filter(|(path, _)| request.covers(path));
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    let mut entries: BTreeMap<String, FileEntry> = BTreeMap::new();
+    for (path, file) in covered.chain(known) {
+        let places = file.places.iter().map(|place| place.number()).collect();
+        entries.insert(path.clone(), FileEntry { sha256: tree::sha256(file.text.as_bytes()), places });
+        files.insert(path, file.text);
     }
     let removed = request.files_no_more(&entries);
-    let manifest = request.manifest(observed, entries, fingerprints());
+    let manifest = request.manifest(observed, entries, prints);
     files.insert(format!("{facts}/{}", manifest::FILE), manifest.text());
-    Ok(Dump { files, removed, manifest, broken: request.broken(observed) })
+    Dump { files, removed, manifest, broken: request.broken(observed) }
 }
 
 /// The plan from empty. Its statements are most of the work, and the two halves of them are nothing to each other.

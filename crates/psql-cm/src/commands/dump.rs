@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use psqlcm_core::globals;
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
@@ -145,7 +144,7 @@ pub fn dump_database(
         )),
         None => {}
     }
-    let dumped = dump::dump(&observed, &request)
+    let dumped = dump::dump(observed, &request)
         .map_err(|error| Failure::because("cannot write the database as SQL", &error).on(&target))?;
     for finding in &dumped.broken {
         let what = finding.message();
@@ -153,12 +152,7 @@ pub fn dump_database(
             .ui
             .warn(&format!("{database}: {what}; only the history of git keeps what the tree knew before"));
     }
-    // To let go of so many facts takes about as long as to look at the files.
-    let changes = thread::scope(|scope| {
-        scope.spawn(move || drop(observed));
-        write(&mut writer, root, &dumped)
-    });
-    let changes = changes.map_err(|error| files_failure(&target, &error))?;
+    let changes = write(&mut writer, root, &dumped).map_err(|error| files_failure(&target, &error))?;
     let earlier = if options.commit { removed_earlier(root, &dumped.manifest) } else { Vec::new() };
     let report = published(context, &target, root, changes, earlier, options)?;
     Ok(Dumped { report, manifest: dumped.manifest })
