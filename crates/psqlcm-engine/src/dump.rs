@@ -68,12 +68,9 @@ pub fn dump(mut observed: Observed, request: &Request<'_>) -> Result<Dump, PlanE
         (prints.join().unwrap_or_else(|panic| resume_unwind(panic)), planned)
     });
     let planned = planned?;
-    // Nobody looks at the facts any more; they take up the most room, and to let go of them takes as long as to go on.
-    let facts = observed.facts.take_facts();
-    Ok(thread::scope(|scope| {
-        scope.spawn(move || drop(facts));
-        texts(&observed, request, planned, prints)
-    }))
+    // Nobody looks at the facts any more, and they take up the most room.
+    drop(observed.facts.take_facts());
+    Ok(texts(&observed, request, planned, prints))
 }
 
 /// What is written of the facts: the plan from empty, the files of the objects, and those of the ledgers.
