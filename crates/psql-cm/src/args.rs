@@ -167,7 +167,7 @@ pub struct Common {
     #[arg(long, short = 'w')]
     pub no_password: bool,
 
-    /// How many databases to work on at once [default: the number of processors]
+    /// How many databases to work on at once, or sessions that restore one (at most 4) [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroU16>,
 

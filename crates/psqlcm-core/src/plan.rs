@@ -109,6 +109,13 @@ impl Place {
         self.0 >= Self::LATE
     }
 
+    /// Whether what has it can be made by several sessions at once, each of them with whole files. In a later pass a kind
+    /// may be made of its own kind, as a table that inherits is, and lock what it is made of.
+    pub fn is_side_by_side(self) -> bool {
+        let kind = usize::try_from(self.0).ok().and_then(|number| kinds::ALL.get(number));
+        kind.is_some_and(|kind| kind.kind().side_by_side)
+    }
+
     /// The place as a number to be kept.
     pub fn number(self) -> u32 {
         self.0

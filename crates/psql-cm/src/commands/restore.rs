@@ -102,10 +102,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         false => None,
     };
     let shows_statements = databases.len() == 1;
+    // Those that have no database of their own help with one.
+    let sessions = usize::from(context.settings.jobs.value.get()) / databases.len().max(1);
     let report = cluster.each_database_after("restore", globals, &databases, |database| {
         let meter = shows_statements.then(|| Meter::new(&context.ui, "restore"));
         let progress = |done, total| meter.iter().for_each(|meter| meter.advance(done, total));
-        Ok(vec![restore_database(args, context, &cluster, database, &roles, &progress)?])
+        Ok(vec![restore_database(args, context, &cluster, database, &roles, sessions, &progress)?])
     });
     cluster.tell_newer();
     let settled = roles.settle(&cluster.access, &cluster.maintenance());
@@ -148,6 +150,7 @@ fn restore_database(
     cluster: &Cluster<'_>,
     database: &str,
     roles: &Roles,
+    sessions: usize,
     progress: &dyn Fn(usize, usize),
 ) -> Result<TargetReport, Failure> {
     let maintenance = cluster.maintenance();
@@ -165,6 +168,7 @@ fn restore_database(
         roles,
         run_id: &run::new_id(),
         cm_table: &context.settings.cm_table.value,
+        sessions,
     };
     let target = Target::database(request.name);
     let restored = restore::restore(&cluster.access, &request, &context.interrupt, progress)

@@ -55,6 +55,59 @@ fn two_branches_merge_into_a_tree_that_loads() {
     tool.server.drop_database(&name);
 }
 
+/// More tables than one session takes at a time, with all that several sessions could stumble over: keys across them both
+/// ways, partitions, children, views on views, functions of row types.
+const WIDE: &str = "
+    CREATE TABLE root (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+    CREATE TABLE parent (id int);
+    SELECT format('CREATE TABLE table_%1$s (id int PRIMARY KEY, other int CHECK (other > 0), what text UNIQUE);
+                   CREATE INDEX ON table_%1$s (other, what); COMMENT ON TABLE table_%1$s IS ''number %1$s'';
+                   CREATE FUNCTION of_%1$s(table_%1$s) RETURNS int LANGUAGE sql AS ''SELECT $1.id'';
+                   CREATE VIEW view_%1$s AS SELECT of_%1$s(t) FROM table_%1$s AS t;
+                   CREATE VIEW on_view_%1$s AS SELECT * FROM view_%1$s;
+                   CREATE TABLE child_%1$s (more int) INHERITS (parent);
+                   CREATE TABLE part_%1$s PARTITION OF root FOR VALUES FROM (%2$L) TO (%3$L)',
+                  n, date '2000-01-01' + n, date '2000-01-01' + n + 1)
+    FROM generate_series(1, 250) AS n \\gexec
+    SELECT format('ALTER TABLE table_%s ADD FOREIGN KEY (other) REFERENCES table_%s', n, 1 + (n * 7) % 250)
+    FROM generate_series(1, 250) AS n \\gexec";
+
+#[test]
+fn what_several_sessions_build_is_what_was_dumped() {
+    let (tool, name) = dumped(WIDE);
+    // Before anything else connects to it.
+    let sessions = |copy: &str| {
+        let sql = format!("SELECT sessions FROM pg_stat_database WHERE datname = '{copy}'");
+        tool.psql("postgres", &sql).trim().to_owned()
+    };
+    for (jobs, expected) in [("1", "1"), ("3", "3")] {
+        let copy = format!("{name}_by_{jobs}");
+        let said = tool.ok(&["-d", &name, "restore", "--as", &copy, "--jobs", jobs]);
+        assert!(said.contains("equal to what was dumped"), "{said}");
+        assert_eq!(sessions(&copy), expected);
+        let [original, restored] = [&name, &copy].map(|database| tool.server.pg_dump_schema(database));
+        assert_eq!(original, restored);
+        tool.server.drop_database(&copy);
+    }
+    tool.server.drop_database(&name);
+}
+
+/// One that was edited so that nothing is in its place, with two errors among much else.
+#[test]
+fn an_error_that_one_of_several_sessions_meets_is_shown_where_it_stands() {
+    let (tool, name) = dumped(WIDE);
+    for (table, wrong) in
+        [("table_20", "CREATE TABLE public.x (a nope);"), ("table_240", "CREATE TABLE public.y (a nope);")]
+    {
+        tool.write(&format!("{name}/public/tables/{table}.sql"), wrong);
+    }
+    let copy = format!("{name}_copy");
+    let words = ["-d", &name, "restore", "--as", &copy, "--jobs", "3"];
+    tool.fails(&words, 1, &["public/tables/table_20.sql:1:26", "type \"nope\" does not exist"]);
+    leaves_nothing(&tool, &copy);
+    tool.server.drop_database(&name);
+}
+
 #[test]
 fn an_error_in_the_tree_is_shown_where_it_stands_and_nothing_is_left() {
     let (tool, name) = dumped("CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM a");

@@ -128,6 +128,9 @@ pub struct Kind {
     pub state: bool,
     /// Whether making it would change or need what is made after it, so that it comes last of all.
     pub late: bool,
+    /// Whether several sessions can make such facts at once: what makes one changes only what stands in its own file, and
+    /// takes no lock that what makes another of the same pass waits for.
+    pub side_by_side: bool,
     /// Whether it has columns, on which other kinds hang: it is read before them.
     pub has_columns: bool,
     /// Every attribute a fact of this kind can have.

@@ -17,6 +17,7 @@ pub(super) const PART: Kind = Kind {
     newer: |_| false,
     state: false,
     late: false,
+    side_by_side: false,
     has_columns: false,
     attributes: &[],
     reads: &[],

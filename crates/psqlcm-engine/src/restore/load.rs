@@ -1,18 +1,21 @@
 //! Runs the statements of a tree, in whatever order they turn out to work.
 //!
-//! The order of the dump is tried first, many statements a round trip. What fails is put aside and tried again
-//! until nothing moves: a tree that was merged or edited by hand loads too.
+//! The order of the dump is tried first, many statements a round trip; what does not depend on each other by several
+//! sessions. What fails is put aside and tried again until nothing moves: a tree that was merged or edited by hand loads
+//! too.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use super::tree::Statement;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::session::{DbError, Session};
 
-/// How many statements go to the server in one round trip.
+/// How many statements go to the server in one round trip, and make a transaction, where they need not be one: each
+/// object made holds locks until its transaction ends.
 const BATCH: usize = 200;
-
-/// How many statements make a transaction, where they need not be one: each object made holds a lock until its
-/// transaction ends.
-const TRANSACTION: usize = 1000;
 
 /// Whether all is one transaction, the caller's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,104 +44,224 @@ pub enum LoadError {
     Interrupted(Interrupted),
 }
 
+/// What failed: indexes into the statements that were given, and the server's answers.
+pub type Failed = Vec<(usize, DbError)>;
+
 /// Runs the statements.
 ///
 /// # Errors
 /// The first real error once nothing moves any more; a lost connection; a signal.
 pub fn load(
-    session: &mut Session,
+    sessions: &mut [Session],
     statements: &[Statement],
     atomicity: Atomicity,
     interrupt: &Interrupt,
     progress: &dyn Fn(usize),
 ) -> Result<(), LoadError> {
-    let failed = attempt(session, statements, atomicity, interrupt, progress)?;
+    let failed = attempt(sessions, statements, atomicity, interrupt, progress)?;
     if failed.is_empty() { Ok(()) } else { Err(first_real(failed)) }
 }
 
-/// Runs what of the statements runs in any order; those that do not are given back with the server's answers.
+/// Runs what of the statements runs in any order; those that do not are given back with the server's answers. The first
+/// session does what has to be done by one.
 ///
 /// # Errors
 /// A lost connection; a signal.
 pub fn attempt(
-    session: &mut Session,
+    sessions: &mut [Session],
     statements: &[Statement],
     atomicity: Atomicity,
     interrupt: &Interrupt,
     progress: &dyn Fn(usize),
-) -> Result<Vec<(usize, DbError)>, LoadError> {
-    let mut waiting: Vec<usize> = (0..statements.len()).collect();
-    loop {
+) -> Result<Failed, LoadError> {
+    let loading = Loading { statements, atomicity, interrupt };
+    let mut failed = loading.first_round(sessions, progress)?;
+    let mut tried = statements.len();
+    // By one session, which no other can be in the way of.
+    while let Some(session) = sessions.first_mut()
+        && !failed.is_empty()
+        && failed.len() < tried
+    {
+        tried = failed.len();
+        let waiting: Vec<usize> = failed.into_iter().map(|(index, _)| index).collect();
+        failed = loading.in_order(session, &waiting, progress)?;
+    }
+    Ok(failed)
+}
+
+/// Whether more than one session would have something to do.
+pub fn is_worth_sharing(statements: &[Statement]) -> bool {
+    let all: Vec<usize> = (0..statements.len()).collect();
+    runs(statements, &all).iter().any(|(_, is_shared)| *is_shared)
+}
+
+/// What is loaded, and how.
+struct Loading<'a> {
+    statements: &'a [Statement],
+    atomicity: Atomicity,
+    interrupt: &'a Interrupt,
+}
+
+impl Loading<'_> {
+    fn first_round(&self, sessions: &mut [Session], progress: &dyn Fn(usize)) -> Result<Failed, LoadError> {
+        let all: Vec<usize> = (0..self.statements.len()).collect();
+        if let [session] = sessions {
+            return self.in_order(session, &all, progress);
+        }
         let mut failed = Vec::new();
-        for part in waiting.chunks(TRANSACTION) {
-            if atomicity == Atomicity::Parts {
-                session.run("BEGIN").map_err(LoadError::Db)?;
+        for (run, is_shared) in runs(self.statements, &all) {
+            failed.extend(match sessions {
+                _ if is_shared => self.side_by_side(sessions, run, progress)?,
+                [first, ..] => self.in_order(first, run, progress)?,
+                [] => Vec::new(),
+            });
+        }
+        Ok(failed)
+    }
+
+    fn in_order(
+        &self,
+        session: &mut Session,
+        waiting: &[usize],
+        progress: &dyn Fn(usize),
+    ) -> Result<Failed, LoadError> {
+        let mut failed = Vec::new();
+        for batch in batches(self.statements, waiting) {
+            let of_batch = self.run_batch(session, batch)?;
+            progress(batch.len() - of_batch.len());
+            failed.extend(of_batch);
+        }
+        Ok(failed)
+    }
+
+    /// Each session takes the files that come next, until there are none left.
+    fn side_by_side(
+        &self,
+        sessions: &mut [Session],
+        run: &[usize],
+        progress: &dyn Fn(usize),
+    ) -> Result<Failed, LoadError> {
+        let shares = shares(self.statements, run);
+        let next = AtomicUsize::new(0);
+        let (tell, told) = mpsc::channel();
+        let work = |session: &mut Session, tell: mpsc::Sender<usize>| {
+            let mut failed = Vec::new();
+            while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let tell = |done| {
+                    // It is heard until all are done.
+                    let _ = tell.send(done);
+                };
+                let done = self.in_order(session, share, &tell);
+                // Where one has failed for good the others need not go on.
+                failed.extend(done.inspect_err(|_| next.store(shares.len(), Ordering::Relaxed))?);
             }
-            for batch in batches(statements, part) {
-                interrupt.check().map_err(LoadError::Interrupted)?;
-                let before = failed.len();
-                run_batch(session, statements, batch, &mut failed)?;
-                progress(batch.len() - (failed.len() - before));
-            }
-            if atomicity == Atomicity::Parts {
-                session.run("COMMIT").map_err(LoadError::Db)?;
+            Ok(failed)
+        };
+        let work = &work;
+        let done: Vec<Result<Failed, LoadError>> = thread::scope(|scope| {
+            let start = |session| {
+                let tell = tell.clone();
+                scope.spawn(move || work(session, tell))
+            };
+            let workers: Vec<_> = sessions.iter_mut().map(start).collect();
+            drop(tell);
+            told.iter().for_each(progress);
+            let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
+            joined.map(|done| done.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        let mut failed: Failed =
+            done.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        failed.sort_by_key(|(index, _)| *index);
+        Ok(failed)
+    }
+
+    /// All at once, and where that fails one by one.
+    fn run_batch(&self, session: &mut Session, batch: &[usize]) -> Result<Failed, LoadError> {
+        self.interrupt.check().map_err(LoadError::Interrupted)?;
+        let texts: Vec<_> = batch.iter().map(|&index| self.statements[index].sql.as_str()).collect();
+        let mut failed = Vec::new();
+        if self.guarded(session, &texts.join("\n;\n"))?.is_err() {
+            for &index in batch {
+                self.interrupt.check().map_err(LoadError::Interrupted)?;
+                let outcome = self.guarded(session, &self.statements[index].sql)?;
+                failed.extend(outcome.err().map(|error| (index, error)));
             }
         }
-        if failed.is_empty() || failed.len() == waiting.len() {
-            return Ok(failed);
+        Ok(failed)
+    }
+
+    /// Runs SQL within a transaction, or a savepoint; the inner error is a statement's, and what came before it is undone.
+    ///
+    /// What begins it goes ahead in a message of its own: the server parses a message as a whole, and a syntax error in it
+    /// would keep the savepoint from being made.
+    fn guarded(&self, session: &mut Session, sql: &str) -> Result<Result<(), DbError>, LoadError> {
+        let [begin, end, undo] = match self.atomicity {
+            Atomicity::Whole => [
+                "SAVEPOINT psqlcm_load",
+                "RELEASE SAVEPOINT psqlcm_load",
+                "ROLLBACK TO SAVEPOINT psqlcm_load; RELEASE SAVEPOINT psqlcm_load",
+            ],
+            Atomicity::Parts => ["BEGIN", "COMMIT", "ROLLBACK"],
+        };
+        session.run(begin).map_err(LoadError::Db)?;
+        match session.run(&format!("{sql}\n;\n{end}")) {
+            Ok(()) => Ok(Ok(())),
+            Err(error) if error.is_connection_lost() || session.is_closed() => Err(LoadError::Db(error)),
+            Err(error) => {
+                session.run(undo).map_err(LoadError::Db)?;
+                Ok(Err(error))
+            }
         }
-        waiting = failed.into_iter().map(|(index, _)| index).collect();
     }
 }
 
-/// What goes to the server together. An extension ends its batch, which is a transaction of its own within the
-/// transaction: the server tells by it what came with the extension and what was said of its objects later.
-fn batches<'a>(statements: &[Statement], part: &'a [usize]) -> Vec<&'a [usize]> {
+/// The statements of each place that several sessions are to share, and all others as they come between. A few are done
+/// sooner than told to others.
+fn runs<'a>(statements: &[Statement], all: &'a [usize]) -> Vec<(&'a [usize], bool)> {
+    let place = |index: &usize| statements[*index].place;
+    let mut runs = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for of_place in all.chunk_by(|one, next| place(one) == place(next)) {
+        let next = end + of_place.len();
+        if of_place.len() > BATCH && place(&of_place[0]).is_side_by_side() {
+            runs.extend([(&all[start..end], false), (of_place, true)]);
+            start = next;
+        }
+        end = next;
+    }
+    runs.push((&all[start..], false));
+    runs
+}
+
+/// What a session takes at a time: whole files, and no more of them than make a batch.
+fn shares<'a>(statements: &[Statement], run: &'a [usize]) -> Vec<&'a [usize]> {
+    let files = run.chunk_by(|&one, &next| statements[one].file == statements[next].file);
+    let mut shares = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for file in files {
+        if end > start && end + file.len() - start > BATCH {
+            shares.push(&run[start..end]);
+            start = end;
+        }
+        end += file.len();
+    }
+    shares.push(&run[start..]);
+    shares
+}
+
+/// What goes to the server together. An extension ends its batch: the server tells by the transaction what came with the
+/// extension and what was said of its objects later.
+fn batches<'a>(statements: &[Statement], part: &'a [usize]) -> impl Iterator<Item = &'a [usize]> {
     let makes_extension = |&index: &usize| {
         let begin = statements[index].sql.get(.."CREATE EXTENSION".len());
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case("CREATE EXTENSION"))
     };
-    part.split_inclusive(makes_extension).flat_map(|batch| batch.chunks(BATCH)).collect()
-}
-
-fn run_batch(
-    session: &mut Session,
-    statements: &[Statement],
-    batch: &[usize],
-    failed: &mut Vec<(usize, DbError)>,
-) -> Result<(), LoadError> {
-    let texts: Vec<_> = batch.iter().map(|&index| statements[index].sql.as_str()).collect();
-    if guarded(session, &texts.join("\n;\n"))?.is_ok() {
-        return Ok(());
-    }
-    for &index in batch {
-        if let Err(error) = guarded(session, &statements[index].sql)? {
-            failed.push((index, error));
-        }
-    }
-    Ok(())
-}
-
-/// Runs SQL within a savepoint; the inner error is a statement's, and what came before it is undone.
-///
-/// The savepoint goes ahead in a message of its own: the server parses a message as a whole, and a syntax error in
-/// it would keep the savepoint from being made.
-fn guarded(session: &mut Session, sql: &str) -> Result<Result<(), DbError>, LoadError> {
-    session.run("SAVEPOINT psqlcm_load").map_err(LoadError::Db)?;
-    match session.run(&format!("{sql}\n;\nRELEASE SAVEPOINT psqlcm_load")) {
-        Ok(()) => Ok(Ok(())),
-        Err(error) if error.is_connection_lost() || session.is_closed() => Err(LoadError::Db(error)),
-        Err(error) => {
-            let undo = "ROLLBACK TO SAVEPOINT psqlcm_load; RELEASE SAVEPOINT psqlcm_load";
-            session.run(undo).map_err(LoadError::Db)?;
-            Ok(Err(error))
-        }
-    }
+    part.split_inclusive(makes_extension).flat_map(|batch| batch.chunks(BATCH))
 }
 
 /// Missing tables, columns, functions, types, schemas and keys follow from other errors more often than they are
 /// the cause.
-pub fn first_real(failed: Vec<(usize, DbError)>) -> LoadError {
+pub fn first_real(failed: Failed) -> LoadError {
     const FOLLOWING: [&str; 6] = ["42P01", "42703", "42883", "42704", "3F000", "42830"];
     let is_real = |error: &DbError| error.sqlstate().is_none_or(|state| !FOLLOWING.contains(&state));
     let others = failed.len() - 1;

@@ -12,6 +12,7 @@ pub(crate) mod tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::{iter, slice};
 
 use psqlcm_core::name::{quote_ident, quote_literal};
 use psqlcm_core::plan::database_for_version;
@@ -67,7 +68,12 @@ pub struct Request<'a> {
     pub run_id: &'a str,
     /// The table of the ledgers, where the tree does not say.
     pub cm_table: &'a str,
+    /// How many sessions may build it at once.
+    pub sessions: usize,
 }
+
+/// More of them would mostly wait for each other, and others have work for the server too.
+const MOST_SESSIONS: usize = 4;
 
 /// A database that was restored.
 #[derive(Debug)]
@@ -432,17 +438,28 @@ impl Target<'_> {
         // Before it is made: the answer may get lost.
         *made = Some(building.clone());
         maintenance.run(&create).map_err(RestoreError::Create)?;
-        let mut session =
-            self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
-        let _guard = cancel_on_interrupt(self.interrupt, &session);
-        let unpopulated = self.load_all(&mut session, Atomicity::Parts, &building)?;
-        session.run("BEGIN").map_err(doing("cannot begin"))?;
-        let comparison = self.compare(&mut session)?;
-        drop(session);
+        let session = self.access.connect(&building).map_err(doing("cannot connect to the new database"))?;
+        let mut sessions = self.with_others(session, &building);
+        let _guards: Vec<Guard> =
+            sessions.iter().map(|session| cancel_on_interrupt(self.interrupt, session)).collect();
+        let unpopulated = self.load_all(&mut sessions, Atomicity::Parts, &building)?;
+        sessions[0].run("BEGIN").map_err(doing("cannot begin"))?;
+        let comparison = self.compare(&mut sessions[0])?;
+        drop(sessions);
         self.interrupt.check().map_err(RestoreError::Interrupted)?;
         self.rename(maintenance, &building)?;
         *made = None;
         Ok((unpopulated, comparison))
+    }
+
+    /// A session with those that help it, where there is much to do. Where the server takes no more of them, fewer do.
+    fn with_others(&self, session: Session, database: &str) -> Vec<Session> {
+        let wanted = match load::is_worth_sharing(&self.work.inside) {
+            true => self.request.sessions.clamp(1, MOST_SESSIONS),
+            false => 1,
+        };
+        let others = (1..wanted).map_while(|_| self.access.connect(database).ok());
+        iter::once(session).chain(others).collect()
     }
 
     /// Gives the finished database its name.
@@ -480,7 +497,7 @@ impl Target<'_> {
         let _guard = cancel_on_interrupt(self.interrupt, &session);
         compare::must_be_empty(&mut session, name)?;
         session.run("BEGIN").map_err(doing("cannot begin"))?;
-        let unpopulated = self.load_all(&mut session, Atomicity::Whole, name)?;
+        let unpopulated = self.load_all(slice::from_mut(&mut session), Atomicity::Whole, name)?;
         let comparison = self.compare(&mut session)?;
         match commit(&mut session, &mut || self.access.connect(name)) {
             Settled::Committed => Ok((unpopulated, comparison)),
@@ -491,14 +508,18 @@ impl Target<'_> {
 
     fn load_all(
         &self,
-        session: &mut Session,
+        sessions: &mut [Session],
         atomicity: Atomicity,
         name: &str,
     ) -> Result<Unpopulated, RestoreError> {
-        session.run(restore_script::SETTINGS).map_err(doing("cannot set what loading needs"))?;
-        if atomicity == Atomicity::Parts {
-            // What is lost in a crash is not renamed yet; renaming makes all before it durable.
-            session.run("SET synchronous_commit = off").map_err(doing("cannot set what loading needs"))?;
+        for session in &mut *sessions {
+            session.run(restore_script::SETTINGS).map_err(doing("cannot set what loading needs"))?;
+            if atomicity == Atomicity::Parts {
+                // What is lost in a crash is not renamed yet; renaming makes all before it durable.
+                session
+                    .run("SET synchronous_commit = off")
+                    .map_err(doing("cannot set what loading needs"))?;
+            }
         }
         let (late, inside): (Vec<Statement>, Vec<Statement>) =
             self.work.inside.iter().cloned().partition(|statement| statement.place.is_late());
@@ -508,32 +529,32 @@ impl Target<'_> {
             Statement { sql, ..statement.clone() }
         };
         let last: Vec<Statement> = self.work.last.iter().map(renamed).collect();
-        self.run_all(session, &inside, atomicity)?;
+        self.run_all(sessions, &inside, atomicity)?;
         // Before what is late: default privileges must not reach the ledgers.
-        self.run_all(session, &self.work.ledgers, atomicity)?;
-        self.set_sequences(session)?;
+        self.run_all(sessions, &self.work.ledgers, atomicity)?;
+        self.set_sequences(&mut sessions[0])?;
         // Event triggers, the last of what is late, would fire at what is done for the states.
         let states = self.work.states.iter().map(|statement| statement.place).max();
         let (late, latest): (Vec<Statement>, Vec<Statement>) =
             late.into_iter().partition(|statement| Some(statement.place) < states);
-        self.run_all(session, &late, atomicity)?;
+        self.run_all(sessions, &late, atomicity)?;
         let progress = |done| (self.progress)(done, self.work.count());
-        let unpopulated = load::attempt(session, &self.work.states, atomicity, self.interrupt, &progress);
+        let unpopulated = load::attempt(sessions, &self.work.states, atomicity, self.interrupt, &progress);
         let unpopulated = unpopulated.map_err(|error| self.load_error(&self.work.states, error))?;
-        self.run_all(session, &latest, atomicity)?;
-        self.run_all(session, &last, atomicity)?;
+        self.run_all(sessions, &latest, atomicity)?;
+        self.run_all(sessions, &last, atomicity)?;
         let named = |(index, error): (usize, DbError)| (self.work.states[index].sql.clone(), error);
         Ok(unpopulated.into_iter().map(named).collect())
     }
 
     fn run_all(
         &self,
-        session: &mut Session,
+        sessions: &mut [Session],
         statements: &[Statement],
         atomicity: Atomicity,
     ) -> Result<(), RestoreError> {
         let progress = |done| (self.progress)(done, self.work.count());
-        load::load(session, statements, atomicity, self.interrupt, &progress)
+        load::load(sessions, statements, atomicity, self.interrupt, &progress)
             .map_err(|error| self.load_error(statements, error))
     }
 

@@ -1,6 +1,7 @@
 //! SQL brought into a scratch database: statements in whatever order they turn out to work, or a script in its own.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use psqlcm_core::change;
 use psqlcm_core::name::quote_ident;
@@ -140,7 +141,8 @@ impl ScratchDatabase {
         let inside = [around, inside].concat();
         for (statements, dispensable) in [(&inside, count), (&late, 0), (&last, 0)] {
             let interrupt = self.server.interrupt.clone();
-            let failed = attempt(self.session(), statements, Atomicity::Parts, &interrupt, progress);
+            let alone = slice::from_mut(self.session());
+            let failed = attempt(alone, statements, Atomicity::Parts, &interrupt, progress);
             let mut failed = failed.map_err(|error| sql.error(statements, error))?;
             failed.retain(|(index, _)| *index >= dispensable);
             if !failed.is_empty() {

@@ -112,7 +112,7 @@ impl World {
         let template = Template::on(&tool, seed, true);
         let databases = (0..databases).map(|_| unique("faults")).collect();
         let application = unique("faults_run");
-        let site = Site { tool, template: template.name.clone(), databases, application };
+        let site = Site { tool, template: template.name.clone(), databases, jobs: "1", application };
         Self { site, template, mortal }
     }
 }

@@ -37,6 +37,7 @@ impl World {
             tool,
             template: "template0".to_owned(),
             databases: Vec::new(),
+            jobs: "1",
             application: unique("faults_run"),
         };
         Self { site, cluster }

@@ -111,6 +111,8 @@ struct Site {
     tool: Tool,
     template: String,
     databases: Vec<String>,
+    /// How much is done at once. Only one thing after the other makes the points the same in each run.
+    jobs: &'static str,
     /// What the server knows the tool's connections by.
     application: String,
 }
@@ -148,7 +150,8 @@ impl Site {
     fn new(template: &Template, databases: usize) -> Self {
         let databases = (0..databases).map(|_| unique("faults")).collect();
         let tool = Tool::new(&server(15));
-        Self { tool, template: template.name.clone(), databases, application: unique("faults_run") }
+        let application = unique("faults_run");
+        Self { tool, template: template.name.clone(), databases, jobs: "1", application }
     }
 
     /// Makes the databases anew.
@@ -168,10 +171,10 @@ impl Site {
         format!("SET client_min_messages = warning; {drops}")
     }
 
-    /// The words of a command on all databases, one after the other so that points are the same in each run.
+    /// The words of a command on all databases.
     fn words<'w>(&'w self, words: &[&'w str]) -> Vec<&'w str> {
         let databases = self.databases.iter().flat_map(|name| ["-d", name.as_str()]);
-        words.iter().copied().chain(["--jobs", "1"]).chain(databases).collect()
+        words.iter().copied().chain(["--jobs", self.jobs]).chain(databases).collect()
     }
 
     /// Runs the tool with harm at the n-th message; none when the run has not so many.

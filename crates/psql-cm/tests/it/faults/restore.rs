@@ -2,31 +2,41 @@
 
 use psqlcm_testkit::{server, unique};
 
-use super::{At, Harm, Moment, Site, each_harm, each_point, exit_says, mark};
+use super::{At, HARMS, Harm, Moment, Site, each_harm, each_point, exit_says, mark};
 use crate::tool::{Ran, Tool};
 
 /// A tree of databases that are not there, and one role that is not either.
 struct World {
     site: Site,
     role: String,
+    /// How many tables each of them has besides.
+    more: usize,
 }
 
 impl World {
     fn new(databases: usize) -> Self {
+        Self::wide(databases, 0, "1")
+    }
+
+    /// Databases of that many more tables, restored by as many sessions.
+    fn wide(databases: usize, more: usize, jobs: &'static str) -> Self {
         let role = unique("faults_role");
         let tool = Tool::new(&server(15));
         tool.psql("postgres", &format!("CREATE ROLE {role}"));
         let databases: Vec<String> = (0..databases).map(|_| unique("faults")).collect();
-        let site =
-            Site { tool, template: "template0".to_owned(), databases, application: unique("faults_run") };
+        let application = unique("faults_run");
+        let site = Site { tool, template: "template0".to_owned(), databases, jobs, application };
         site.reset();
         for database in &site.databases {
-            let sql = format!("CREATE TABLE t (a int PRIMARY KEY); ALTER TABLE t OWNER TO {role}");
+            let sql = format!(
+                "CREATE TABLE t (a int PRIMARY KEY); ALTER TABLE t OWNER TO {role};
+                 SELECT format('CREATE TABLE more_%s (a int)', n) FROM generate_series(1, {more}) AS n \\gexec"
+            );
             site.tool.psql(database, &sql);
         }
         site.tool.ok(&site.words(&["setup"]));
         site.tool.ok(&site.words(&["dump"]));
-        let world = Self { site, role };
+        let world = Self { site, role, more };
         world.reset();
         world
     }
@@ -49,8 +59,9 @@ impl World {
         let sql = format!("SELECT datname FROM pg_database WHERE datname IN ({})", names.join(", "));
         let there = self.site.tool.psql("postgres", &sql);
         for name in there.lines() {
-            let sql = "SELECT (SELECT count(*) FROM pg_class WHERE relname = 't'), (SELECT count(*) FROM pg_psql_cm)";
-            assert_eq!(self.site.tool.psql(name, sql), "1|1");
+            let sql = "SELECT (SELECT count(*) FROM pg_class WHERE relname = 't' OR relname LIKE 'more_%'), \
+                       (SELECT count(*) FROM pg_psql_cm)";
+            assert_eq!(self.site.tool.psql(name, sql), format!("{}|1", 1 + self.more));
         }
         there.lines().count()
     }
@@ -132,6 +143,16 @@ fn restore_of_one_database() {
 #[test]
 fn restore_of_three_databases() {
     restore(3);
+}
+
+/// Which message is the n-th differs from run to run, as the sessions do not wait for each other.
+#[test]
+fn restore_by_several_sessions() {
+    for (harm, [stride, _]) in HARMS {
+        let what = format!("restore by several sessions, {harm}");
+        let try_at = |world: &World, n: usize| check(world, n, &harm);
+        each_point(&what, stride + 6, || World::wide(1, 450, "3"), try_at);
+    }
 }
 
 #[test]
