@@ -22,7 +22,7 @@ pub use renames::{Rename, RenameError, candidates, statements as rename_statemen
 
 use crate::fact::{Fact, FactId};
 use crate::graph::{self, Graph, Lists};
-use crate::kinds::{self, Fold, KindId};
+use crate::kinds::{self, Fold, KindId, Sharing};
 use crate::snapshot::Snapshot;
 
 /// One fact with all that is made in the same statements.
@@ -109,11 +109,11 @@ impl Place {
         self.0 >= Self::LATE
     }
 
-    /// Whether what has it can be made by several sessions at once, each of them with whole files. In a later pass a kind
-    /// may be made of its own kind, as a table that inherits is, and lock what it is made of.
-    pub fn is_side_by_side(self) -> bool {
+    /// How several sessions can make what has it at once. In a later pass a kind may be made of its own kind, as a table
+    /// that inherits is, and lock what it is made of.
+    pub fn sharing(self) -> Sharing {
         let kind = usize::try_from(self.0).ok().and_then(|number| kinds::ALL.get(number));
-        kind.is_some_and(|kind| kind.kind().side_by_side)
+        kind.map_or(Sharing::Never, |kind| kind.kind().sharing)
     }
 
     /// The place as a number to be kept.

@@ -55,22 +55,23 @@ fn two_branches_merge_into_a_tree_that_loads() {
     tool.server.drop_database(&name);
 }
 
-/// More tables than one session takes at a time, with all that several sessions could stumble over: keys across them both
-/// ways, partitions, children, views on views, functions of row types.
+/// More tables than one session takes at a time, with all that several sessions could stumble over: keys, partitions,
+/// children, views on views, functions of row types.
 const WIDE: &str = "
     CREATE TABLE root (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
     CREATE TABLE parent (id int);
-    SELECT format('CREATE TABLE table_%1$s (id int PRIMARY KEY, other int CHECK (other > 0), what text UNIQUE);
-                   CREATE INDEX ON table_%1$s (other, what); COMMENT ON TABLE table_%1$s IS ''number %1$s'';
-                   CREATE FUNCTION of_%1$s(table_%1$s) RETURNS int LANGUAGE sql AS ''SELECT $1.id'';
-                   CREATE VIEW view_%1$s AS SELECT of_%1$s(t) FROM table_%1$s AS t;
-                   CREATE VIEW on_view_%1$s AS SELECT * FROM view_%1$s;
-                   CREATE TABLE child_%1$s (more int) INHERITS (parent);
-                   CREATE TABLE part_%1$s PARTITION OF root FOR VALUES FROM (%2$L) TO (%3$L)',
-                  n, date '2000-01-01' + n, date '2000-01-01' + n + 1)
+    CREATE SCHEMA s_0; CREATE SCHEMA s_1; CREATE SCHEMA s_2;
+    SELECT format('CREATE TABLE s_%1$s.table_%2$s (id int PRIMARY KEY, other int CHECK (other > 0), what text UNIQUE);
+                   CREATE INDEX ON s_%1$s.table_%2$s (other, what); COMMENT ON TABLE s_%1$s.table_%2$s IS ''number %2$s'';
+                   CREATE FUNCTION of_%2$s(s_%1$s.table_%2$s) RETURNS int LANGUAGE sql AS ''SELECT $1.id'';
+                   CREATE VIEW view_%2$s AS SELECT of_%2$s(t) FROM s_%1$s.table_%2$s AS t;
+                   CREATE VIEW on_view_%2$s AS SELECT * FROM view_%2$s;
+                   CREATE TABLE child_%2$s (more int) INHERITS (parent);
+                   CREATE TABLE part_%2$s PARTITION OF root FOR VALUES FROM (%3$L) TO (%4$L)',
+                  n % 3, n, date '2000-01-01' + n, date '2000-01-01' + n + 1)
     FROM generate_series(1, 250) AS n \\gexec
-    SELECT format('ALTER TABLE table_%s ADD FOREIGN KEY (other) REFERENCES table_%s', n, 1 + (n * 7) % 250)
-    FROM generate_series(1, 250) AS n \\gexec";
+    SELECT format('ALTER TABLE s_%1$s.table_%2$s ADD FOREIGN KEY (other) REFERENCES s_%1$s.table_%3$s', n % 3, n, (n + 5) % 249 + 1)
+    FROM generate_series(1, 249) AS n \\gexec";
 
 #[test]
 fn what_several_sessions_build_is_what_was_dumped() {
@@ -96,14 +97,12 @@ fn what_several_sessions_build_is_what_was_dumped() {
 #[test]
 fn an_error_that_one_of_several_sessions_meets_is_shown_where_it_stands() {
     let (tool, name) = dumped(WIDE);
-    for (table, wrong) in
-        [("table_20", "CREATE TABLE public.x (a nope);"), ("table_240", "CREATE TABLE public.y (a nope);")]
-    {
-        tool.write(&format!("{name}/public/tables/{table}.sql"), wrong);
+    for (table, made) in [("s_2/tables/table_20", "x"), ("s_0/tables/table_240", "y")] {
+        tool.write(&format!("{name}/{table}.sql"), &format!("CREATE TABLE public.{made} (a nope);"));
     }
     let copy = format!("{name}_copy");
     let words = ["-d", &name, "restore", "--as", &copy, "--jobs", "3"];
-    tool.fails(&words, 1, &["public/tables/table_20.sql:1:26", "type \"nope\" does not exist"]);
+    tool.fails(&words, 1, &["s_0/tables/table_240.sql:1:26", "type \"nope\" does not exist"]);
     leaves_nothing(&tool, &copy);
     tool.server.drop_database(&name);
 }

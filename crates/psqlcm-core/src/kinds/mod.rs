@@ -128,9 +128,8 @@ pub struct Kind {
     pub state: bool,
     /// Whether making it would change or need what is made after it, so that it comes last of all.
     pub late: bool,
-    /// Whether several sessions can make such facts at once: what makes one changes only what stands in its own file, and
-    /// takes no lock that what makes another of the same pass waits for.
-    pub side_by_side: bool,
+    /// How several sessions can make such facts at once.
+    pub sharing: Sharing,
     /// Whether it has columns, on which other kinds hang: it is read before them.
     pub has_columns: bool,
     /// Every attribute a fact of this kind can have.
@@ -228,6 +227,18 @@ pub enum Fold {
     May,
     /// It cannot be made otherwise.
     Always,
+}
+
+/// How several sessions can make facts of one kind and pass at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Only one session makes them, as what makes one may wait for what makes another.
+    Never,
+    /// Each makes those of whole files: what makes one changes and locks nothing else.
+    ByFile,
+    /// Each makes those of whole schemas, together with the schemas that they refer to: what makes one locks what it
+    /// refers to.
+    BySchema,
 }
 
 /// What a difference in a fact asks for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::fact::{Fact, FactId};
-use crate::kinds::{Alone, Catalog, Fold, Kind, KindId, Reaction, Response, Space, effect, never};
+use crate::kinds::{Alone, Catalog, Fold, Kind, KindId, Reaction, Response, Sharing, Space, effect, never};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Group};
 use crate::read::{ReadError, Reader, oid, text};
@@ -17,7 +17,7 @@ pub(super) const PART: Kind = Kind {
     newer: |_| false,
     state: false,
     late: false,
-    side_by_side: false,
+    sharing: Sharing::Never,
     has_columns: false,
     attributes: &[],
     reads: &[],

@@ -53,11 +53,11 @@ pub fn compare(
     let why_not = why_not_comparable(tree, manifest, alteration);
     let restored = observed.facts.server_version;
     let is_same_version = manifest.server_version == restored;
-    let structure = different(&manifest.structure, &Fingerprints::structure_of(&observed.facts).schemas);
+    let (whole, structure) = Fingerprints::both(&observed.facts);
+    let structure = different(&manifest.structure, &structure.schemas);
     if why_not.is_none() && is_same_version {
-        let found = Fingerprints::of(&observed.facts).schemas;
-        let all: BTreeSet<_> =
-            different(&manifest.fingerprints, &found).into_iter().chain(structure.clone()).collect();
+        let whole = different(&manifest.fingerprints, &whole.schemas);
+        let all: BTreeSet<_> = whole.into_iter().chain(structure.clone()).collect();
         problems.extend(all.into_iter().map(|name| format!("{name} differs")));
     }
     if !problems.is_empty() {

@@ -4,10 +4,14 @@
 //! sessions. What fails is put aside and tried again until nothing moves: a tree that was merged or edited by hand loads
 //! too.
 
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+
+use psqlcm_core::kinds::Sharing;
+use psqlcm_core::tree::adapt;
 
 use super::tree::Statement;
 use crate::interrupt::{Interrupt, Interrupted};
@@ -134,7 +138,7 @@ impl Loading<'_> {
         Ok(failed)
     }
 
-    /// Each session takes the files that come next, until there are none left.
+    /// Each session takes the share that comes next, until there are none left.
     fn side_by_side(
         &self,
         sessions: &mut [Session],
@@ -223,7 +227,7 @@ fn runs<'a>(statements: &[Statement], all: &'a [usize]) -> Vec<(&'a [usize], boo
     let (mut start, mut end) = (0, 0);
     for of_place in all.chunk_by(|one, next| place(one) == place(next)) {
         let next = end + of_place.len();
-        if of_place.len() > BATCH && place(&of_place[0]).is_side_by_side() {
+        if of_place.len() > BATCH && place(&of_place[0]).sharing() != Sharing::Never {
             runs.extend([(&all[start..end], false), (of_place, true)]);
             start = next;
         }
@@ -233,19 +237,51 @@ fn runs<'a>(statements: &[Statement], all: &'a [usize]) -> Vec<(&'a [usize], boo
     runs
 }
 
-/// What a session takes at a time: whole files, and no more of them than make a batch.
-fn shares<'a>(statements: &[Statement], run: &'a [usize]) -> Vec<&'a [usize]> {
-    let files = run.chunk_by(|&one, &next| statements[one].file == statements[next].file);
-    let mut shares = Vec::new();
-    let (mut start, mut end) = (0, 0);
-    for file in files {
-        if end > start && end + file.len() - start > BATCH {
-            shares.push(&run[start..end]);
-            start = end;
-        }
-        end += file.len();
+/// What a session takes at a time of a place.
+fn shares(statements: &[Statement], run: &[usize]) -> Vec<Vec<usize>> {
+    let sharing = run.first().map(|&index| statements[index].place.sharing());
+    match sharing {
+        Some(Sharing::ByFile) => by_file(statements, run),
+        Some(Sharing::BySchema) => by_schema(statements, run),
+        Some(Sharing::Never) | None => vec![run.to_vec()],
     }
-    shares.push(&run[start..]);
+}
+
+/// Whole files, and no more of them than make a batch.
+fn by_file(statements: &[Statement], run: &[usize]) -> Vec<Vec<usize>> {
+    let mut shares: Vec<Vec<usize>> = vec![Vec::new()];
+    for file in run.chunk_by(|&one, &next| statements[one].file == statements[next].file) {
+        match shares.last_mut() {
+            Some(share) if share.is_empty() || share.len() + file.len() <= BATCH => share.extend(file),
+            _ => shares.push(file.to_vec()),
+        }
+    }
+    shares
+}
+
+/// Whole schemas, with those that they refer to.
+fn by_schema(statements: &[Statement], run: &[usize]) -> Vec<Vec<usize>> {
+    let mut share_of: BTreeMap<String, usize> = BTreeMap::new();
+    let mut shares: Vec<Vec<usize>> = Vec::new();
+    for &index in run {
+        let [own, other] = ["ONLY", "REFERENCES"].map(|word| {
+            let name = adapt::names_after(&statements[index].sql, word).into_iter().next();
+            let fresh = shares.len();
+            let share = *share_of.entry(name.unwrap_or_default()).or_insert(fresh);
+            if share == fresh {
+                shares.push(Vec::new());
+            }
+            share
+        });
+        if own != other {
+            let moved = std::mem::take(&mut shares[other]);
+            shares[own].extend(moved);
+            share_of.values_mut().filter(|share| **share == other).for_each(|share| *share = own);
+        }
+        shares[own].push(index);
+    }
+    shares.retain(|share| !share.is_empty());
+    shares.iter_mut().for_each(|share| share.sort_unstable());
     shares
 }
 
@@ -269,4 +305,53 @@ pub fn first_real(failed: Failed) -> LoadError {
     let mut failed = failed;
     let (index, error) = failed.swap_remove(real);
     LoadError::Statement { index, error, others }
+}
+
+#[cfg(test)]
+mod tests {
+    use psqlcm_core::kinds::KindId;
+    use psqlcm_core::plan::Place;
+
+    use super::*;
+
+    fn statement(kind: KindId, file: usize, sql: &str) -> Statement {
+        Statement { file, offset: 0, place: Place::of_kind(kind), sql: sql.to_owned() }
+    }
+
+    #[test]
+    fn files_are_not_parted() {
+        let statements: Vec<Statement> =
+            (0..150).map(|at| statement(KindId::Table, at / 3, "CREATE TABLE a.t ()")).collect();
+        let all: Vec<usize> = (0..statements.len()).collect();
+        assert_eq!(shares(&statements, &all), [all]);
+        let statements: Vec<Statement> =
+            (0..450).map(|at| statement(KindId::Table, at / 150, "CREATE TABLE a.t ()")).collect();
+        let all: Vec<usize> = (0..statements.len()).collect();
+        let lengths: Vec<usize> = shares(&statements, &all).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [150, 150, 150]);
+    }
+
+    #[test]
+    fn schemas_that_refer_to_each_other_are_not_parted() {
+        let key = |(from, to): (&str, &str)| {
+            let sql =
+                format!("ALTER TABLE ONLY {from}.t ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES {to}.t(a)");
+            statement(KindId::ForeignKey, 0, &sql)
+        };
+        let keys = [("a", "a"), ("b", "b"), ("c", "d"), ("\"b\"", "e"), ("d", "f"), ("e", "e"), ("a", "a")];
+        let mut statements: Vec<Statement> = keys.map(key).into();
+        let all: Vec<usize> = (0..statements.len()).collect();
+        assert_eq!(shares(&statements, &all), [vec![0, 6], vec![1, 3, 5], vec![2, 4]]);
+        // One between two groups joins them.
+        statements[6] = key(("f", "a"));
+        assert_eq!(shares(&statements, &all), [vec![1, 3, 5], vec![0, 2, 4, 6]]);
+    }
+
+    #[test]
+    fn few_statements_and_those_in_each_others_way_are_for_one_session() {
+        let are_shared =
+            |kind, count| is_worth_sharing(&(0..count).map(|at| statement(kind, at, "")).collect::<Vec<_>>());
+        assert!(!are_shared(KindId::Table, BATCH) && are_shared(KindId::Table, BATCH + 1));
+        assert!(!are_shared(KindId::Attachment, 10 * BATCH));
+    }
 }

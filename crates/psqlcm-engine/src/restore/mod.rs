@@ -362,11 +362,14 @@ impl Request<'_> {
             Concern::Privilege => self.privileges,
             Concern::Role | Concern::Other => true,
         };
-        let adapt = |statement: &Statement| Statement {
-            sql: adapt::with_roles(&statement.sql, &self.role_map),
-            ..statement.clone()
+        let adapt = |statement: &Statement| match self.role_map.is_empty() {
+            true => statement.clone(),
+            false => {
+                Statement { sql: adapt::with_roles(&statement.sql, &self.role_map), ..statement.clone() }
+            }
         };
-        statements.iter().filter(wanted).map(adapt).collect()
+        let is_all = self.owners && self.privileges;
+        statements.iter().filter(|statement| is_all || wanted(statement)).map(adapt).collect()
     }
 
     /// Why the result cannot be what was dumped, if the options make it so.

@@ -251,6 +251,7 @@ fn statements(
     let mut statements: Vec<Statement> = Vec::new();
     let mut acting = false;
     for (index, statement) in split.into_iter().enumerate() {
+        let label = label(statement.text);
         let refusal = match (statement.kind, classify(statement.text)) {
             (StatementKind::MetaCommand, _) => Some("a psql command has no place in a tree"),
             (StatementKind::CopyData { .. }, _) | (_, Class::Copy(_)) => {
@@ -260,12 +261,11 @@ fn statements(
             _ => None,
         };
         if let Some(refusal) = refusal {
-            let what = format!("{refusal}: {}", label(statement.text));
+            let what = format!("{refusal}: {label}");
             return Err(RestoreError::unreadable(source, statement.offset, &what));
         }
-        let is = |words: &str| label(statement.text).starts_with(words);
-        let begins = is("SET ROLE") || is("SET search_path");
-        let ends = is("RESET ROLE") || statement.text == "SET search_path = ''";
+        let begins = label.starts_with("SET ROLE") || label.starts_with("SET search_path");
+        let ends = label.starts_with("RESET ROLE") || statement.text == "SET search_path = ''";
         // What is done as another role, or on another search path, is done together or not at all.
         match statements.last_mut().filter(|_| acting) {
             Some(last) => last.sql = format!("{}\n;\n{}", last.sql, statement.text),

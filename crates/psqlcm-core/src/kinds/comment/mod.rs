@@ -9,7 +9,7 @@ use crate::read::{Cells, ReadError, Reader, columns, oid};
 pub(super) static KIND: Kind = Kind {
     name: "comment",
     satellite: true,
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     globals: &[Read { catalog: Catalog::Authid, sql: &[(OLDEST, include_str!("globals.sql"))], row: global }],
     display: |id| {

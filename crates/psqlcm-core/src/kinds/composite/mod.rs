@@ -8,7 +8,7 @@ use crate::read::{Cells, ReadError, Reader, columns, oid};
 pub(super) static KIND: Kind = Kind {
     name: "composite type",
     folder: Some("types"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     has_columns: true,
     reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference: enum_type::reference,

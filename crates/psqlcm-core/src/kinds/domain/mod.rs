@@ -9,7 +9,7 @@ use crate::snapshot::Snapshot;
 pub(super) static KIND: Kind = Kind {
     name: "domain",
     folder: Some("domains"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,

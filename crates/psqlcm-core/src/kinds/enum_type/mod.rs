@@ -9,7 +9,7 @@ use crate::read::{Cells, ReadError, Reader, columns, list, oid, text};
 pub(super) static KIND: Kind = Kind {
     name: "enum",
     folder: Some("types"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Type, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     reference,

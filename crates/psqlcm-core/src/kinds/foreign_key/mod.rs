@@ -11,6 +11,7 @@ use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "foreign key",
+    sharing: super::Sharing::BySchema,
     attributes: ATTRIBUTES,
     reference: |id| format!("CONSTRAINT {} ON {}", quote_ident(id.name()), shared::parent_path(id)),
     create,

@@ -8,7 +8,7 @@ use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 pub(super) static KIND: Kind = Kind {
     name: "function",
     folder: Some("functions"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Proc, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     create,

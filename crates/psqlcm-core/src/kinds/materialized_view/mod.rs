@@ -9,7 +9,7 @@ use crate::read::{Cells, ReadError, Reader, columns, flag, list, text};
 pub(super) static KIND: Kind = Kind {
     name: "materialized view",
     folder: Some("materialized_views"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     has_columns: true,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],

@@ -7,7 +7,7 @@ use crate::plan::Group;
 pub(super) static KIND: Kind = Kind {
     name: "owner",
     satellite: true,
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     display: |id| format!("owner of {}", id.parent().map(ToString::to_string).unwrap_or_default()),
     create,

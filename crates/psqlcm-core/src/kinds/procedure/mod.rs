@@ -7,7 +7,7 @@ use crate::name::quote_ident;
 pub(super) static KIND: Kind = Kind {
     name: "procedure",
     folder: Some("procedures"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     reference,
     create: function::create,

@@ -11,7 +11,7 @@ use crate::snapshot::Snapshot;
 pub(super) static KIND: Kind = Kind {
     name: "sequence",
     folder: Some("sequences"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
     display: |id| format!("sequence {}", shared::schema_path(id)),

@@ -14,7 +14,7 @@ use crate::snapshot::Snapshot;
 pub(super) static KIND: Kind = Kind {
     name: "table",
     folder: Some("tables"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     has_columns: true,
     attributes: ATTRIBUTES,
     reads: &[

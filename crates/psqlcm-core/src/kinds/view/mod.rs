@@ -11,7 +11,7 @@ use crate::read::{Cells, ReadError, Reader, columns, list, text};
 pub(super) static KIND: Kind = Kind {
     name: "view",
     folder: Some("views"),
-    side_by_side: true,
+    sharing: super::Sharing::ByFile,
     has_columns: true,
     attributes: ATTRIBUTES,
     reads: &[Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row }],
