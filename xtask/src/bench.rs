@@ -2,6 +2,7 @@
 //!
 //! Figures of one machine say little about another; ratios of what ran in turn say much. Nothing here passes or fails.
 
+mod changes;
 mod latency;
 mod measure;
 
@@ -31,7 +32,7 @@ pub struct Options {
     /// The major version of PostgreSQL
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(13..=18))]
     version: u32,
-    /// What is measured: dump, restore, status, latency, start, plan (and diff)
+    /// What is measured: dump, restore, status, latency, start, plan (and diff), submit
     #[arg(long, value_delimiter = ',', default_values_t = WORKS.map(str::to_owned),
           value_parser = clap::builder::PossibleValuesParser::new(WORKS))]
     works: Vec<String>,
@@ -40,8 +41,10 @@ pub struct Options {
     latency: u64,
 }
 
-const WORKS: [&str; 6] = ["dump", "restore", "status", "latency", "start", "plan"];
+const WORKS: [&str; 7] = ["dump", "restore", "status", "latency", "start", "plan", "submit"];
 const SCHEMAS: u32 = 50;
+/// How many changes are submitted in one run.
+const CHANGES: u32 = 1000;
 /// `psql -1` holds a lock on all that a script makes.
 const LOCKS: (&str, &str) = ("max_locks_per_transaction", "4096");
 const TABLES: &str = include_str!("bench/tables.sql");
@@ -69,6 +72,11 @@ pub fn run(options: &Options) -> Result<ExitCode, Error> {
         let database = bench.database(1000, 1000)?;
         let status = || Ok(bench.tool(["-d", &database, "status"]));
         table += &bench.in_turn("status, nothing to do, 1000 schemas", &[("psql-cm", DONE, &status)])?;
+        bench.drop(&database)?;
+    }
+    if wants("submit") {
+        let database = bench.database(SCHEMAS, SCHEMAS)?;
+        table += &bench.submit(&format!("{CHANGES} changes, {SCHEMAS} tables"), &database)?;
         bench.drop(&database)?;
     }
     for &tables in &options.tables {
@@ -224,6 +232,38 @@ impl Bench {
         }
         let measured = self.in_turn(work, &contenders)?;
         self.drop(changed)?;
+        Ok(measured)
+    }
+
+    /// Each change is a transaction of its own. The last row is one capture.
+    fn submit(&self, work: &str, database: &str) -> Result<String, Error> {
+        let changes = changes::write(self.folder.path(), CHANGES)?;
+        let folder = changes.folder.display().to_string();
+        let (theirs_in, ours_in) = ("bench_psql", "bench_submitted");
+        let fresh = |name: &str| {
+            self.drop(name)?;
+            self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {database}"))
+        };
+        let theirs = || {
+            fresh(theirs_in)?;
+            let mut psql = self.psql(theirs_in);
+            psql.arg("-f").arg(&changes.script);
+            Ok(psql)
+        };
+        let ours = || {
+            fresh(ours_in)?;
+            Ok(self.tool(["-d", ours_in, "submit", "--change", &folder]))
+        };
+        let submitted = format!("db:{ours_in}");
+        let capture = || Ok(self.tool(["diff", &submitted, "empty:"]));
+        let contenders: [Contender<'_>; 3] = [
+            ("psql -f", DONE, &theirs),
+            ("psql-cm submit", DONE, &ours),
+            ("psql-cm diff, of nothing", DIFFERENT, &capture),
+        ];
+        let measured = self.in_turn(work, &contenders)?;
+        self.drop(theirs_in)?;
+        self.drop(ours_in)?;
         Ok(measured)
     }
 
