@@ -1,7 +1,7 @@
 //! That a table is a partition of another, with its bound; read along with tables.
 
-use super::{Alone, Attribute, Kind, KindId, plain, shared};
-use crate::fact::FactId;
+use super::{Alone, Attribute, Kind, KindId, index, plain, shared};
+use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
 use crate::snapshot::Snapshot;
@@ -83,27 +83,28 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
 
 /// What cannot be there when the partition comes.
 fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
-    difference.before.is_none() && is_without(difference, other)
+    difference.before.is_none() && is_chosen_by_postgresql(difference, other)
 }
 
 /// The same, where it leaves and comes again.
 fn takes(difference: &Difference<'_>) -> Vec<FactId> {
     let parents = difference.to.needs(difference.id).iter().filter(|_| difference.before.is_some());
     let parts = parents.flat_map(|parent| difference.from.below(parent)).map(|(id, _)| id);
-    parts.filter(|id| is_without(difference, id)).cloned().collect()
+    parts.filter(|id| is_chosen_by_postgresql(difference, id)).cloned().collect()
 }
 
-/// Whether it is an index or key of the partitioned table that the partition has no part of: PostgreSQL would make it one.
-fn is_without(difference: &Difference<'_>, other: &FactId) -> bool {
-    let Some(table) = difference.id.parent() else { return false };
-    let is_partitioned = other.parent().is_some_and(|parent| difference.to.needs(difference.id).contains(parent));
-    let is_index = match other.kind() {
-        KindId::Index => true,
-        KindId::Constraint => difference.to.get(other).is_some_and(super::constraint::has_index),
-        _ => false,
-    };
+/// Whether it is an index or key of the partitioned table of which PostgreSQL would say itself what the partition has of it:
+/// it makes one where the partition is to have none, and of several over the same columns it takes the first.
+fn is_chosen_by_postgresql(difference: &Difference<'_>, other: &FactId) -> bool {
+    let (Some(table), Some(parent)) = (difference.id.parent(), other.parent()) else { return false };
+    if !difference.to.needs(difference.id).contains(parent) {
+        return false;
+    }
+    let index = |(id, fact): (&FactId, &Fact)| index::columns_of(id, fact).filter(|_| id.parent() == Some(parent));
+    let Some(columns) = difference.to.entry(other).and_then(index) else { return false };
     let belongs = |id: &&FactId| id.kind() == KindId::IndexAttachment && id.path().any(|id| id == table);
-    is_partitioned && is_index && !difference.dependents_after(other).iter().any(belongs)
+    let is_one_of_several = || difference.to.below(parent).filter_map(index).filter(|of| *of == columns).count() > 1;
+    !difference.dependents_after(other).iter().any(belongs) || is_one_of_several()
 }
 
 /// Indexes of a table that is there already are taken for those that the parent wants, if they are whole.

@@ -109,6 +109,19 @@ fn respond(difference: &Difference<'_>) -> Response {
     }
 }
 
+/// What an index or a key is over, as far as PostgreSQL looks at it to find the index of a partition that will do for that of
+/// its table (`CompareIndexInfo`): neither at the order of values nor at options.
+pub(super) fn columns_of(id: &FactId, fact: &Fact) -> Option<String> {
+    let definition = fact.get_text("definition").unwrap_or_default();
+    let columns = match id.kind() {
+        KindId::Index => definition.split_once(&format!("{} USING ", shared::parent_path(id)))?.1.to_owned(),
+        KindId::Constraint => format!("btree {}", constraint::deferrable(constraint::key(fact)?).0),
+        _ => return None,
+    };
+    let columns = shared::without_printed_options(&columns);
+    Some([" DESC", " NULLS FIRST", " NULLS LAST"].iter().fold(columns, |columns, order| columns.replace(order, "")))
+}
+
 /// Whether the table is partitioned: PostgreSQL sets no option of an index of such.
 pub(super) fn has_partitions(difference: &Difference<'_>) -> bool {
     let table = difference.id.parent().and_then(|table| difference.to.get(table));

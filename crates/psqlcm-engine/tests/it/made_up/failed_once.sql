@@ -237,3 +237,16 @@ ALTER TABLE s1.t1 ALTER b SET DEFAULT 'x';
 -- and then
 ALTER TABLE s1.t1 ALTER a SET DEFAULT 1, ALTER b DROP DEFAULT, ALTER c SET DEFAULT 'b';
 CREATE TABLE s1.t3 (d text[]) INHERITS (s1.t1);
+
+-- Round: a partition comes to a table that has two keys over the same columns
+CREATE UNIQUE INDEX i3 ON s1.p (id, a);
+ALTER TABLE ONLY s1.p ADD UNIQUE (id, a);
+-- and then
+CREATE TABLE s1.p3 PARTITION OF s1.p DEFAULT;
+
+-- Round: a partition moves whose keys are over the same columns
+CREATE TABLE s1.p2 PARTITION OF s1.p DEFAULT;
+ALTER TABLE s1.p ADD PRIMARY KEY (id);
+ALTER TABLE s1.p ADD CONSTRAINT k1 UNIQUE (id);
+-- and then
+ALTER TABLE s1.p2 SET SCHEMA "S 3";
