@@ -2,7 +2,7 @@
 //!
 //! It is a fact of its own as it goes before the table's columns change, and comes once they are those of the type.
 
-use super::{Attribute, Fold, Kind, KindId, plain, shared};
+use super::{Attribute, Fold, Kind, KindId, plain, shared, table};
 use crate::fact::{Fact, FactId};
 use crate::plan::{Difference, Group};
 use crate::snapshot::Snapshot;
@@ -14,6 +14,8 @@ pub(super) static KIND: Kind = Kind {
     fold: |_, _| Fold::May,
     create,
     drop,
+    disturbs: |difference, other| difference.before.is_none() && out_of_place(difference).contains(other),
+    takes: |difference| if difference.after.is_some() { out_of_place(difference) } else { Vec::new() },
     edges,
     cases: include_str!("cases.md"),
     ..shared::PART
@@ -43,6 +45,16 @@ fn create(group: &Group<'_>) -> Vec<String> {
 
 fn drop(difference: &Difference<'_>) -> Vec<String> {
     vec![format!("ALTER TABLE ONLY {} NOT OF", shared::parent_path(difference.id))]
+}
+
+/// The columns that do not stand where the type has them: they are made again, behind those that do.
+fn out_of_place(difference: &Difference<'_>) -> Vec<FactId> {
+    let Some(table) = difference.id.parent() else { return Vec::new() };
+    let [before, after] = [difference.from, difference.to].map(|side| table::columns_of(side, table));
+    let mut rest = before.iter();
+    let in_place = after.iter().take_while(|name| rest.any(|other| other == *name)).count();
+    let misplaced = after[in_place..].iter().filter(|name| before.contains(name));
+    misplaced.map(|name| table.child(KindId::Column, name)).collect()
 }
 
 /// It is this that needs the type; PostgreSQL records that the table does.

@@ -254,9 +254,9 @@ impl<'a> Fates<'a> {
         let below = self.from.below(id).map(|(below, _)| below);
         let [before, _] = self.dependents;
         let dependents = id.path().take(2).flat_map(|id| before.of(id)).copied();
-        // What comes may disturb what the thing that it needs has already, and what changes the other parts of its whole.
+        // What comes may disturb what the thing that it needs has already, and the other parts of its whole, as what changes may.
         let needed = if difference.before.is_none() { self.to.needs(id) } else { &[] };
-        let whole = id.parent().filter(|_| difference.before.is_some() && id.object() != id);
+        let whole = id.parent().filter(|_| id.object() != id);
         let beside = needed.iter().chain(whole).flat_map(|id| self.from.below(id)).map(|(below, _)| below);
         let around = below.chain(dependents).chain(beside);
         let disturbed: Vec<_> = around.filter(|other| disturbs(&difference, other)).collect();

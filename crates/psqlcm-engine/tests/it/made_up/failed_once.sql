@@ -250,3 +250,10 @@ ALTER TABLE s1.p ADD PRIMARY KEY (id);
 ALTER TABLE s1.p ADD CONSTRAINT k1 UNIQUE (id);
 -- and then
 ALTER TABLE s1.p2 SET SCHEMA "S 3";
+
+-- Round: a table of the same name is of a type whose attributes stand in another order
+ALTER TYPE s1.pair ADD ATTRIBUTE id bigint;
+-- and then
+ALTER TABLE s1.base RENAME TO t4;
+ALTER TYPE s1.pair RENAME TO k1;
+CREATE TABLE s1.base OF s1.k1;
