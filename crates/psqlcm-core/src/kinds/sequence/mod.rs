@@ -24,7 +24,7 @@ pub(super) static KIND: Kind = Kind {
     drop,
     comes_with,
     spaces: shared::relation_space,
-    drops_alone: Alone::AtLast,
+    drops_alone: Alone::AtOnce,
     rename: shared::rename,
     also,
     effect: super::effect::of_sequence,
