@@ -520,7 +520,12 @@ fn alter(difference: &Difference<'_>) -> Vec<String> {
     let mut statements = Vec::new();
     let parents = given_by(difference);
     let comes_from_parent = parents.iter().any(|id| difference.from.get(id).is_some() && difference.to.get(id).is_some());
-    if difference.differs("generated") && new.get("generated").is_none() {
+    // The parent's statement reaches it, and PostgreSQL refuses its own.
+    let loses_expression = |before: Option<&Fact>, after: Option<&Fact>| {
+        before.is_some_and(|fact| fact.get("generated").is_some()) && after.is_some_and(|fact| fact.get("generated").is_none())
+    };
+    let is_reached = parents.iter().any(|id| loses_expression(difference.from.get(id), difference.to.get(id)));
+    if loses_expression(difference.before, difference.after) && !is_reached {
         statements.push(format!("{alter} DROP EXPRESSION"));
     }
     if is_other_type && !comes_from_parent {
