@@ -1,6 +1,6 @@
 //! That a table is a partition of another, with its bound; read along with tables.
 
-use super::{Alone, Attribute, Kind, KindId, index, plain, shared};
+use super::{Alone, Attribute, Kind, KindId, constraint, index, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
@@ -52,7 +52,7 @@ fn edges(snapshot: &mut Snapshot) {
         let waits = |kind| matches!(kind, KindId::Constraint | KindId::Index | KindId::ForeignKey);
         let waiting: Vec<FactId> = snapshot
             .below(&parent)
-            .filter(|(id, fact)| waits(id.kind()) && id.parent() == Some(&parent) && !super::constraint::is_said_by_table(fact))
+            .filter(|(id, fact)| waits(id.kind()) && id.parent() == Some(&parent) && !constraint::is_said_by_table(fact))
             .map(|(id, _)| id.clone())
             .collect();
         for id in waiting {
@@ -81,16 +81,25 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
     std::iter::once(format!("ALTER TABLE {parent} DETACH PARTITION {path}")).chain(left).collect()
 }
 
-/// What cannot be there when the partition comes.
+/// What cannot be there when the partition comes: what PostgreSQL would decide, and what the table would then have twice.
 fn disturbs(difference: &Difference<'_>, other: &FactId) -> bool {
-    difference.before.is_none() && is_chosen_by_postgresql(difference, other)
+    difference.before.is_none() && (is_chosen_by_postgresql(difference, other) || is_given(difference, other))
 }
 
 /// The same, where it leaves and comes again.
 fn takes(difference: &Difference<'_>) -> Vec<FactId> {
-    let parents = difference.to.needs(difference.id).iter().filter(|_| difference.before.is_some());
-    let parts = parents.flat_map(|parent| difference.from.below(parent)).map(|(id, _)| id);
-    parts.filter(|id| is_chosen_by_postgresql(difference, id)).cloned().collect()
+    if difference.before.is_none() || difference.after.is_none() {
+        return Vec::new();
+    }
+    let tables = difference.to.needs(difference.id).iter().chain(difference.id.parent());
+    let parts = tables.flat_map(|table| difference.from.below(table)).map(|(id, _)| id);
+    parts.filter(|id| is_chosen_by_postgresql(difference, id) || is_given(difference, id)).cloned().collect()
+}
+
+/// Whether it is a part of an exclusion constraint that the partition gets as it is attached.
+fn is_given(difference: &Difference<'_>, other: &FactId) -> bool {
+    let part = || difference.to.get(other).filter(|_| other.kind() == KindId::Constraint);
+    other.parent() == difference.id.parent() && part().is_some_and(constraint::is_part_of_exclusion)
 }
 
 /// Whether it is an index or key of the partitioned table of which PostgreSQL would say itself what the partition has of it:

@@ -122,7 +122,7 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 /// Within CREATE TABLE a constraint cannot be NOT VALID, and the keys of a partitioned table come after its
 /// partitions are attached.
 fn fold(_: &FactId, fact: &Fact) -> Fold {
-    match is_said_by_table(fact) {
+    match is_said_by_table(fact) && !is_part_of_exclusion(fact) {
         true => Fold::May,
         false => Fold::Never,
     }
@@ -132,6 +132,16 @@ fn fold(_: &FactId, fact: &Fact) -> Fold {
 pub(super) fn is_said_by_table(fact: &Fact) -> bool {
     let by_index = matches!(fact.get_text("type"), Some("primary key" | "unique" | "exclusion"));
     fact.get_text("type").is_some() && !fact.is("not_valid") && !(by_index && fact.is("on_partitioned"))
+}
+
+/// Whether it is what a partition has of an exclusion constraint of its table (version 17). PostgreSQL attaches no index of such
+/// (`CompareIndexInfo`): it makes it with that of the table, or as the partition is attached.
+pub(super) fn is_part_of_exclusion(fact: &Fact) -> bool {
+    is_exclusion(fact) && fact.is("inherited")
+}
+
+fn is_exclusion(fact: &Fact) -> bool {
+    fact.get_text("type") == Some("exclusion")
 }
 
 /// What a constraint with an index is made of, whether it is a primary key or unique.
@@ -159,7 +169,7 @@ pub(super) fn clause(id: &FactId, fact: &Fact) -> String {
 fn definition(fact: &Fact) -> String {
     let text = fact.get_text("definition").unwrap_or_default();
     let options = fact.get_list("index_options");
-    if options.is_empty() || fact.get_text("type") == Some("exclusion") {
+    if options.is_empty() || is_exclusion(fact) {
         return text.to_owned();
     }
     let (before, when) = deferrable(text);
@@ -186,7 +196,14 @@ pub(super) fn settings(id: &FactId, fact: &Fact) -> Vec<String> {
 /// Only where the table or domain could not say it.
 fn create(group: &Group<'_>) -> Vec<String> {
     let (id, fact) = (group.id, group.fact);
-    let reaches_children = matches!(fact.get_text("type"), Some("check" | "not null")) && !fact.is("no_inherit");
+    if is_part_of_exclusion(fact) {
+        return settings(id, fact);
+    }
+    let reaches_children = match fact.get_text("type") {
+        Some("check" | "not null") => !fact.is("no_inherit"),
+        Some("exclusion") => fact.is("on_partitioned"),
+        _ => false,
+    };
     let alter = match id.parent().map(FactId::kind) {
         Some(KindId::Domain) => "ALTER DOMAIN",
         // The parent's statement reaches its children.

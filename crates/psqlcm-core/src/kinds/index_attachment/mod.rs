@@ -1,6 +1,6 @@
 //! That a partition's index belongs to the index of the partitioned table.
 
-use super::{Attribute, Catalog, Kind, KindId, OLDEST, Reaction, Read, plain, shared};
+use super::{Attribute, Catalog, Kind, KindId, OLDEST, Reaction, Read, constraint, plain, shared};
 use crate::fact::{Fact, FactId};
 use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid};
@@ -34,15 +34,22 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
 
 fn create(group: &Group<'_>) -> Vec<String> {
     let Some(child) = group.id.parent() else { return Vec::new() };
+    if group.snapshot.get(child).is_some_and(constraint::is_part_of_exclusion) {
+        return Vec::new();
+    }
     let parent = group.fact.get_text("parent").unwrap_or_default();
     vec![format!("ALTER INDEX {parent} ATTACH PARTITION {}", shared::schema_path(child))]
 }
 
-/// Only the index of a partition can belong to that of its table.
+/// Only the index of a partition can belong to that of its table. What a partition has of an exclusion constraint comes with both.
 fn edges(snapshot: &mut Snapshot) {
     let attachments = snapshot.facts().map(|(id, _)| id).filter(|id| id.kind() == KindId::IndexAttachment);
     let attachments: Vec<_> = attachments.filter_map(|id| Some((id.clone(), attachment(id)?))).collect();
     for (id, attachment) in attachments {
+        if let Some(part) = id.parent().filter(|part| snapshot.get(part).is_some_and(constraint::is_part_of_exclusion)) {
+            let whole = snapshot.needs(&id).iter().find(|needed| needed.kind() == KindId::Constraint && *needed != part).cloned();
+            whole.iter().chain([&attachment]).for_each(|needed| snapshot.add_need(part, needed));
+        }
         snapshot.add_need(&id, &attachment);
     }
 }
