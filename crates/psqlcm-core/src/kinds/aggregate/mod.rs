@@ -2,11 +2,10 @@
 //! of all its arguments, as functions are: every command but CREATE takes that, whatever is ordered by what.
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, Response, plain, shared};
-use crate::fact::{Fact, FactId};
+use crate::fact::Fact;
 use crate::name::{quote_ident, quote_literal};
 use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, filled, flag, number, oid, text};
-use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "aggregate",
@@ -24,6 +23,7 @@ pub(super) static KIND: Kind = Kind {
 
 const ATTRIBUTES: &[Attribute] = &[
     plain("arguments"),
+    plain("result"),
     plain("state_function"),
     plain("state_type"),
     plain("state_size"),
@@ -47,7 +47,7 @@ const ATTRIBUTES: &[Attribute] = &[
     plain("hypothetical"),
 ];
 
-/// In the order of the columns of `read.sql` from the tenth on: attribute, word of CREATE AGGREGATE, form.
+/// In the order of the columns of `read.sql` from the eleventh on: attribute, word of CREATE AGGREGATE, form.
 const OPTIONS: [(&str, &str, Form); 20] = [
     ("state_function", "SFUNC", Form::Name),
     ("state_type", "STYPE", Form::Name),
@@ -82,12 +82,13 @@ enum Form {
 }
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
-    let cells: &[_; 29] = columns(KIND.name, cells)?;
-    let &[own, namespace, name, signature, arguments, owner, acl, usual, kind, ..] = cells;
+    let cells: &[_; 30] = columns(KIND.name, cells)?;
+    let &[own, namespace, name, signature, arguments, owner, acl, usual, kind, result, ..] = cells;
     let (own, owner) = (oid(own)?, oid(owner)?);
     let Some(schema) = reader.schema(oid(namespace)?) else { return Ok(()) };
-    let mut fact = Fact::new().text("arguments", filled(arguments)).yes("hypothetical", kind == Some("h"));
-    for ((attribute, _, form), cell) in OPTIONS.into_iter().zip(&cells[9..]) {
+    let fact = Fact::new().text("arguments", filled(arguments)).text("result", result);
+    let mut fact = fact.yes("hypothetical", kind == Some("h"));
+    for ((attribute, _, form), cell) in OPTIONS.into_iter().zip(&cells[10..]) {
         fact = match form {
             Form::Name => fact.text(attribute, filled(*cell)),
             Form::Text => fact.text(attribute, *cell),
@@ -101,29 +102,12 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.grants(&id, Some(owner), acl, usual)
 }
 
-/// It is replaced where it is called as before, and is sure to give the same type.
+/// It is replaced where it is called as before, and gives the same type.
 fn respond(difference: &Difference<'_>) -> Response {
-    let differ = |attributes: &[&str]| attributes.iter().any(|attribute| difference.differs(attribute));
-    let is_called_alike = !differ(&["arguments", "hypothetical"]);
-    let gives = |fact, side| result(difference.id, fact, side);
-    let gives_the_same = !differ(&["state_type", "final_function", "final_extra"])
-        || gives(difference.was(), difference.from)
-            .is_some_and(|result| Some(result) == gives(difference.becomes(), difference.to));
-    match is_called_alike && gives_the_same {
-        true => shared::alters(difference),
-        false => Response::Again,
+    match ["arguments", "hypothetical", "result"].iter().any(|attribute| difference.differs(attribute)) {
+        true => Response::Again,
+        false => shared::alters(difference),
     }
-}
-
-/// The type that it gives: that of its state, or what its final function says where that is known.
-fn result<'a>(id: &FactId, fact: &'a Fact, side: &'a Snapshot) -> Option<&'a str> {
-    // What a polymorphic one gives depends on what it is given.
-    let is_certain = |result: &&str| !result.contains("any");
-    let Some(name) = fact.get_text("final_function") else { return fact.get_text("state_type").filter(is_certain) };
-    let called = side.needs(id).iter().filter(|id| id.kind() == KindId::Function && shared::schema_path(id) == name);
-    let definitions = called.filter_map(|id| side.get(id)?.get_text("definition"));
-    let mut results = definitions.filter_map(|text| text.lines().find_map(|line| line.strip_prefix(" RETURNS ")));
-    results.next().filter(is_certain)
 }
 
 fn create(group: &Group<'_>) -> Vec<String> {

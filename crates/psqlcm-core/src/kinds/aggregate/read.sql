@@ -2,7 +2,7 @@
 -- read_only for plain aggregates, read_write for the others.
 select p.oid, p.pronamespace, p.proname, pg_catalog.oidvectortypes(p.proargtypes),
        pg_catalog.pg_get_function_identity_arguments(p.oid), p.proowner, p.proacl::text, case when p.proacl is not null then pg_catalog.acldefault('f', p.proowner)::text end,
-       a.aggkind,
+       a.aggkind, pg_catalog.format_type(p.prorettype, null),
        a.aggtransfn::text, pg_catalog.format_type(a.aggtranstype, null), a.aggtransspace,
        nullif(a.aggfinalfn::oid, 0)::pg_catalog.regproc::text, a.aggfinalextra,
        case when a.aggfinalfn <> 0 and a.aggfinalmodify <> case a.aggkind when 'n' then 'r' else 'w' end
