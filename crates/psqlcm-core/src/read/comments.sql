@@ -1,14 +1,19 @@
--- Initdb's own comment on the schema public is part of every new database.
+-- The comment of public goes without saying where it is the one that it has in every new database.
+with public as (
+  select n.oid, d.description
+    from pg_catalog.pg_namespace as n
+    left join pg_catalog.pg_description as d on d.classoid = 2615 and d.objoid = n.oid
+   where n.nspname = 'public'
+)
 select classoid, objoid, objsubid, description
   from pg_catalog.pg_description
 -- Whoever makes a large object may choose its number.
- where objoid >= 16384 or classoid = 2613
-    or (objoid = 2200 and classoid = 2615 and description <> 'standard public schema')
+ where (objoid >= 16384 or classoid = 2613)
+   and (classoid <> 2615 or objoid not in (select oid from public))
 union all
-select 2615, 2200, 0, ''
-  from pg_catalog.pg_namespace as n
- where n.oid = 2200
-   and not exists (select from pg_catalog.pg_description where objoid = 2200 and classoid = 2615)
+select 2615, oid, 0, coalesce(description, '')
+  from public
+ where description is distinct from 'standard public schema'
 union all
 select s.classoid, s.objoid, 0, s.description
   from pg_catalog.pg_shdescription as s

@@ -115,12 +115,7 @@ fn real_schemas_become_each_other() {
 }
 
 /// Cases that a plan in a database that is there cannot bring about, with the reason.
-const EXCUSED: [(&str, &str); 4] = [
-    (
-        "database: without public",
-        "the schema public of a new database is known by its OID: another is not it",
-    ),
-    ("database: with public as it was never made", "the same"),
+const EXCUSED: [(&str, &str); 2] = [
     ("security label: on everything that can have one", "no server of the tests has a provider"),
     ("security label: of two providers", "the same"),
 ];

@@ -2,7 +2,7 @@
 
 use super::{Attribute, Catalog, Kind, KindId, OLDEST, Read, shared::{self, PART}};
 use crate::fact::{Fact, FactId};
-use crate::name::quote_ident;
+use crate::name::{quote_ident, quote_literal};
 use crate::plan::{Difference, Group};
 use crate::read::{Cells, ReadError, Reader, columns, oid, text};
 
@@ -33,17 +33,32 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     reader.grants(&id, Some(owner), acl, usual)
 }
 
+/// Where `public` has to be made it becomes what it is in a new database, from which its owner, grants and comment differ.
 fn create(group: &Group<'_>) -> Vec<String> {
-    let unless = if group.id.name() == "public" { " IF NOT EXISTS" } else { "" };
-    vec![format!("CREATE SCHEMA{unless} {}", quote_ident(group.id.name()))]
+    let name = quote_ident(group.id.name());
+    if !is_public(group.id) {
+        return vec![format!("CREATE SCHEMA {name}")];
+    }
+    let mut statements = vec![format!("CREATE SCHEMA IF NOT EXISTS {name}")];
+    if group.is_added {
+        let comment = usual_comment(group.id).map(quote_literal);
+        statements.extend(as_it_is_usual(group.snapshot.server_version));
+        statements.extend(comment.map(|comment| format!("COMMENT ON SCHEMA {name} IS {comment}")));
+    }
+    statements
 }
 
 /// `public` without an owner of its own is as it is in a new database, with what PUBLIC may do there.
 pub(super) fn drop_owner(difference: &Difference<'_>) -> Vec<String> {
-    if difference.id.parent().is_none_or(|object| !is_public(object)) {
-        return Vec::new();
+    match difference.id.parent().is_some_and(is_public) {
+        true => as_it_is_usual(difference.to.server_version),
+        false => Vec::new(),
     }
-    let (owner, privileges) = match difference.to.server_version >= 150_000 {
+}
+
+/// Gives `public` the owner that it has in a new database, and PUBLIC what it may do there.
+fn as_it_is_usual(server_version: u32) -> Vec<String> {
+    let (owner, privileges) = match server_version >= 150_000 {
         true => ("ALTER SCHEMA public OWNER TO pg_database_owner", "USAGE"),
         // Whoever made the cluster.
         false => (

@@ -1,6 +1,12 @@
--- Initdb records in pg_init_privs what it granted on public.
+-- What PUBLIC may do in public goes without saying as long as it is what a new database has, whoever owns it and whether it is
+-- the one that initdb made or another of the name: so does pg_dump.
 select n.oid, n.nspname, n.nspowner, coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))::text,
-       coalesce(i.initprivs, pg_catalog.acldefault('n', n.nspowner))::text
+       case n.nspname
+       when 'public'
+       then pg_catalog.acldefault('n', n.nspowner)
+            || (case when pg_catalog.current_setting('server_version_num')::int >= 150000 then '=U/"' else '=UC/"' end
+                || replace(pg_catalog.pg_get_userbyid(n.nspowner), '"', '""') || '"')::aclitem
+       else pg_catalog.acldefault('n', n.nspowner)
+       end::text
   from pg_catalog.pg_namespace as n
-  left join pg_catalog.pg_init_privs as i on i.classoid = 2615 and i.objoid = n.oid and i.objsubid = 0
  where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
