@@ -132,18 +132,20 @@ impl Snapshot {
 
     /// Makes `id` need `other` in the place of `needed`.
     pub(crate) fn replace_need(&mut self, id: &FactId, needed: &FactId, other: &FactId) {
-        if let Some(needs) = self.needs.get_mut(id) {
-            needs.retain(|known| known != needed);
-        }
+        self.drop_need(id, needed);
         self.add_need(id, other);
     }
 
     /// Makes `other` need `needed` in the place of `id`.
     pub(crate) fn hand_on_need(&mut self, id: &FactId, needed: &FactId, other: &FactId) {
+        self.drop_need(id, needed);
+        self.add_need(other, needed);
+    }
+
+    fn drop_need(&mut self, id: &FactId, needed: &FactId) {
         if let Some(needs) = self.needs.get_mut(id) {
             needs.retain(|known| known != needed);
         }
-        self.add_need(other, needed);
     }
 
     /// What a fact needs, its parent aside; sorted once the snapshot is settled.
@@ -179,23 +181,22 @@ impl Snapshot {
             let is_printed = |name| kind.nature(name) == Nature::Deparsed;
             fact.replace_texts(|name, text| deparsed::settled(text).filter(|_| is_printed(name)));
         }
+        self.drop_loose_needs();
         for needed in self.needs.values_mut() {
-            needed.retain(|id| self.facts.contains_key(id));
             needed.sort_unstable();
             needed.dedup();
         }
-        let facts = &self.facts;
-        self.needs.retain(|id, needed| !needed.is_empty() && facts.contains_key(id));
         self.left_out.sort();
         self.left_out.dedup();
     }
 
-    /// Drops the edges to what is not kept.
-    fn drop_needs(&mut self, is_kept: impl Fn(&FactId) -> bool) {
-        for needed in self.needs.values_mut() {
-            needed.retain(&is_kept);
-        }
-        self.needs.retain(|_, needed| !needed.is_empty());
+    /// Drops the edges from and to what is not there.
+    fn drop_loose_needs(&mut self) {
+        let facts = &self.facts;
+        self.needs.retain(|id, needed| {
+            needed.retain(|id| facts.contains_key(id));
+            !needed.is_empty() && facts.contains_key(id)
+        });
     }
 
     /// Hands the facts over; what else is known stays.
@@ -211,10 +212,8 @@ impl Snapshot {
         let mut split = Self::new(self.server_version);
         split.facts = self.facts.extract_if(.., |id, _| apart(id)).collect();
         split.needs = self.needs.extract_if(|id, _| split.facts.contains_key(id)).collect();
-        self.drop_needs(|id| !split.facts.contains_key(id));
-        let facts = std::mem::take(&mut split.facts);
-        split.drop_needs(|id| facts.contains_key(id));
-        split.facts = facts;
+        self.drop_loose_needs();
+        split.drop_loose_needs();
         (self, split)
     }
 }
