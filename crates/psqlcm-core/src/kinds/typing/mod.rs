@@ -30,7 +30,7 @@ pub(super) fn of(table: &FactId) -> FactId {
 
 /// The name of the type, where the statement that makes a table says it.
 pub(super) fn said_by_table<'a>(group: &'a Group<'_>) -> Option<&'a str> {
-    group.members_of(group.id, KindId::Typing).find_map(|(_, fact)| name(fact))
+    group.member(KindId::Typing).and_then(name)
 }
 
 /// The name of the type.
