@@ -286,7 +286,12 @@ pub fn restore(
     }
     interrupt.check().map_err(RestoreError::Interrupted)?;
     let mut connect = || access.connect_first(request.maintenance);
-    turn.make(&mut maintenance, &mut connect, &request.adapted(&tree.roles), &missing.roles)?;
+    turn.make(
+        &mut maintenance,
+        &mut connect,
+        &request.adapted(std::mem::take(&mut tree.roles)),
+        &missing.roles,
+    )?;
     let abandoned = building::clear(access, &mut maintenance, request.name)
         .map_err(doing("cannot look for what killed restores left"))?;
     building::hold(&mut maintenance, request.run_id).map_err(doing("cannot take the lock of the run"))?;
@@ -331,11 +336,11 @@ impl Work {
         let mut work = Self {
             create: None,
             inside: Vec::new(),
-            ledgers: request.adapted(&tree.ledgers),
+            ledgers: request.adapted(std::mem::take(&mut tree.ledgers)),
             states: Vec::new(),
             last: Vec::new(),
         };
-        for statement in request.adapted(&std::mem::take(&mut tree.statements)) {
+        for statement in request.adapted(std::mem::take(&mut tree.statements)) {
             let of_database = renamed(&statement.sql, request.database, request.database).is_some();
             match of_database {
                 true if adapt::names_after(&statement.sql, "CREATE") == ["database"] => {
@@ -356,20 +361,20 @@ impl Work {
 
 impl Request<'_> {
     /// The statements as the options want them.
-    fn adapted(&self, statements: &[Statement]) -> Vec<Statement> {
-        let wanted = |statement: &&Statement| match adapt::concern(&statement.sql) {
-            Concern::Owner => self.owners,
-            Concern::Privilege => self.privileges,
-            Concern::Role | Concern::Other => true,
-        };
-        let adapt = |statement: &Statement| match self.role_map.is_empty() {
-            true => statement.clone(),
-            false => {
-                Statement { sql: adapt::with_roles(&statement.sql, &self.role_map), ..statement.clone() }
+    fn adapted(&self, mut statements: Vec<Statement>) -> Vec<Statement> {
+        if !(self.owners && self.privileges) {
+            statements.retain(|statement| match adapt::concern(&statement.sql) {
+                Concern::Owner => self.owners,
+                Concern::Privilege => self.privileges,
+                Concern::Role | Concern::Other => true,
+            });
+        }
+        if !self.role_map.is_empty() {
+            for statement in &mut statements {
+                statement.sql = adapt::with_roles(&statement.sql, &self.role_map);
             }
-        };
-        let is_all = self.owners && self.privileges;
-        statements.iter().filter(|statement| is_all || wanted(statement)).map(adapt).collect()
+        }
+        statements
     }
 
     /// Why the result cannot be what was dumped, if the options make it so.
