@@ -73,8 +73,8 @@ psql-cm.toml, in this folder or named by --config, never with a password:
 Environment:
   PSQLCM_URI, PSQLCM_DATABASES, PSQLCM_SCHEMAS, PSQLCM_EXCLUDE_SCHEMAS, PSQLCM_SQL_PATH,
   PSQLCM_CM_TABLE, PSQLCM_ENVIRONMENT, PSQLCM_ROLE, PSQLCM_JOBS, PSQLCM_FORMAT, PSQLCM_COLOR,
-  PSQLCM_SCRATCH_URI and PSQLCM_CONFIG say what the options of these names say. An option wins over its variable,
-  the variable over psql-cm.toml.
+  PSQLCM_SCRATCH_URI and PSQLCM_CONFIG say what the options of these names say. An option wins over
+  its variable, the variable over psql-cm.toml.
   PGHOST, PGPORT, PGUSER, PGDATABASE, PGSERVICE and the other variables of libpq, its service file
   and ~/.pgpass fill what then is missing of the connection.
   DEBUG=1 is --debug. NO_COLOR turns colour off."#;
