@@ -53,7 +53,10 @@ const EXAMPLES: &str = r#"Examples:
 pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
     let cluster = Cluster::of(context)?;
     let ledger = cluster.ledger()?;
-    let given = sources::scratch(args.scratch_uri.as_deref(), context)?;
+    let given = match args.replay {
+        true => sources::scratch(args.scratch_uri.as_deref(), context)?,
+        false => None,
+    };
     let scratch = LazyScratch::new(given.as_ref(), &context.interrupt);
     let replays = args.replay.then(|| Replays::new(context, &cluster, &ledger, &scratch));
     let named = &context.settings.schemas.value.named;
