@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use psqlcm_core::kinds::VersionChange;
 use psqlcm_core::narrow::Scope;
 use psqlcm_core::report::Exit;
 use psqlcm_core::spec::{Found, Spec, SpecError};
@@ -266,9 +267,22 @@ pub fn tell(context: &Context, meter: &Meter<'_>, event: &Event<'_>) {
         Event::NotRedone { database, not_redone } => {
             ui.say(&format!("ledger:{database}: not done again: {not_redone}"));
         }
+        Event::NoSuchVersion(change) => ui.warn(&no_such_version(change)),
         Event::NotInTree { databases } => {
             ui.say(&format!("not in the tree, and not compared: {}", databases.join(", ")));
         }
+    }
+}
+
+fn no_such_version(change: &VersionChange) -> String {
+    let (name, new) = (change.id.name(), &change.new);
+    match &change.old {
+        Some(old) => format!(
+            "extension {name}: the server knows no update from version {old} to {new}, which TO has: the plan leaves it as it is"
+        ),
+        None => format!(
+            "extension {name}: the server does not offer version {new}, which TO has: the plan takes the one that it offers"
+        ),
     }
 }
 

@@ -199,6 +199,7 @@ impl Planning<'_> {
         let mut actions = between(left, &pair.to).map_err(|error| no_plan(&error))?;
         // Without a way back a plan still is one.
         let mut back = between(&pair.to, left).unwrap_or_default();
+        back.retain(|action| !pair.one_way.contains(&action.id));
         let steps = rename_steps(&renames, &pair.from).map_err(|error| not_renamed(&error))?;
         if let Some((there, and_back)) = steps {
             actions.insert(0, there);

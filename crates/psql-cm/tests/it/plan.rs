@@ -231,6 +231,30 @@ fn extensions_are_updated_to_the_version_of_a_live_database() {
     }
 }
 
+/// PostgreSQL knows no way from a later version to an earlier one.
+#[test]
+fn versions_of_extensions_that_cannot_be_had_are_told_and_left() {
+    let old = "CREATE EXTENSION citext VERSION '1.5'; CREATE TABLE t (a int);";
+    let new = "DROP EXTENSION citext; CREATE EXTENSION citext VERSION '1.4'; ALTER TABLE t ADD b int;";
+    for server in servers() {
+        let two = Two::new(&server, old, new);
+        let [from, to] = two.sources();
+        let ran = two.plan(&[]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        let told = "extension citext: the server knows no update from version 1.5 to 1.4";
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+        assert!(!ran.stdout.contains("EXTENSION"), "{}", ran.stdout);
+        // The other way round it can be had, and there is no way back.
+        let ran = two.tool.run(&["plan", &to, &from, "--allow", "data-loss"]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        assert!(ran.stdout.contains("\nALTER EXTENSION citext UPDATE TO '1.5';\n"), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("UPDATE TO '1.4'"), "{}", ran.stdout);
+        // It is a difference in any case.
+        let shown = two.tool.run(&["diff", &from, &to]);
+        assert!(shown.stdout.contains("installed version: 1.5 -> 1.4"), "{}", shown.stdout);
+    }
+}
+
 #[test]
 fn submit_takes_it_and_refuses_it_elsewhere() {
     for server in servers() {

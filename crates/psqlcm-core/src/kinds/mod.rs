@@ -14,7 +14,7 @@ pub mod cases;
 mod effect;
 mod shared;
 
-pub use extension::{say_versions, say_versions_as};
+pub use extension::{VersionChange, leave_version, say_versions, say_versions_as, version_changes};
 pub(crate) use shared::{list_items, quoted, schema_path};
 
 macro_rules! kinds {

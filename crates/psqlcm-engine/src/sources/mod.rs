@@ -8,11 +8,13 @@
 mod error;
 mod ledger;
 mod pairing;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use psqlcm_core::kinds;
+use psqlcm_core::fact::FactId;
+use psqlcm_core::kinds::{self, VersionChange};
 use psqlcm_core::ledger::replay::NotRedone;
 use psqlcm_core::narrow::{Covered, Scope};
 use psqlcm_core::plan::{self, RenamedFrom};
@@ -142,6 +144,8 @@ pub enum Event<'a> {
         /// What.
         not_redone: &'a NotRedone,
     },
+    /// A version of an extension that the server of FROM cannot bring about.
+    NoSuchVersion(&'a VersionChange),
     /// Databases of a cluster that the tree does not have.
     NotInTree {
         /// Which.
@@ -180,6 +184,8 @@ pub struct Pair {
     pub missing_schemas: Vec<String>,
     /// What comments say of renames, where the one to be reached is text.
     pub renamed_from: Vec<RenamedFrom>,
+    /// Extensions whose versions there is no way back from.
+    pub one_way: Vec<FactId>,
 }
 
 impl<'a> Sides<'a> {
@@ -255,14 +261,45 @@ impl<'a> Sides<'a> {
         Ok(self.pair(pairing, from, to))
     }
 
-    /// The same, and all of the one side besides.
+    /// The same for a plan, and all of the one side besides: versions of extensions that cannot be had are no difference.
     ///
     /// # Errors
     /// As [`Sides::read`].
     pub fn read_whole(&self, pairing: &Pairing, tell: &Tell<'_>) -> Result<(Pair, Snapshot), SourceError> {
         let (from, to) = self.both(pairing, tell)?;
-        let whole = from.snapshot.clone();
-        Ok((self.pair(pairing, from, to), whole))
+        let mut whole = from.snapshot.clone();
+        let mut pair = self.pair(pairing, from, to);
+        self.settle_versions(pairing, &mut pair, &mut whole, tell)?;
+        Ok((pair, whole))
+    }
+
+    /// Leaves the versions that the one side's server cannot bring about, and notes those that lead nowhere back.
+    fn settle_versions(
+        &self,
+        pairing: &Pairing,
+        pair: &mut Pair,
+        whole: &mut Snapshot,
+        tell: &Tell<'_>,
+    ) -> Result<(), SourceError> {
+        let changes = kinds::version_changes(&pair.from, &pair.to);
+        let (What::Live { access, .. }, Some(database)) = (&self.from.what, &pairing.from) else {
+            return Ok(());
+        };
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut session = access.connect(database)?;
+        for change in changes {
+            if !versions::has_way(&mut session, &change)? {
+                tell(Event::NoSuchVersion(&change));
+                for side in [&mut pair.from, &mut pair.to, &mut *whole] {
+                    kinds::leave_version(side, &change.id);
+                }
+            } else if !versions::has_way_back(&mut session, &change)? {
+                pair.one_way.push(change.id);
+            }
+        }
+        Ok(())
     }
 
     fn both(&self, pairing: &Pairing, tell: &Tell<'_>) -> Result<(Read, Read), SourceError> {
@@ -293,6 +330,7 @@ impl<'a> Sides<'a> {
             to: scope.narrow(to.snapshot, &[&covered]),
             covered,
             renamed_from: to.renamed_from,
+            one_way: Vec::new(),
         }
     }
 

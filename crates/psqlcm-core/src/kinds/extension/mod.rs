@@ -75,6 +75,33 @@ pub fn say_versions(from: &mut Snapshot, to: &mut Snapshot) {
     }
 }
 
+/// An extension whose version is said, and which of them it is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionChange {
+    /// The extension.
+    pub id: FactId,
+    /// The version that is there, if the extension is.
+    pub old: Option<String>,
+    /// The version that is to be.
+    pub new: String,
+}
+
+/// The changes of versions that [`say_versions`] has said.
+pub fn version_changes(from: &Snapshot, to: &Snapshot) -> Vec<VersionChange> {
+    let changes = to.facts().filter_map(|(id, fact)| {
+        let old = from.get(id).and_then(|fact| fact.get_text(INSTALLED)).map(str::to_owned);
+        Some(VersionChange { id: id.clone(), old, new: fact.get_text(INSTALLED)?.to_owned() })
+    });
+    changes.collect()
+}
+
+/// Says no version of the extension any more.
+pub fn leave_version(snapshot: &mut Snapshot, id: &FactId) {
+    if let Some(fact) = snapshot.get_mut(id) {
+        fact.remove(INSTALLED);
+    }
+}
+
 /// Says the versions of those extensions of which the other snapshot says them.
 pub fn say_versions_as(snapshot: &mut Snapshot, other: &Snapshot) {
     for (id, _) in other.facts().filter(|(_, fact)| fact.get(INSTALLED).is_some()) {
