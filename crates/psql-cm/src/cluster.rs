@@ -202,6 +202,9 @@ impl<'a> Cluster<'a> {
             let failure = self.not_connected(&self.access.info().with_database(database), &error);
             let failure = failure.on(&Target::database(database));
             match error.sqlstate() {
+                Some(NO_SUCH_DATABASE) if database.contains(',') => {
+                    failure.hint("--database takes one name, and --databases a list")
+                }
                 Some(NO_SUCH_DATABASE) => {
                     failure.hint("create it, or restore it from the tree with psql-cm restore")
                 }

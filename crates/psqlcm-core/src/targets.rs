@@ -481,6 +481,9 @@ impl TargetError {
             Self::NoSchema(_) => {
                 Some("create a schema, or let the role create in one: GRANT CREATE ON SCHEMA")
             }
+            Self::CannotBeHad(left_out) if left_out.iter().any(is_list) => {
+                Some("--schema takes one name, and --schemas a list")
+            }
             Self::CannotBeHad(left_out) if has(left_out, &Reason::Missing) => Some(
                 "names are taken as they are, letter case too; psql-cm status lists the schemas there are",
             ),
@@ -495,6 +498,11 @@ impl TargetError {
 
 fn has(left_out: &[LeftOut], reason: &Reason) -> bool {
     left_out.iter().any(|item| item.reason == *reason)
+}
+
+/// Whether somebody may have written several names as one.
+fn is_list(item: &LeftOut) -> bool {
+    item.reason == Reason::Missing && item.name.contains(',')
 }
 
 fn describe(what: &str, left_out: &[LeftOut]) -> String {

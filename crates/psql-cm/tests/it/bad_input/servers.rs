@@ -32,6 +32,14 @@ fn a_database_that_is_not_there() {
 }
 
 #[test]
+fn several_names_in_the_place_of_one() {
+    let scene = Scene::managed(TABLE);
+    let mut command = scene.tool.psql_cm(&["-d", "app,billing", "status"]);
+    scene.says("A list where a name of a database is meant", &mut command);
+    scene.refuses("A list where a name of a schema is meant", &["-s", "app,billing", "status"]);
+}
+
+#[test]
 fn a_schema_that_is_not_there() {
     let scene = Scene::managed(TABLE);
     let commands = [
