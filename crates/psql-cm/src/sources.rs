@@ -404,7 +404,8 @@ fn hint(error: &SourceError) -> Option<String> {
         ),
         ScratchError::Start(_) => "name a server for scratch databases with --scratch-uri".to_owned(),
         ScratchError::Connect(_) | ScratchError::Standby => {
-            "--scratch-uri names a server on which the role may create databases".to_owned()
+            "it is the server of --scratch-uri, or of PSQLCM_SCRATCH_URI: the role must be able to create databases there"
+                .to_owned()
         }
         ScratchError::Create(_) => "the role of --scratch-uri needs CREATEDB".to_owned(),
         ScratchError::Lacking { is_own: true, version, .. } => format!(

@@ -4,7 +4,7 @@ use psqlcm_testkit::{server, servers, unique};
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::tool::{Tool, no_scratch_stays};
+use crate::tool::{Ran, Tool, no_scratch_stays};
 
 const SEED: &str = "
     CREATE SCHEMA app; CREATE SCHEMA log; CREATE SCHEMA outside;
@@ -287,4 +287,19 @@ fn a_signal_leaves_nothing() {
         let mine = "SELECT datname FROM pg_stat_activity WHERE datname ~ ' scratch ' AND query ~ '^DO .. BEGIN IF current_database'";
         tool.leaves_no_scratch(&words, mine, signal, code);
     }
+}
+
+#[test]
+fn a_scratch_server_is_looked_at_only_where_it_is_used() {
+    let database = server(15).database("replay");
+    let tool = Tool::new(&server(15));
+    tool.ok(&["-d", database.name(), "setup"]);
+    let run = |words: &[&str]| {
+        let mut command = tool.psql_cm(&[&["-d", database.name(), "verify"], words].concat());
+        Ran::of(&command.env("PSQLCM_SCRATCH_URI", "postgres://[").output().unwrap())
+    };
+    let ran = run(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = run(&["--replay"]);
+    assert!(ran.code == 2 && ran.stderr.contains("PSQLCM_SCRATCH_URI"), "{}{}", ran.code, ran.stderr);
 }
