@@ -111,7 +111,12 @@ fn attributes(before: &Map<String, Value>, after: &Map<String, Value>) -> String
         Some(other) => value(other),
     };
     let line = |name: &String| {
-        format!("{}: {} -> {}", visible(name), shown(before.get(name)), shown(after.get(name)))
+        format!(
+            "{}: {} -> {}",
+            visible(&name.replace('_', " ")),
+            shown(before.get(name)),
+            shown(after.get(name))
+        )
     };
     before.keys().map(line).collect::<Vec<_>>().join(", ")
 }

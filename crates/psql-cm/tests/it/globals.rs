@@ -148,7 +148,7 @@ fn what_no_statement_takes_away_is_no_difference() {
         target
             .run(&root, &["restore", "--globals"])
             .exits(3)
-            .says("valid_until: 2030-01-01 00:00:00+00 -> none");
+            .says("valid until: 2030-01-01 00:00:00+00 -> none");
         target.run(&root, &["restore", "--globals", "--alter-existing"]).exits(0);
         assert_eq!(target.psql("SELECT rolvaliduntil FROM pg_roles WHERE rolname = 'brief'"), "infinity");
         target.run(&root, &["restore", "--globals"]).exits(0).says("(cluster): unchanged");
