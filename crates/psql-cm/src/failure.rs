@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
 use psqlcm_core::report::{ErrorReport, Exit, Report, TargetReport};
 use psqlcm_core::targets::{Target, TargetError};
@@ -175,6 +176,15 @@ impl Failure {
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.problem().place = Some(place);
+        self
+    }
+
+    /// Files stand below that folder: they are named as they are found from here.
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
+        for place in self.problems.iter_mut().filter_map(|problem| problem.place.as_mut()) {
+            place.file = folder.join(&place.file).display().to_string();
+        }
         self
     }
 

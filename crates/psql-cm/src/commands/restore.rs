@@ -172,7 +172,7 @@ fn restore_database(
     };
     let target = Target::database(request.name);
     let restored = restore::restore(&cluster.access, &request, &context.interrupt, progress)
-        .map_err(|error| failure(&error).on(&target))?;
+        .map_err(|error| failure(&error).on(&target).below(request.root))?;
     for path in &restored.foreign {
         context.ui.warn(&format!("{path} is no SQL file and was not loaded"));
     }

@@ -220,7 +220,11 @@ fn a_tablespace_that_cannot_be_made_keeps_nothing_else_from_being_made() {
         let maps = [format!("/old/good={}", good.display()), format!("/old/bad/={}", bad.display())];
         let restore = ["restore", "--globals", "--tablespace-map", &maps[0], "--tablespace-map", &maps[1]];
         let ran = target.run(&root, &restore).exits(6);
-        assert!(ran.err.contains("cluster.sql:3") && ran.err.contains("does not exist"), "{}", ran.err);
+        assert!(
+            ran.err.contains("at sql/cluster.sql:3") && ran.err.contains("does not exist"),
+            "{}",
+            ran.err
+        );
         assert!(ran.err.contains("(cluster): partly done (6 statements, 2 were refused)"), "{}", ran.err);
         let there = "SELECT string_agg(spcname || ' ' || pg_get_userbyid(spcowner) || ' ' || coalesce(spcacl::text, ''), ', ') FROM pg_tablespace WHERE oid > 16000";
         assert_eq!(target.psql(there), "good keeper {keeper=C/keeper,=C/keeper}");

@@ -102,7 +102,11 @@ fn an_error_that_one_of_several_sessions_meets_is_shown_where_it_stands() {
     }
     let copy = format!("{name}_copy");
     let words = ["-d", &name, "restore", "--as", &copy, "--jobs", "3"];
-    tool.fails(&words, 1, &["s_0/tables/table_240.sql:1:26", "type \"nope\" does not exist"]);
+    tool.fails(
+        &words,
+        1,
+        &[&format!("at sql/{name}/s_0/tables/table_240.sql:1:26"), "type \"nope\" does not exist"],
+    );
     leaves_nothing(&tool, &copy);
     tool.server.drop_database(&name);
 }

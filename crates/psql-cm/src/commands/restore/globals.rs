@@ -28,7 +28,7 @@ pub fn restore(args: &Args, context: &Context, cluster: &Cluster<'_>) -> Result<
         run_id: &run::new_id(),
     };
     let restored = restore_globals(&cluster.access, &request, &context.interrupt)
-        .map_err(|error| failure(&error).on(&target))?;
+        .map_err(|error| failure(&error).on(&target).below(request.root))?;
     for different in &restored.different {
         context.ui.warn(&different_text(different));
     }
@@ -39,7 +39,7 @@ pub fn restore(args: &Args, context: &Context, cluster: &Cluster<'_>) -> Result<
             "{without_password} of the roles that were made may log in, and have no password: the tree holds none"
         ));
     }
-    Ok(report(&target, &restored))
+    Ok(report(&target, &restored).map_err(|failure| failure.below(request.root)))
 }
 
 /// One failure for all that the server refused.
