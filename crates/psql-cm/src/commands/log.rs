@@ -75,6 +75,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Done, Failure> {
         let first = entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
         entries.drain(..first);
     }
+    if entries.is_empty() {
+        context.ui.say("no ledger has an entry that fits");
+    }
     let text: String = entries.iter().map(|(target, entry)| line(target, entry)).collect();
     Ok(Done { report: report(&entries), text: Text::Own(text) })
 }

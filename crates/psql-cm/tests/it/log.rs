@@ -29,6 +29,7 @@ fn entries_are_told_oldest_first_and_filtered() {
         assert_eq!(heads(&["--since", between]), all[4..]);
         assert_eq!(heads(&["--until", between]), all[..4]);
         assert_eq!(heads(&["--since", "tomorrow"]), [""; 0]);
+        run(database, &["log", "--since", "tomorrow"]).exits(0).says("no ledger has an entry that fits");
         assert_eq!(heads(&["-s", "app"]), ["app #1 base", "app #2 change"]);
         run(database, &["log", "--since", "no time"]).exits(2).says("--since \"no time\" is no moment");
         let ran = run(database, &["log", "--limit", "1"]).exits(0);
