@@ -1,6 +1,6 @@
 //! `status`: says how the targets are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use psqlcm_core::report::{Exit, Outcome, TargetReport};
@@ -65,10 +65,8 @@ pub fn run(_args: &Args, context: &Context) -> Result<Done, Failure> {
     if report.targets.iter().any(|target| target.outcome != Outcome::Good) {
         report.exit_code = Exit::Different;
     }
-    for target in &report.targets {
-        if let Some(hint) = hint(target) {
-            context.ui.say(&format!("hint: {}: {hint}", target.target));
-        }
+    for (hint, targets) in hints(&report.targets) {
+        context.ui.say(&format!("hint: {targets}: {hint}"));
     }
     for database in drifted.into_inner().unwrap_or_else(PoisonError::into_inner) {
         context.ui.say(&format!(
@@ -206,6 +204,21 @@ fn has_drifted(standing: &DatabaseStatus) -> bool {
     let is_other = |schema: &SchemaStatus| schema.state.is_ledger() && !schema.drift.is_none();
     standing.schemas.iter().any(is_other)
         || standing.of_no_schema.as_ref().is_some_and(|of| !of.drift.is_none())
+}
+
+/// Each hint once, with those that it is for: of hundreds of schemas all may need the same.
+fn hints(targets: &[TargetReport]) -> BTreeMap<&'static str, String> {
+    let mut of_hint: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for target in targets {
+        if let Some(hint) = hint(target) {
+            of_hint.entry(hint).or_default().push(&target.target);
+        }
+    }
+    let named = |(hint, targets): (_, Vec<&str>)| match targets[..] {
+        [first, _, ..] => (hint, format!("{first}, as {} more", targets.len() - 1)),
+        _ => (hint, targets.concat()),
+    };
+    of_hint.into_iter().map(named).collect()
 }
 
 fn hint(target: &TargetReport) -> Option<&'static str> {

@@ -140,7 +140,16 @@ fn what_was_done_past_the_tool_is_drift_in_its_schema_only() {
         let ran = ran.says("other: different (its append-only trigger is disabled; entry 1");
         // That is no drift, and --adopt is no remedy.
         assert!(ran.err.contains("puts the protection back") && !ran.err.contains("--adopt"), "{ran:?}");
-        run(database, &["--exclude-schema", "late", "-s", "app", "status"]).exits(0);
+        assert!(
+            ran.err.contains(&format!("hint: {}.late: psql-cm setup takes it", database.name())),
+            "{ran:?}"
+        );
+        // What several need is said once.
+        database.psql("CREATE SCHEMA later; CREATE SCHEMA latest").unwrap();
+        let ran = run(database, &["status"]).exits(3);
+        let hint = format!("hint: {}.late, as 2 more: psql-cm setup takes it", database.name());
+        assert!(ran.err.contains(&hint) && ran.err.matches("psql-cm setup takes it").count() == 1, "{ran:?}");
+        run(database, &["--exclude-schema", "late*", "-s", "app", "status"]).exits(0);
     });
 }
 
