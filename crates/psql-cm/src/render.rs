@@ -41,14 +41,18 @@ pub fn report(report: &Report, paint: Paint) -> String {
     targets(&report.targets, paint)
 }
 
-/// More targets than this are shown in a line each, with a sum at the end.
+/// More targets than this are shown in a line each, those last that need a look, and a sum at the end.
 const MANY: usize = 12;
 
 fn targets(targets: &[TargetReport], paint: Paint) -> String {
     let mut text = String::new();
     let names: BTreeSet<&str> = targets.iter().map(|target| target.target.as_str()).collect();
     let is_many = names.len() > MANY;
-    for target in targets {
+    let mut shown: Vec<&TargetReport> = targets.iter().collect();
+    if is_many {
+        shown.sort_by_key(|target| target.outcome);
+    }
+    for target in shown {
         let name = visible(&target.target);
         let outcome = paint.apply(style_of(target.outcome), target.outcome.word());
         let reason = target.reason.as_deref().map(|reason| format!(" ({})", visible(reason)));
@@ -240,7 +244,9 @@ mod tests {
         }
         let text = report(&told, Paint(false));
         assert!(text.starts_with("app.t0: done +2 ~1\napp.t1: done +2 ~1\n"), "{text}");
-        assert!(text.ends_with("app.t12: done +2 ~1\nin all: 12 done, 1 failed\n"), "{text}");
+        // What needs a look does not scroll away.
+        let end = "app.t12: done +2 ~1\napp.t3: failed +2 ~1\nin all: 12 done, 1 failed\n";
+        assert!(text.ends_with(end), "{text}");
     }
 
     #[test]
