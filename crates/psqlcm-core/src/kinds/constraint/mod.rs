@@ -212,7 +212,8 @@ fn create(group: &Group<'_>) -> Vec<String> {
         _ => "ALTER TABLE ONLY",
     };
     let mut statements = vec![format!("{alter} {} ADD {}", shared::parent_path(id), clause(id, fact))];
-    statements.extend(settings(id, fact));
+    let parts = group.members.iter().filter(|(_, fact)| is_part_of_exclusion(fact)).copied();
+    statements.extend(std::iter::once((id, fact)).chain(parts).flat_map(|(id, fact)| settings(id, fact)));
     shared::on_path(group, statements)
 }
 
@@ -337,6 +338,9 @@ fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
         true if doing == Doing::Drop && difference.was().is("inherited") => table::lost_in_parents(difference),
         true if doing == Doing::Create && difference.becomes().is("inherited") => inherited_from(difference),
         true => Vec::new(),
+        false if doing == Doing::Create && is_part_of_exclusion(difference.becomes()) => {
+            index::of_parent(difference.id, difference.to).cloned().collect()
+        }
         false => index::comes_with(difference, doing),
     });
     with

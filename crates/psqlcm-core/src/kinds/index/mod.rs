@@ -232,7 +232,7 @@ pub(super) fn is_of_an_index(snapshot: &Snapshot, table: &FactId, attribute: &st
 pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactId> {
     let is_detached = difference.id.parent().is_some_and(|table| difference.drops(&table.child(KindId::Attachment, "")));
     match doing {
-        Doing::Drop if !is_detached => of_parent(difference).cloned().collect(),
+        Doing::Drop if !is_detached => of_parent(difference.id, difference.from).cloned().collect(),
         _ => Vec::new(),
     }
 }
@@ -243,12 +243,12 @@ pub(super) fn takes(difference: &Difference<'_>) -> Vec<FactId> {
         let attachment = table.child(KindId::Attachment, "");
         difference.from.get(&attachment) == difference.to.get(&attachment)
     });
-    of_parent(difference).filter(|_| is_partition && difference.after.is_none()).cloned().collect()
+    of_parent(difference.id, difference.from).filter(|_| is_partition && difference.after.is_none()).cloned().collect()
 }
 
 /// The index or key of the partitioned table that this one belongs to.
-fn of_parent<'a>(difference: &Difference<'a>) -> impl Iterator<Item = &'a FactId> {
-    let needed = difference.from.needs(&difference.id.child(KindId::IndexAttachment, "")).iter();
+pub(super) fn of_parent<'a>(id: &FactId, side: &'a Snapshot) -> impl Iterator<Item = &'a FactId> + use<'a> {
+    let needed = side.needs(&id.child(KindId::IndexAttachment, "")).iter();
     needed.filter(|id| matches!(id.kind(), KindId::Index | KindId::Constraint))
 }
 
@@ -259,7 +259,7 @@ pub(super) fn react(difference: &Difference<'_>, needed: &FactId) -> Reaction {
     let is_detached = attachment.is_some_and(|id| difference.from.get(&id) != difference.to.get(&id));
     match needed.kind() {
         KindId::Attachment | KindId::IndexAttachment => Reaction::Stays,
-        _ if is_detached && of_parent(difference).any(|of_parent| of_parent == needed) => Reaction::Stays,
+        _ if is_detached && of_parent(difference.id, difference.from).any(|of_parent| of_parent == needed) => Reaction::Stays,
         _ => Reaction::Again,
     }
 }
