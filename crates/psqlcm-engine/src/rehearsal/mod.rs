@@ -91,8 +91,8 @@ impl RehearsalError {
     /// Whether that can only be a defect of ours.
     pub fn is_defect(&self) -> bool {
         match self {
-            Self::Step(ScratchError::Statement { error, .. }) => {
-                error.sqlstate() != Some(INSUFFICIENT_PRIVILEGE)
+            Self::Step(ScratchError::Statement { error, place, .. }) => {
+                !tells_of_server(error.sqlstate(), &place.text)
             }
             Self::Left(_) | Self::Lost(_) => true,
             _ => false,
@@ -264,8 +264,20 @@ impl Except {
     }
 }
 
-/// The role of a server that was given may not do all that a plan does.
-const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// Whether the answer to a step tells of the server that it was tried out on, and nothing of the step: that there is no
+/// connection any more, no room, somebody who stopped it, no file (classes 08, 53, 57 and 58 of PostgreSQL's error codes),
+/// no privilege, as the role of a server that was given may not do all that a plan does, or not that version of an extension.
+fn tells_of_server(sqlstate: Option<&str>, step: &str) -> bool {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    const NO_SUCH_VERSION: &str = "22023";
+    let is_of_extension =
+        ["CREATE EXTENSION ", "ALTER EXTENSION "].iter().any(|words| step.starts_with(words));
+    match sqlstate {
+        None | Some(INSUFFICIENT_PRIVILEGE) => true,
+        Some(NO_SUCH_VERSION) => is_of_extension,
+        Some(state) => ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class)),
+    }
+}
 
 /// Values that do not fit (class 22), and constraints (class 23).
 fn is_about_rows(error: &ScratchError) -> bool {
@@ -274,4 +286,23 @@ fn is_about_rows(error: &ScratchError) -> bool {
         _ => None,
     };
     state.is_some_and(|state| state.starts_with("22") || state.starts_with("23"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tells_of_server;
+
+    #[test]
+    fn a_server_that_is_full_or_gone_is_no_defect() {
+        for state in [None, Some("53100"), Some("57P01"), Some("08006"), Some("58030"), Some("42501")] {
+            assert!(tells_of_server(state, "CREATE TABLE t ()"), "{state:?}");
+        }
+        assert!(!tells_of_server(Some("42P01"), "DROP TABLE t"));
+    }
+
+    #[test]
+    fn only_of_extensions_there_are_versions() {
+        assert!(tells_of_server(Some("22023"), "ALTER EXTENSION hstore UPDATE TO '9'"));
+        assert!(!tells_of_server(Some("22023"), "ALTER TABLE t SET (fillfactor = 1)"));
+    }
 }
