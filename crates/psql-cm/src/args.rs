@@ -5,7 +5,6 @@
 //! looked at here either; `settings.rs` does that.
 
 use std::ffi::OsString;
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -13,7 +12,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use psqlcm_core::targets::Glob;
 
 use crate::commands::Command;
-use crate::values::NameList;
+use crate::values::{Jobs, NameList};
 
 /// Change management for the schemas of PostgreSQL databases
 ///
@@ -169,7 +168,7 @@ pub struct Common {
 
     /// How many databases to work on at once, or sessions that restore one (at most 4) [default: the number of processors]
     #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZeroU16>,
+    pub jobs: Option<Jobs>,
 
     /// Read this file instead of ./psql-cm.toml
     #[arg(long, value_name = "FILE")]

@@ -17,7 +17,7 @@ use psqlcm_engine::conninfo::holds_secret;
 use crate::args::Common;
 use crate::failure::Failure;
 use crate::ui::{Appearance, Verbosity};
-use crate::values::NameList;
+use crate::values::{Jobs, NameList};
 use crate::variables::{Variables, wrong};
 
 /// The common options, settled.
@@ -113,9 +113,10 @@ impl Settings {
             role: sources.name("--role", &common.role, "PSQLCM_ROLE", file.role)?,
             scratch_uri: variables.checked("PSQLCM_SCRATCH_URI")?.map(str::to_owned),
             may_ask: !common.no_password,
-            jobs: sources
-                .pick("--jobs", &common.jobs, "PSQLCM_JOBS", None)?
-                .unwrap_or_else(|| Sourced { value: processors(), source: Source::Default }),
+            jobs: sources.pick("--jobs", &common.jobs, "PSQLCM_JOBS", None)?.map_or_else(
+                || Sourced { value: processors(), source: Source::Default },
+                |Sourced { value: Jobs(value), source }| Sourced { value, source },
+            ),
             appearance: sources.appearance(common)?,
             environment,
         })

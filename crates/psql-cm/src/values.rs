@@ -1,5 +1,6 @@
 //! How the values of options are written.
 
+use std::num::NonZeroU16;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -107,6 +108,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let total = number.checked_mul(milliseconds).filter(|total| i32::try_from(*total).is_ok());
     // PostgreSQL keeps its timeouts in milliseconds, as a signed 32-bit number.
     total.map(Duration::from_millis).ok_or_else(|| format!("{text:?} is longer than PostgreSQL can wait"))
+}
+
+/// How many things are done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jobs(pub NonZeroU16);
+
+impl FromStr for Jobs {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "it is a whole number from 1 to 65535")
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ fn actions_and_options() {
         "An unknown option of a connection",
         &["--uri", "host=127.0.0.1 pasword=s3cret", "-d", "app", "status"],
     );
+    check("No jobs at once", &["-d", "app", "--jobs", "0", "status"]);
     check("A name for the ledger that is too long", &["-d", "app", "-t", &"x".repeat(64), "status"]);
     let before = scene.standing();
     let ran = scene.tool.run(&[
