@@ -5,6 +5,7 @@ use super::{Attribute, Kind, KindId, order, plain, schema, shared};
 use crate::fact::FactId;
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
+use crate::snapshot::Snapshot;
 
 pub(super) static KIND: Kind = Kind {
     name: "grant",
@@ -44,7 +45,16 @@ pub(super) fn split(privileges: &[Box<str>]) -> [(Vec<&str>, &'static str); 2] {
     [(plain, ""), (grantable, " WITH GRANT OPTION")]
 }
 
+/// Revoking all of a table's privileges takes those of its columns along, which are granted again.
 fn create(group: &Group<'_>) -> Vec<String> {
+    let mut statements = grant(group);
+    if group.is_added && group.fact.is("revoke_first") {
+        statements.extend(of_columns(group.id, group.snapshot, |_| true));
+    }
+    statements
+}
+
+fn grant(group: &Group<'_>) -> Vec<String> {
     let Some(object) = group.id.parent() else { return Vec::new() };
     let grantee = to(group.id.name());
     let (columns, on) = target(object);
@@ -87,16 +97,15 @@ fn target(object: &FactId) -> (String, String) {
 /// What was granted before goes first: REVOKE of a table's privileges takes those of its columns along, which are
 /// granted again.
 fn alter(difference: &Difference<'_>) -> Vec<String> {
-    let Some(object) = difference.id.parent() else { return Vec::new() };
     let lost = difference.was().get_list("privileges").iter().any(|privilege| {
         !difference.after.is_some_and(|fact| fact.get_list("privileges").contains(privilege))
     });
     let is_same = difference.after.is_some() && !lost && !difference.differs("revoke_first") && !difference.differs("grantor");
     let mut statements = if is_same { Vec::new() } else { drop(difference) };
     let group = Group::of(difference.id, difference.becomes(), difference.to);
-    statements.extend(create(&group));
+    statements.extend(grant(&group));
     if !is_same {
-        statements.extend(of_columns(difference, object));
+        statements.extend(of_columns_left(difference));
     }
     statements
 }
@@ -122,17 +131,24 @@ fn drop(difference: &Difference<'_>) -> Vec<String> {
         statements.push("RESET ROLE".to_owned());
     }
     if difference.after.is_none() {
-        statements.extend(of_columns(difference, object));
+        statements.extend(of_columns_left(difference));
     }
     statements
 }
 
-/// What the same role is to have on columns of the object.
-fn of_columns(difference: &Difference<'_>, object: &FactId) -> Vec<String> {
-    let is_of_column = |id: &FactId| id.kind() == KindId::Grant && id.name() == difference.id.name() && id.parent() != Some(object);
-    let grants = difference.to.below(object).filter(|(id, _)| is_of_column(id) && difference.from.get(id).is_some());
-    let group = |(id, fact)| Group::of(id, fact, difference.to);
-    grants.flat_map(|grant| create(&group(grant))).collect()
+/// What the same role had on columns of the object, and is to have.
+fn of_columns_left(difference: &Difference<'_>) -> Vec<String> {
+    of_columns(difference.id, difference.to, |id| difference.from.get(id).is_some())
+}
+
+/// What the same role is to have on some columns of the object.
+fn of_columns(id: &FactId, to: &Snapshot, is_wanted: impl Fn(&FactId) -> bool) -> Vec<String> {
+    let Some(object) = id.parent() else { return Vec::new() };
+    let is_of_column = |other: &FactId| {
+        other.kind() == KindId::Grant && other.name() == id.name() && other.parent() != Some(object) && is_wanted(other)
+    };
+    let grants = to.below(object).filter(|(other, _)| is_of_column(other));
+    grants.flat_map(|(other, fact)| grant(&Group::of(other, fact, to))).collect()
 }
 
 /// Another owner takes over what the one before had granted.

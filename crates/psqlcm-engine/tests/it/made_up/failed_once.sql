@@ -270,3 +270,9 @@ ALTER TABLE s1.p RENAME TO t4;
 ALTER TABLE s1.p ADD COLUMN "E e" integer GENERATED ALWAYS AS (length(b::text)) STORED;
 -- and then
 ALTER TABLE s1.p ALTER COLUMN "E e" DROP EXPRESSION IF EXISTS;
+
+-- Round: a table's owner keeps what it has of a column as what it has of the table changes
+ALTER TABLE s1.base OWNER TO "cm_change Odd";
+GRANT UPDATE (d) ON s1.base TO "cm_change Odd";
+-- and then
+GRANT SELECT ON s1.base TO "cm_change Odd" WITH GRANT OPTION;
