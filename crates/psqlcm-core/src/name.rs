@@ -127,7 +127,12 @@ impl fmt::Display for Literal<'_> {
 /// Quotes an identifier as PostgreSQL's `quote_identifier` does, for every supported version at once:
 /// a word that is a keyword in only one of them is quoted for all, so text does not depend on the server.
 pub fn quote_ident(name: &str) -> Cow<'_, str> {
-    if is_safe_unquoted(name) && !is_quoted_keyword(name) {
+    quote_unless_plain(name, is_quoted_keyword)
+}
+
+/// [`quote_ident`] as a server does it whose keywords are asked for: they are other ones in each version.
+pub(crate) fn quote_unless_plain(name: &str, is_keyword: impl Fn(&str) -> bool) -> Cow<'_, str> {
+    if is_safe_unquoted(name) && !is_keyword(name) {
         return Cow::Borrowed(name);
     }
     Cow::Owned(format!("\"{}\"", name.replace('"', "\"\"")))

@@ -13,6 +13,9 @@ use crate::name::quote_literal;
 use crate::privileges::{self, Acl, Difference};
 use crate::snapshot::{LeftOut, Snapshot};
 
+mod printed;
+use printed::Printed;
+
 /// The cells of one row in PostgreSQL's text format; `None` is NULL.
 pub type Cells<'a> = &'a [Option<&'a str>];
 
@@ -86,6 +89,9 @@ pub struct Reader {
     later: Vec<(Address, Later)>,
     /// The kinds of which a second message reads more.
     asked: BTreeSet<KindId>,
+    printed: Printed,
+    /// The numbers of dropped columns, by relation.
+    dropped: HashMap<u32, BTreeSet<u32>, Quick>,
 }
 
 /// One statement of a capture.
@@ -95,6 +101,8 @@ pub enum Statement {
     Members,
     /// All roles, by OID.
     Roles,
+    /// The words that are quoted as names.
+    Keywords,
     /// A kind's own statement.
     Kind(&'static Kind, &'static Read),
     /// `pg_description` and `pg_shdescription`.
@@ -105,6 +113,8 @@ pub enum Statement {
     Census,
     /// The columns of the catalogs, of a server that is newer than what is known.
     Catalogs,
+    /// What only the server can print; of a second message.
+    Definitions,
     /// What stands in a catalog and nothing read; of a second message.
     Unread,
     /// How many rows use what is not known; of a second message.
@@ -126,7 +136,7 @@ impl Statement {
             let kind = id.kind();
             kind.reads.iter().map(move |read| Self::Kind(kind, read))
         });
-        let first = [Self::Members, Self::Roles];
+        let first = [Self::Members, Self::Roles, Self::Keywords];
         let last = [Self::Comments, Self::Edges, Self::Census, Self::Catalogs];
         first.into_iter().chain(kinds).chain(last).collect()
     }
@@ -146,12 +156,13 @@ impl Statement {
         match self {
             Self::Members => include_str!("read/members.sql"),
             Self::Roles => include_str!("read/roles.sql"),
+            Self::Keywords => include_str!("read/keywords.sql"),
             Self::Kind(_, read) => read.sql_for(server_version),
             Self::Comments => include_str!("read/comments.sql"),
             Self::Edges => include_str!("read/edges.sql"),
             Self::Census => include_str!("read/census.sql"),
             Self::Catalogs => include_str!("read/catalogs.sql"),
-            Self::Unread | Self::Unknown(_) => "",
+            Self::Definitions | Self::Unread | Self::Unknown(_) => "",
         }
     }
 
@@ -166,11 +177,13 @@ impl Statement {
         match self {
             Self::Members => "extension members",
             Self::Roles => "roles",
+            Self::Keywords => "keywords",
             Self::Kind(kind, _) => kind.name,
             Self::Comments => "comments",
             Self::Edges => "dependencies",
             Self::Census => "census",
             Self::Catalogs => "catalogs",
+            Self::Definitions => "definitions",
             Self::Unread => "what was not read",
             Self::Unknown(_) => "what is new",
         }
@@ -194,6 +207,8 @@ impl Reader {
             edges: Vec::new(),
             later: Vec::new(),
             asked: BTreeSet::new(),
+            printed: Printed::default(),
+            dropped: HashMap::with_hasher(Quick),
         }
     }
 
@@ -210,6 +225,7 @@ impl Reader {
         match statement {
             Statement::Members => self.member_row(cells),
             Statement::Roles => self.role_row(cells),
+            Statement::Keywords => self.keyword_row(cells),
             Statement::Kind(_, read) => {
                 let oid = oid(cells.first().copied().flatten())?;
                 if self.members.contains_key(&(read.catalog as u32, oid)) {
@@ -221,6 +237,7 @@ impl Reader {
             Statement::Edges => self.edge_row(cells),
             Statement::Census => self.census_row(cells),
             Statement::Catalogs => self.catalog_row(cells),
+            Statement::Definitions => self.definition_row(cells),
             Statement::Unread => self.unread_row(cells),
             Statement::Unknown(unknown) => self.unknown_row(unknown, cells),
         }
@@ -234,6 +251,7 @@ impl Reader {
         let asked = asked.flat_map(|kind| kind.asked.iter().map(move |read| (kind, read)));
         let asked = asked.map(|(kind, read)| (Statement::Kind(kind, read), read.sql_for(version).to_owned()));
         let mut more: Vec<_> = asked.collect();
+        more.extend(self.printed.sql().map(|sql| (Statement::Definitions, sql)));
         more.extend(self.unread_sql().map(|sql| (Statement::Unread, sql)));
         more.extend(self.known.unknown(&self.columns).into_iter().map(|(unknown, sql)| {
             // What may not be read is named by a row that says so.
@@ -253,6 +271,7 @@ impl Reader {
             let fact = self.addresses.get(&address).cloned().flatten();
             later(&mut self, fact.as_ref());
         }
+        self.close_gaps();
         self.snapshot.sort();
         for (from, to) in std::mem::take(&mut self.edges) {
             if let (Some(from), Some(to)) = (self.resolve(from), self.resolve(to)) {
@@ -317,6 +336,29 @@ impl Reader {
         then: impl FnOnce(&mut Self, Option<&FactId>) + 'static,
     ) {
         self.later.push((address, Box::new(then)));
+    }
+
+    /// Says that a relation has no column of that number any more.
+    pub fn dropped_column(&mut self, relation: u32, number: u32) {
+        self.dropped.entry(relation).or_default().insert(number);
+    }
+
+    /// Columns are counted without those that were dropped: made again they have no gaps between them.
+    fn close_gaps(&mut self) {
+        for (relation, dropped) in std::mem::take(&mut self.dropped) {
+            let mut gaps = 0;
+            for number in dropped.first().copied().unwrap_or_default().. {
+                if dropped.contains(&number) {
+                    gaps += 1;
+                    continue;
+                }
+                // The numbers of a relation have none left out.
+                let Some(column) = self.column(relation, number) else { break };
+                if let Some(fact) = self.fact_mut(&column) {
+                    fact.set("position", Value::Int(i64::from(number - gaps)));
+                }
+            }
+        }
     }
 
     /// Has a second message read what the kind reads only where there is a reason to.
@@ -638,4 +680,13 @@ pub fn text_value(text: &str) -> Value {
 fn parse<T: std::str::FromStr>(what: &'static str, cell: Option<&str>) -> Result<T, ReadError> {
     let parsed = cell.and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| ReadError::Cell { what, cell: cell.map(str::to_owned) })
+}
+
+/// The numbers of an array or vector of the catalog, such as `{1,2}` or `1 2`; NULL is the empty list.
+///
+/// # Errors
+/// When the cell holds something else.
+pub fn numbers(cell: Option<&str>) -> Result<Vec<u32>, ReadError> {
+    let items = cell.unwrap_or_default().trim_matches(['{', '}']).split([',', ' ']);
+    items.filter(|item| !item.is_empty()).map(|item| oid(Some(item))).collect()
 }

@@ -25,6 +25,9 @@ const PINNED: &str = "SAVEPOINT psql_cm_read; SET LOCAL search_path = ''; SET LO
 /// looks for such a deadlock and is ended: a capture gives up before, so that it never ends anybody else's change.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '300ms'";
 
+/// The same for what is printed by a second message, after [`PATIENT`].
+const IMPATIENT: &str = "SET LOCAL lock_timeout = '300ms';";
+
 /// For whatever else is read in the transaction, which prints nothing.
 const PATIENT: &str = "SET LOCAL lock_timeout = '3s'";
 
@@ -258,7 +261,7 @@ fn is_closed(error: &DbError, statement: Option<&Statement>) -> bool {
 /// A statement may end in a comment, so the semicolon starts a line.
 fn batch(sql: &str) -> String {
     format!(
-        "SAVEPOINT psql_cm_batch;\n{sql}\n;\nROLLBACK TO SAVEPOINT psql_cm_batch; RELEASE SAVEPOINT psql_cm_batch;"
+        "SAVEPOINT psql_cm_batch;\n{sql}\n;\nROLLBACK TO SAVEPOINT psql_cm_batch; RELEASE SAVEPOINT psql_cm_batch;\n"
     )
 }
 
@@ -294,7 +297,7 @@ fn without(
         reader.leave_out(statements[*index].name(), NOT_READ, why);
     }
     let mut bad = None;
-    let batches: String = texts.into_iter().map(|sql| batch(sql) + "\n").collect();
+    let batches: String = texts.into_iter().map(batch).collect();
     let sql = format!("{batches}RELEASE SAVEPOINT psql_cm_read; {then}");
     let read = session.read_some(&sql, &mut |at, cells| {
         let index = at / BATCH;
@@ -307,16 +310,18 @@ fn without(
     read.map_err(|(at, error)| Failed::At(at / BATCH, error))?;
     let more = reader.more();
     if !more.is_empty() {
-        let texts: Vec<_> = more.iter().map(|(_, sql)| sql.trim_end()).collect();
-        let read = session.read_some(&texts.join("\n;\n"), &mut |index, cells| {
-            let (statement, _) = &more[index];
+        let batches: String = more.iter().map(|(_, sql)| batch(sql.trim_end())).collect();
+        let (impatient, first) = if then.is_empty() { ("", 0) } else { (IMPATIENT, 1) };
+        let read = session.read_some(&format!("{impatient}{batches}{then}"), &mut |at, cells| {
+            let (statement, _) = &more[(at - first) / BATCH];
             if bad.is_none()
                 && let Err(error) = reader.row(statement, cells)
             {
                 bad = Some(CaptureError::Row { what: statement.name(), error });
             }
         });
-        read.map_err(|(index, error)| {
+        read.map_err(|(at, error)| {
+            let index = at.saturating_sub(first) / BATCH;
             let what = more.get(index).map_or("more", |(statement, _)| statement.name());
             Failed::Otherwise(CaptureError::Query { what, error })
         })?;

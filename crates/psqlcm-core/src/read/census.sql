@@ -16,11 +16,14 @@ with member as materialized (
     from member group by extension
 ), temporary as (
   select oid from pg_catalog.pg_namespace where nspname ~ '^pg_(toast_)?temp_'
+), stranger as materialized (
+  select oid from pg_catalog.pg_class
+   where oid >= 16384
+     and (relpersistence = 't' or relnamespace = 99 and relkind not in ('t', 'i') or oid in (select objid from member where classid = 1259)
+          or reltype in (select objid from member where classid = 1247))
 ), relation as materialized (
-  select oid, relkind, reltype from pg_catalog.pg_class as c
-   where oid >= 16384 and relpersistence <> 't' and relnamespace <> 99
-     and not exists (select from member where classid = 1259 and objid = c.oid)
-     and not exists (select from member where classid = 1247 and objid = c.reltype)
+  select oid, relkind from pg_catalog.pg_class
+   where oid >= 16384 and relnamespace <> 99 and oid not in (select oid from stranger)
 ), type as materialized (
   select t.oid from pg_catalog.pg_type as t
    where t.oid >= 16384 and t.typnamespace not in (select oid from temporary)
@@ -34,7 +37,8 @@ with member as materialized (
   union all
   select 1259, o.oid from relation as o
    where o.relkind in ('r', 'p', 'v', 'm', 'S', 'c', 'f')
-      or (o.relkind in ('i', 'I') and o.oid in (select i.indexrelid from pg_catalog.pg_index as i join relation as t on t.oid = i.indrelid))
+      or (o.relkind in ('i', 'I')
+          and o.oid not in (select indexrelid from pg_catalog.pg_index where indrelid < 16384 or indrelid in (select oid from stranger)))
   union all
   select 1247, oid from type
   union all
@@ -44,19 +48,20 @@ with member as materialized (
      and not exists (select from pg_catalog.pg_depend as d
                       where d.classid = 1255 and d.objid = o.oid and d.deptype = 'i' and d.refclassid = 1247)
   union all
-  select 2618, o.oid from pg_catalog.pg_rewrite as o join relation as r on r.oid = o.ev_class
-   where not exists (select from member where classid = 2618 and objid = o.oid)
+  select 2618, o.oid from pg_catalog.pg_rewrite as o
+   where o.ev_class >= 16384 and o.ev_class not in (select oid from stranger)
+     and not exists (select from member where classid = 2618 and objid = o.oid)
   union all
-  select 2620, o.oid from pg_catalog.pg_trigger as o join relation as r on r.oid = o.tgrelid
-   where not o.tgisinternal and o.tgparentid = 0
+  select 2620, o.oid from pg_catalog.pg_trigger as o
+   where not o.tgisinternal and o.tgparentid = 0 and o.tgrelid >= 16384 and o.tgrelid not in (select oid from stranger)
   union all
   select 2606, o.oid from pg_catalog.pg_constraint as o
    where (o.contype <> 'f' or o.conparentid = 0)
-     and (o.conrelid in (select oid from relation) or o.contypid in (select oid from type))
+     and (o.conrelid >= 16384 and o.conrelid not in (select oid from stranger) or o.contypid in (select oid from type))
   union all
-  select 2604, o.oid from pg_catalog.pg_attrdef as o join relation as r on r.oid = o.adrelid
+  select 2604, o.oid from pg_catalog.pg_attrdef as o where o.adrelid >= 16384 and o.adrelid not in (select oid from stranger)
   union all
-  select 3256, o.oid from pg_catalog.pg_policy as o join relation as r on r.oid = o.polrelid
+  select 3256, o.oid from pg_catalog.pg_policy as o where o.polrelid >= 16384 and o.polrelid not in (select oid from stranger)
   union all
   select 3079, oid from pg_catalog.pg_extension where oid >= 16384
   union all

@@ -6,7 +6,7 @@ use crate::fact::{Fact, FactId};
 use crate::name::quote_ident;
 use crate::plan::{Difference, Doing, Group};
 use crate::snapshot::Snapshot;
-use crate::read::{self, Cells, ReadError, Reader, columns, flag, list, oid, text};
+use crate::read::{self, Cells, ReadError, Reader, columns, flag, list, oid};
 
 mod effect;
 
@@ -60,7 +60,6 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
     let &[
         relation,
         number,
-        position,
         name,
         data_type,
         collation,
@@ -75,9 +74,14 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         foreign_options,
         owner,
         acl,
+        usual_type,
     ] = columns(KIND.name, cells)?;
-    let relation = oid(relation)?;
+    let (relation, number) = (oid(relation)?, oid(number)?);
     let Some(parent) = reader.relation(relation) else { return Ok(()) };
+    let Some(name) = name else {
+        reader.dropped_column(relation, number);
+        return Ok(());
+    };
     let identity = match identity {
         Some("a") => Some("ALWAYS"),
         Some("d") => Some("BY DEFAULT"),
@@ -90,10 +94,10 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         None => None,
         Some(other) => return Err(ReadError::Unknown { what: "kind of generation", value: other.into() }),
     };
-    let id = parent.child(KindId::Column, text(name)?);
+    let id = parent.child(KindId::Column, name);
     let foreign_options = shared::without_secrets(reader, &id, list(foreign_options)?);
     let fact = Fact::new()
-        .int("position", read::number(position)?)
+        .int("position", Some(i64::from(number)))
         .text("type", data_type)
         .text("collation", collation)
         .yes("not_null", flag(not_null)?)
@@ -105,7 +109,10 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .list("options", &list(options)?)
         .list("foreign_options", &foreign_options)
         .yes("inherited", is_local == Some("f"));
-    reader.locate(Catalog::Class, relation, oid(number)?, &id);
+    reader.locate(Catalog::Class, relation, number, &id);
+    if let Some(data_type) = usual_type {
+        reader.column_type(relation, number, oid(Some(data_type))?);
+    }
     reader.add_part(id.clone(), fact);
     reader.grants(&id, owner.map(|owner| oid(Some(owner))).transpose()?, acl, None)
 }

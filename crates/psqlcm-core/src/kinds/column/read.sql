@@ -1,9 +1,6 @@
 -- What a column has as its type has it is left out, unless a parent that gives it the column has it otherwise; and so is what most
--- columns have. Numbers of dropped columns are not counted.
-select a.attrelid, a.attnum,
-       case when d.numbers is null then a.attnum
-            else a.attnum - (select pg_catalog.count(*) from pg_catalog.unnest(d.numbers) as dropped where dropped < a.attnum) end,
-       a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+-- columns have. A dropped column has no name, and no type.
+select a.attrelid, a.attnum, case when not a.attisdropped then a.attname end, pg_catalog.format_type(a.atttypid, a.atttypmod),
        case when a.attcollation <> t.typcollation
             then (select pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
                     from pg_catalog.pg_collation as o join pg_catalog.pg_namespace as n on n.oid = o.collnamespace
@@ -18,12 +15,10 @@ select a.attrelid, a.attnum,
             then a.attstorage end,
        null,
        nullif(a.attstattarget, -1), a.attoptions::text, nullif(a.attislocal, true), a.attfdwoptions::text,
-       case when a.attacl is not null then c.relowner end, a.attacl::text
+       case when a.attacl is not null then c.relowner end, a.attacl::text,
+       case when a.attcollation = t.typcollation then a.atttypid end
   from pg_catalog.pg_attribute as a
   join pg_catalog.pg_class as c on c.oid = a.attrelid
-  join pg_catalog.pg_type as t on t.oid = a.atttypid
-  left join (select attrelid, pg_catalog.array_agg(attnum) as numbers
-               from pg_catalog.pg_attribute where attisdropped and attrelid >= 16384 group by attrelid) as d
-    on d.attrelid = a.attrelid
- where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f') and c.relpersistence <> 't'
+  left join pg_catalog.pg_type as t on t.oid = a.atttypid
+ where a.attnum > 0 and c.relkind in ('r', 'p', 'v', 'm', 'c', 'f') and c.relpersistence <> 't'
    and c.oid >= 16384

@@ -7,12 +7,14 @@ use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 use crate::snapshot::Snapshot;
 
+mod definition;
+
 pub(super) static KIND: Kind = Kind {
     name: "constraint",
     attributes: ATTRIBUTES,
     reads: &[Read {
         catalog: Catalog::Constraint,
-        sql: &[(OLDEST, include_str!("read.sql"))],
+        sql: &[(OLDEST, include_str!("read.sql")), (150_000, include_str!("read.pg15.sql"))],
         row,
     }],
     // Since version 18; the column says it too.
@@ -61,6 +63,13 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         name,
         kind,
         definition,
+        key,
+        referenced,
+        referenced_key,
+        on_update,
+        on_delete,
+        deferrable,
+        deferred,
         column,
         valid,
         no_inherit,
@@ -73,13 +82,31 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         replica_identity,
         is_partitioned,
     ] = columns(KIND.name, cells)?;
-    let own = oid(own)?;
+    let (own, relation) = (oid(own)?, oid(relation)?);
     let parent = match oid(domain)? {
-        0 => reader.relation(oid(relation)?),
+        0 => reader.relation(relation),
         domain => reader.fact_at(Catalog::Type, domain, 0).cloned(),
     };
     let Some(parent) = parent else { return Ok(()) };
     let name = text(name)?;
+    let put_together = match key {
+        Some(key) => definition::Names {
+            kind,
+            relation,
+            key,
+            referenced,
+            referenced_key,
+            on_update,
+            on_delete,
+            deferrable: flag(deferrable)?,
+            deferred: flag(deferred)?,
+            no_inherit: flag(no_inherit)?,
+        }
+        .definition(reader)?,
+        None => None,
+    };
+    let is_to_be_asked = key.is_some() && put_together.is_none();
+    let definition = put_together.as_deref().or(definition);
     let kind = match kind {
         Some("c") => "check",
         Some("p") => "primary key",
@@ -93,15 +120,19 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         Some("f") => {
             let id = parent.child(KindId::ForeignKey, name);
             let fact = Fact::new().text("definition", definition).yes("not_valid", !flag(valid)?);
-            reader.add(Catalog::Constraint, own, &id, fact);
+            add(reader, own, &id, fact, is_to_be_asked);
             return Ok(());
         }
         other => return Err(ReadError::Unknown { what: "type of constraint", value: other.unwrap_or_default().into() }),
     };
+    let column = match column.filter(|_| kind == "not null") {
+        Some(number) => reader.column(relation, oid(Some(number))?),
+        None => None,
+    };
     let fact = Fact::new()
         .text("type", Some(kind))
         .text("definition", definition)
-        .text("column", column)
+        .text("column", column.as_ref().map(FactId::name))
         .yes("not_valid", !flag(valid)?)
         .yes("no_inherit", flag(no_inherit)? && matches!(kind, "check" | "not null"))
         .yes("inherited", !flag(is_local)?)
@@ -111,12 +142,20 @@ fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
         .yes("replica_identity", flag(replica_identity)?)
         .yes("on_partitioned", flag(is_partitioned)?);
     let id = parent.child(KindId::Constraint, name);
-    reader.add(Catalog::Constraint, own, &id, fact);
+    add(reader, own, &id, fact, is_to_be_asked);
     match oid(index)? {
         0 => {}
         index => reader.locate(Catalog::Class, index, 0, &id),
     }
     Ok(())
+}
+
+/// Adds the fact; the server is to print its definition where that could not be put together.
+fn add(reader: &mut Reader, own: u32, id: &FactId, fact: Fact, is_to_be_asked: bool) {
+    reader.add(Catalog::Constraint, own, id, fact);
+    if is_to_be_asked {
+        reader.ask_definition(Catalog::Constraint, own, "pg_get_constraintdef");
+    }
 }
 
 /// Within CREATE TABLE a constraint cannot be NOT VALID, and the keys of a partitioned table come after its

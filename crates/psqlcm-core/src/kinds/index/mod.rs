@@ -7,11 +7,18 @@ use crate::plan::{Difference, Doing, Group};
 use crate::read::{Cells, ReadError, Reader, columns, flag, list, oid, text};
 use crate::snapshot::Snapshot;
 
+mod definition;
+
 pub(super) static KIND: Kind = Kind {
     name: "index",
     sharing: super::Sharing::ByFile,
     attributes: ATTRIBUTES,
     reads: &[
+        Read {
+            catalog: Catalog::OperatorClass,
+            sql: &[(OLDEST, include_str!("read.classes.sql"))],
+            row: definition::class_row,
+        },
         Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.sql"))], row },
         Read { catalog: Catalog::Class, sql: &[(OLDEST, include_str!("read.statistics.sql"))], row: statistics_row },
     ],
@@ -41,22 +48,44 @@ const ATTRIBUTES: &[Attribute] = &[
 ];
 
 fn row(reader: &mut Reader, cells: Cells<'_>) -> Result<(), ReadError> {
-    let &[own, relation, name, definition, is_valid, tablespace, clustered, replica_identity] =
-        columns(KIND.name, cells)?;
-    let own = oid(own)?;
-    let Some(table) = reader.relation(oid(relation)?) else { return Ok(()) };
+    let &[
+        own,
+        relation,
+        name,
+        definition,
+        key,
+        classes,
+        collations,
+        orders,
+        is_valid,
+        tablespace,
+        clustered,
+        replica_identity,
+    ] = columns(KIND.name, cells)?;
+    let (own, relation) = (oid(own)?, oid(relation)?);
+    let Some(table) = reader.relation(relation) else { return Ok(()) };
     let id = table.child(KindId::Index, text(name)?);
     if !flag(is_valid)? {
         reader.pass(Catalog::Class, own);
         reader.mention("invalid index", &shared::schema_path(&id), "left out: its build failed; rebuild or drop it");
         return Ok(());
     }
+    let put_together = match key {
+        Some(key) => {
+            definition::Names { relation, key, classes, collations, orders }.definition(reader, &id)?
+        }
+        None => None,
+    };
+    let is_to_be_asked = key.is_some() && put_together.is_none();
     let fact = Fact::new()
-        .text("definition", definition)
+        .text("definition", put_together.as_deref().or(definition))
         .text("tablespace", tablespace)
         .yes("clustered", flag(clustered)?)
         .yes("replica_identity", flag(replica_identity)?);
     reader.add(Catalog::Class, own, &id, fact);
+    if is_to_be_asked {
+        reader.ask_definition(Catalog::Class, own, "pg_get_indexdef");
+    }
     Ok(())
 }
 
