@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 use sha2::{Digest, Sha256};
 
 use crate::fact::{FactId, Quick};
@@ -57,31 +57,67 @@ pub fn ledger_path(environment: &str, database: &str, schema: &str) -> String {
 /// The file that keeps git from changing the texts, at the root of the tree.
 pub const ATTRIBUTES: (&str, &str) = (".gitattributes", "*.sql -text\nrestore.sql linguist-generated\n");
 
-/// The files of a database, by path: the plan from empty, each step in its object's file, in the plan's order.
-pub fn files(database: &str, snapshot: &Snapshot, steps: &[Step]) -> BTreeMap<String, File> {
-    let mut files: IndexMap<String, File> = IndexMap::new();
-    // Several objects may have one file, and an object has many steps.
-    let mut known: HashMap<FactId, usize, Quick> = HashMap::with_hasher(Quick);
-    for step in steps.iter().filter(|step| !step.statements.is_empty()) {
-        let object = step.id.object();
-        let home = (object.kind().kind().home)(object, snapshot);
-        let at = known.entry(home).or_insert_with_key(|home| {
-            let entry = files.entry(path(database, home));
-            let at = entry.index();
-            entry.or_default();
-            at
-        });
-        let file = &mut files[*at];
-        for statement in &step.statements {
-            if !file.text.is_empty() {
-                file.text.push('\n');
-            }
-            push_terminated(&mut file.text, &database::with_name(statement, database));
-            file.places.push(step.place);
-        }
-    }
-    files.into_iter().collect()
+/// In which file each step of a plan has its place. That is all the files need of a snapshot, which takes up more room.
+pub struct Homes {
+    /// The paths, each once.
+    paths: Vec<String>,
+    /// For each step the number of its path; what has no statements has none.
+    steps: Vec<Option<usize>>,
 }
+
+impl Homes {
+    /// Finds them.
+    pub fn of(database: &str, snapshot: &Snapshot, steps: &[Step]) -> Self {
+        let mut paths: IndexSet<String> = IndexSet::new();
+        // Several objects may have one file, and an object has many steps.
+        let mut known: HashMap<FactId, usize, Quick> = HashMap::with_hasher(Quick);
+        let mut number = |step: &Step| {
+            let object = step.id.object();
+            let home = (object.kind().kind().home)(object, snapshot);
+            *known.entry(home).or_insert_with_key(|home| paths.insert_full(path(database, home)).0)
+        };
+        let steps = steps.iter().map(|step| (!step.statements.is_empty()).then(|| number(step))).collect();
+        Self { paths: paths.into_iter().collect(), steps }
+    }
+
+    /// The files of the database, by path: the same steps, each in its object's file, in the plan's order.
+    pub fn files(self, database: &str, steps: &[Step]) -> BTreeMap<String, File> {
+        let numbered = || self.steps.iter().zip(steps).filter_map(|(number, step)| Some(((*number)?, step)));
+        let mut sizes = vec![(0, 0); self.paths.len()];
+        for (number, step) in numbered() {
+            let (length, statements) = &mut sizes[number];
+            *length += step
+                .statements
+                .iter()
+                .map(|statement| statement.len() + APART.len() + END.len())
+                .sum::<usize>();
+            *statements += step.statements.len();
+        }
+        let mut files: Vec<File> = sizes
+            .iter()
+            .map(|&(length, statements)| File {
+                text: String::with_capacity(length),
+                places: Vec::with_capacity(statements),
+            })
+            .collect();
+        for (number, step) in numbered() {
+            let file = &mut files[number];
+            for statement in &step.statements {
+                if !file.text.is_empty() {
+                    file.text.push_str(APART);
+                }
+                push_terminated(&mut file.text, &database::with_name(statement, database));
+                file.places.push(step.place);
+            }
+        }
+        self.paths.into_iter().zip(files).collect()
+    }
+}
+
+/// What stands between two statements of a file.
+const APART: &str = "\n";
+/// What ends a statement.
+const END: &str = ";\n";
 
 /// The statement with its semicolon and a new line.
 pub fn terminated(statement: &str) -> String {
@@ -94,7 +130,7 @@ pub fn terminated(statement: &str) -> String {
 /// of routines stand in quotes.
 fn push_terminated(text: &mut String, statement: &str) {
     text.push_str(statement);
-    text.push_str(";\n");
+    text.push_str(END);
 }
 
 /// The file of an object that is at home in its own.

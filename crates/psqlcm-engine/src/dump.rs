@@ -73,19 +73,19 @@ pub fn dump(mut observed: Observed, request: &Request<'_>) -> Result<Dump, PlanE
     Ok(texts(&observed, request, planned, prints))
 }
 
-/// What is written of the facts: the plan from empty, the files of the objects, and those of the ledgers.
+/// What is written of the facts: the plan from empty, where its steps are at home, and the files of the ledgers.
 struct Planned {
     steps: Vec<Step>,
-    objects: BTreeMap<String, tree::File>,
+    homes: tree::Homes,
     /// The text of each ledger, and what sets its sequence.
     ledgers: Vec<(String, String)>,
 }
 
 fn planned(observed: &Observed, request: &Request<'_>) -> Result<Planned, PlanError> {
     let steps = steps(&observed.facts)?;
-    let objects = tree::files(request.database, &observed.facts, &steps);
+    let homes = tree::Homes::of(request.database, &observed.facts, &steps);
     let ledgers = ledger_texts(observed, &plan::from_empty(&observed.own)?, request);
-    Ok(Planned { steps, objects, ledgers })
+    Ok(Planned { steps, homes, ledgers })
 }
 
 fn texts(
@@ -94,29 +94,43 @@ fn texts(
     planned: Planned,
     prints: (Fingerprints, Fingerprints),
 ) -> Dump {
-    let Planned { steps, objects, ledgers } = planned;
+    let Planned { steps, homes, ledgers } = planned;
     let facts = tree::facts_folder(request.environment, request.database);
     let parts = restore_script::Parts { database: request.database, steps: &steps, ledgers: &ledgers };
-    let mut known = vec![(format!("{facts}/{}", restore_script::FILE), restore_script::text(&parts))];
+    // The script is as long as all the files together.
+    let (objects, script) = thread::scope(|scope| {
+        let script =
+            scope.spawn(|| hashed(tree::File { text: restore_script::text(&parts), places: Vec::new() }));
+        let objects =
+            homes.files(request.database, &steps).into_iter().filter(|(path, _)| request.covers(path));
+        let objects: Vec<_> = objects.map(|(path, file)| (path, hashed(file))).collect();
+        (objects, script.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
     drop(steps);
+    let mut known = vec![(format!("{facts}/{}", restore_script::FILE), script)];
     for (schema, (text, _)) in observed.ledgers.keys().zip(ledgers) {
         if request.covers_schema(schema) {
-            known.push((tree::ledger_path(request.environment, request.database, schema), text));
+            let path = tree::ledger_path(request.environment, request.database, schema);
+            known.push((path, hashed(tree::File { text, places: Vec::new() })));
         }
     }
-    let known = known.into_iter().map(|(path, text)| (path, tree::File { text, places: Vec::new() }));
-    let covered = objects.into_iter().filter(|(path, _)| request.covers(path));
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     let mut entries: BTreeMap<String, FileEntry> = BTreeMap::new();
-    for (path, file) in covered.chain(known) {
-        let places = file.places.iter().map(|place| place.number()).collect();
-        entries.insert(path.clone(), FileEntry { sha256: tree::sha256(file.text.as_bytes()), places });
-        files.insert(path, file.text);
+    for (path, (text, entry)) in objects.into_iter().chain(known) {
+        entries.insert(path.clone(), entry);
+        files.insert(path, text);
     }
     let removed = request.files_no_more(&entries);
     let manifest = request.manifest(observed, entries, prints);
     files.insert(format!("{facts}/{}", manifest::FILE), manifest.text());
     Dump { files, removed, manifest, broken: request.broken(observed) }
+}
+
+/// The file's text, and what the manifest says of it.
+fn hashed(file: tree::File) -> (String, FileEntry) {
+    let places = file.places.iter().map(|place| place.number()).collect();
+    let entry = FileEntry { sha256: tree::sha256(file.text.as_bytes()), places };
+    (file.text, entry)
 }
 
 /// The plan from empty. Its statements are most of the work, and the two halves of them are nothing to each other.

@@ -108,8 +108,21 @@ impl Writer {
 
     /// Plans that `relative` has these contents.
     pub fn write(&mut self, relative: &Path, contents: &[u8]) -> Result<(), FilesError> {
-        check_path(relative)?;
-        let mode = match self.disk.compare(relative, contents)? {
+        self.write_all(&[(relative, contents)])
+    }
+
+    /// Plans that each of these paths has the contents with it.
+    pub fn write_all(&mut self, files: &[(&Path, &[u8])]) -> Result<(), FilesError> {
+        files.iter().try_for_each(|(relative, _)| check_path(relative))?;
+        let compared = self.disk.compare_all(files)?;
+        for ((relative, contents), compared) in files.iter().zip(compared) {
+            self.plan(relative, contents, compared)?;
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, relative: &Path, contents: &[u8], compared: Compared) -> Result<(), FilesError> {
+        let mode = match compared {
             Compared::Same => {
                 self.actions.insert(relative.to_path_buf(), Action::Keep);
                 return Ok(());

@@ -241,10 +241,8 @@ fn write_files(writer: &mut Writer, root: &Path, files: &BTreeMap<String, String
     if !is_theirs {
         writer.write(Path::new(attributes), text.as_bytes())?;
     }
-    for (path, text) in files {
-        writer.write(Path::new(path), text.as_bytes())?;
-    }
-    Ok(())
+    let files: Vec<_> = files.iter().map(|(path, text)| (Path::new(path), text.as_bytes())).collect();
+    writer.write_all(&files)
 }
 
 /// Files that git still has and the tree does not: an earlier dump removed them, and was killed before its commit.

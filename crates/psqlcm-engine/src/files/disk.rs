@@ -7,8 +7,10 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::thread;
 
 use rustix::fs::{self as system, Access, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -18,6 +20,9 @@ use super::{Faults, FilesError, OWN, STAGED, failed, parent};
 /// From how many files on the whole file system is flushed at once: flushing them one by one would take longer than
 /// all else that a dump does.
 const MANY: u32 = 16;
+
+/// From how many files on two threads compare them.
+const SHARED: usize = 512;
 
 /// How often a lock is taken again when its file was removed by the one who held it.
 const LOCK_TRIES: u32 = 1000;
@@ -154,16 +159,43 @@ impl Disk {
         unless_gone(self.open_at(path, READ))
     }
 
-    /// Whether there is a file with these contents, and what else there is.
-    pub(super) fn compare(&self, path: &Path, contents: &[u8]) -> Result<Compared, FilesError> {
+    /// Whether there is a file with these contents, and what else there is, for each of them. Many are shared among two
+    /// threads: most of it is waiting for the system.
+    pub(super) fn compare_all(&self, files: &[(&Path, &[u8])]) -> Result<Vec<Compared>, FilesError> {
+        let compare = |files: &[(&Path, &[u8])]| {
+            let mut open = None;
+            files.iter().map(|(path, contents)| self.compare(path, contents, &mut open)).collect()
+        };
+        if files.len() < SHARED {
+            return compare(files);
+        }
+        let (first, second) = files.split_at(files.len() / 2);
+        thread::scope(|scope| {
+            let second = scope.spawn(|| compare(second));
+            let mut compared: Vec<Compared> = compare(first)?;
+            compared.extend(second.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            Ok(compared)
+        })
+    }
+
+    /// The same for one; `open` is the folder that was looked into last, as many files in turn are in the same.
+    fn compare<'p>(
+        &self,
+        path: &'p Path,
+        contents: &[u8],
+        open: &mut Option<(&'p Path, OwnedFd)>,
+    ) -> Result<Compared, FilesError> {
         self.pass("look at", path)?;
-        let Some(folder) = self.stat_folder(parent(path))? else { return Ok(Compared::Other(None)) };
-        let kind = self.stat_in(&folder, path)?.map(|stat| kind_of(&stat));
+        if open.as_ref().is_none_or(|(folder, _)| *folder != parent(path)) {
+            *open = self.stat_folder(parent(path))?.map(|folder| (parent(path), folder));
+        }
+        let Some((_, folder)) = open else { return Ok(Compared::Other(None)) };
+        let kind = self.stat_in(folder, path)?.map(|stat| kind_of(&stat));
         if !matches!(kind, Some(Kind::File { size, .. }) if size == contents.len() as u64) {
             return Ok(Compared::Other(kind));
         }
         self.pass("read", path)?;
-        let Some(file) = unless_gone(self.open_in(&folder, path, READ))? else {
+        let Some(file) = unless_gone(self.open_in(folder, path, READ))? else {
             return Ok(Compared::Other(None));
         };
         let mut found = Vec::with_capacity(contents.len() + 1);

@@ -275,8 +275,14 @@ fn a_key_to_what_is_not_read_is_printed_by_the_server() {
             definition(KindId::ForeignKey, "t_a_fkey"),
             Some("FOREIGN KEY (a) REFERENCES information_schema.target(a)")
         );
-        assert_eq!(definition(KindId::Index, "t_a_idx"), Some("CREATE INDEX t_a_idx ON public.t USING btree (a)"));
-        assert_eq!(definition(KindId::Index, "t_b_idx"), Some("CREATE INDEX t_b_idx ON public.t USING btree (b)"));
+        assert_eq!(
+            definition(KindId::Index, "t_a_idx"),
+            Some("CREATE INDEX t_a_idx ON public.t USING btree (a)")
+        );
+        assert_eq!(
+            definition(KindId::Index, "t_b_idx"),
+            Some("CREATE INDEX t_b_idx ON public.t USING btree (b)")
+        );
         definitions_are_the_servers(&original, &captured).unwrap();
     }
 }
