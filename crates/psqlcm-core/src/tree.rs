@@ -80,28 +80,25 @@ impl Homes {
         Self { paths: paths.into_iter().collect(), steps }
     }
 
-    /// The files of the database, by path: the same steps, each in its object's file, in the plan's order.
-    pub fn files(self, database: &str, steps: &[Step]) -> BTreeMap<String, File> {
-        let numbered = || self.steps.iter().zip(steps).filter_map(|(number, step)| Some(((*number)?, step)));
+    /// The files of the database, by path: the same steps, each in its object's file, in the plan's order. Each text is
+    /// let go of once it is in its file.
+    pub fn files(self, database: &str, steps: Vec<Step>) -> BTreeMap<String, File> {
         let mut sizes = vec![(0, 0); self.paths.len()];
-        for (number, step) in numbered() {
-            let (length, statements) = &mut sizes[number];
-            *length += step
-                .statements
-                .iter()
-                .map(|statement| statement.len() + APART.len() + END.len())
-                .sum::<usize>();
+        for (number, step) in self.steps.iter().zip(&steps) {
+            let Some((length, statements)) = number.and_then(|number| sizes.get_mut(number)) else {
+                continue;
+            };
+            let lengths = step.statements.iter().map(|statement| APART.len() + statement.len() + END.len());
+            *length += lengths.sum::<usize>();
             *statements += step.statements.len();
         }
-        let mut files: Vec<File> = sizes
-            .iter()
-            .map(|&(length, statements)| File {
-                text: String::with_capacity(length),
-                places: Vec::with_capacity(statements),
-            })
-            .collect();
-        for (number, step) in numbered() {
-            let file = &mut files[number];
+        let empty = |(length, statements)| File {
+            text: String::with_capacity(length),
+            places: Vec::with_capacity(statements),
+        };
+        let mut files: Vec<File> = sizes.into_iter().map(empty).collect();
+        for (number, step) in self.steps.into_iter().zip(steps) {
+            let Some(file) = number.and_then(|number| files.get_mut(number)) else { continue };
             for statement in &step.statements {
                 if !file.text.is_empty() {
                     file.text.push_str(APART);

@@ -97,16 +97,15 @@ fn texts(
     let Planned { steps, homes, ledgers } = planned;
     let facts = tree::facts_folder(request.environment, request.database);
     let parts = restore_script::Parts { database: request.database, steps: &steps, ledgers: &ledgers };
+    let script = restore_script::text(&parts);
     // The script is as long as all the files together.
     let (objects, script) = thread::scope(|scope| {
-        let script =
-            scope.spawn(|| hashed(tree::File { text: restore_script::text(&parts), places: Vec::new() }));
-        let objects =
-            homes.files(request.database, &steps).into_iter().filter(|(path, _)| request.covers(path));
+        let script = scope.spawn(|| hashed(tree::File { text: script, places: Vec::new() }));
+        let objects = homes.files(request.database, steps).into_iter();
+        let objects = objects.filter(|(path, _)| request.covers(path));
         let objects: Vec<_> = objects.map(|(path, file)| (path, hashed(file))).collect();
         (objects, script.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    drop(steps);
     let mut known = vec![(format!("{facts}/{}", restore_script::FILE), script)];
     for (schema, (text, _)) in observed.ledgers.keys().zip(ledgers) {
         if request.covers_schema(schema) {
