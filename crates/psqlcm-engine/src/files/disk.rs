@@ -37,6 +37,7 @@ pub(super) enum Kind {
 }
 
 /// What a file is beside the contents that it is to have.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Compared {
     Same,
     /// What stands there is another, or nothing.

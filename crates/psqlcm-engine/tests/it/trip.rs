@@ -63,7 +63,7 @@ fn definitions_are_the_servers(original: &TestDatabase, captured: &Snapshot) -> 
         let parent = id.parent().map_or("", FactId::name);
         let row = [what, id.schema().unwrap_or_default(), parent, id.name(), definition];
         // What the server printed is brought into one form where it holds a list.
-        if !definition.contains("ARRAY[") && !printed.contains(&row.map(str::to_owned).to_vec()) {
+        if !definition.contains("ARRAY[") && !printed.contains(row.map(str::to_owned).as_slice()) {
             return Err(format!("not what the server prints: {row:?}"));
         }
     }
