@@ -34,7 +34,7 @@ pub struct Difference<'a> {
     pub is_remade: bool,
     /// Who needs the facts of both sides.
     dependents: Option<&'a [Dependents<'a>; 2]>,
-    /// What becomes of each fact, once that is settled.
+    /// What becomes of each fact, as far as that is settled.
     fates: Option<&'a BTreeMap<&'a FactId, Fate>>,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Difference<'a> {
         names.into_iter().all(|name| attributes.contains(&name) || !self.differs(name))
     }
 
-    /// Whether another fact is dropped, be it to be made again; not known while that is being settled.
+    /// Whether another fact is dropped, be it to be made again; while that is being settled, as far as it is known.
     pub fn drops(&self, other: &FactId) -> bool {
         self.fates.and_then(|fates| fates.get(other)).is_some_and(|fate| fate.drops())
     }

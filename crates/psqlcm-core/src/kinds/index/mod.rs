@@ -266,13 +266,13 @@ pub(super) fn comes_with(difference: &Difference<'_>, doing: Doing) -> Vec<FactI
     }
 }
 
-/// The index of a table that stays a partition cannot go without the one that it belongs to.
+/// The index of a table that stays a partition cannot go without the one that it belongs to, nor be made again.
 pub(super) fn takes(difference: &Difference<'_>) -> Vec<FactId> {
-    let is_partition = difference.id.parent().is_some_and(|table| {
+    let stays_partition = difference.id.parent().is_some_and(|table| {
         let attachment = table.child(KindId::Attachment, "");
-        difference.from.get(&attachment) == difference.to.get(&attachment)
+        difference.from.get(&attachment) == difference.to.get(&attachment) && !difference.drops(&attachment)
     });
-    of_parent(difference.id, difference.from).filter(|_| is_partition && difference.after.is_none()).cloned().collect()
+    of_parent(difference.id, difference.from).filter(|_| stays_partition).cloned().collect()
 }
 
 /// The index or key of the partitioned table that this one belongs to.

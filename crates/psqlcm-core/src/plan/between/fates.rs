@@ -219,7 +219,8 @@ impl<'a> Fates<'a> {
                 }
             }
         }
-        for taken in (id.kind().kind().takes)(&self.difference(id)) {
+        let difference = Difference { fates: Some(&self.of), ..self.difference(id) };
+        for taken in (id.kind().kind().takes)(&difference) {
             if let Some((taken, _)) = self.from.entry(&taken) {
                 self.again(taken);
             }

@@ -276,3 +276,9 @@ ALTER TABLE s1.base OWNER TO "cm_change Odd";
 GRANT UPDATE (d) ON s1.base TO "cm_change Odd";
 -- and then
 GRANT SELECT ON s1.base TO "cm_change Odd" WITH GRANT OPTION;
+
+-- Round: a partition comes to a partition that has two indexes over the same columns, of which one is its parent's
+CREATE TABLE s1.p3 PARTITION OF s1.p FOR VALUES FROM (20) TO (30) PARTITION BY LIST (b);
+CREATE INDEX "I 4" ON s1.p3 (a);
+-- and then
+CREATE TABLE s1.p5 PARTITION OF s1.p3 DEFAULT;
